@@ -1,0 +1,78 @@
+"""The port to the event log: an append-only, durable, ordered log with consumer groups.
+
+Words: a *topic* has numbered *partitions*; a record's *key* chooses the partition, so records of one key
+stay in order. An *offset* is a record's place in its partition, growing but not always by one. A *group* shares a topic's records
+among its consumers; its *committed offset* is the next offset it wants after a restart.
+
+Promised: `append` returns once the record is durable; a group gets every record at least once; records of one
+partition arrive in order; a committed record is not delivered again to the group unless it asks by `start`.
+Not promised: exactly-once delivery (a crash between work and commit repeats it) or order across keys.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class EventLogError(Exception):
+    """The root of this port's errors."""
+
+
+class LogUnavailable(EventLogError):
+    """The log did not take or give records. After `append` raised this the record may or may not be in the log: retry with
+    the same event id. A retry helps."""
+
+
+class LogFull(EventLogError):
+    """No room for records. A retry helps once an operator made some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    topic: str
+    partition: int
+    offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    position: Position
+    key: str
+    value: bytes
+    appended_at_ms: int
+
+
+class Consumer(Protocol):
+    """One member of a group. Not shared between tasks, but `commit` may be called from another task."""
+
+    async def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
+        """The next records, waiting up to `timeout_s` for the first; empty when there is none."""
+
+    async def commit(self, position: Position) -> None:
+        """Everything of that partition up to and including `position` is done."""
+
+    async def lag(self) -> int:
+        """Records of the topics that the group has not committed."""
+
+    async def close(self) -> None: ...
+
+
+class EventLog(Protocol):
+    async def append(self, topic: str, key: str, value: bytes) -> Position:
+        """Append one record; returns once it is durable. Raises LogUnavailable or LogFull."""
+
+    async def append_many(self, topic: str, records: Sequence[tuple[str, bytes]]) -> Sequence[Position]:
+        """Append (key, value) records in order. All are durable on return; on an error none or some may be."""
+
+    async def consumer(
+        self, group: str, topics: Sequence[str], start: Mapping[tuple[str, int], int] | None = None
+    ) -> Consumer:
+        """Join `group`. With `start` ((topic, partition) → offset) reading begins there instead of at the
+        committed offset; partitions not named begin at their committed offset, or at the log's beginning."""
+
+    async def read(self, topic: str, after: Mapping[int, int], limit: int) -> Sequence[Record]:
+        """Look without a group (for operators): records of every partition beyond `after` (partition → offset)."""
+
+    async def close(self) -> None: ...

@@ -1,0 +1,202 @@
+"""The port to the metadata store: users, videos, uploads, the social graph, counts and worker leases.
+
+Words: a *transition* is a compare-and-set on a video's status, so that of two actors only one wins. Listings are
+newest first and paged by the last id or position seen (`before`). `hot` videos are kept per hour bucket.
+
+Promised: a call that returned is durable; single-row changes are atomic. Times come in as arguments and
+are stored; nothing rests on the store's own clock.
+Not promised: transactions across rows; counts are eventually consistent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Protocol
+
+from origin.model import (
+    Comment,
+    CountKind,
+    Failure,
+    Publication,
+    Upload,
+    UploadState,
+    User,
+    Video,
+    VideoStatus,
+    Visibility,
+)
+
+
+class MetadataError(Exception):
+    """The root of this port's errors."""
+
+
+class NotFound(MetadataError):
+    """There is no such row."""
+
+
+class HandleTaken(MetadataError):
+    """Another user has that handle (compared without case)."""
+
+
+class NoWorkerNumber(MetadataError):
+    """All 1024 worker numbers are leased."""
+
+
+class MetadataUnavailable(MetadataError):
+    """The store did not answer. A retry may help."""
+
+
+class MetadataFull(MetadataError):
+    """The store has no room. A retry helps once an operator made some."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One follow, as listed: who, and when it began (the page position)."""
+
+    user_id: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Heat:
+    """A hot video: views weighed with likes, comments and shares over the buckets asked for."""
+
+    video_id: int
+    score: float
+
+
+class Metadata(Protocol):
+    # users
+    async def create_user(self, user: User) -> None:
+        """Raises HandleTaken."""
+
+    async def rename_user(self, user_id: int, handle: str) -> User:
+        """Give a user a handle of its own; it is no guest any more. Raises HandleTaken, NotFound."""
+
+    async def user(self, user_id: int) -> User:
+        """Raises NotFound."""
+
+    async def users(self, user_ids: Sequence[int]) -> Mapping[int, User]:
+        """Those that exist."""
+
+    async def user_by_handle(self, handle: str) -> User:
+        """Raises NotFound."""
+
+    # videos
+    async def create_video(self, video: Video) -> None: ...
+
+    async def video(self, video_id: int) -> Video:
+        """Raises NotFound. A deleted video is returned with status DELETED."""
+
+    async def videos(self, video_ids: Sequence[int]) -> Mapping[int, Video]:
+        """Those that exist, deleted ones included."""
+
+    async def edit_video(
+        self, video_id: int, description: str | None, tags: tuple[str, ...] | None, visibility: Visibility | None
+    ) -> Video:
+        """Change what is given. Raises NotFound."""
+
+    async def transition(
+        self, video_id: int, allowed: Set[VideoStatus], to: VideoStatus, failure: Failure | None = None
+    ) -> bool:
+        """Move a video to `to` if its status is one of `allowed`; False when it is not (or is not there)."""
+
+    async def set_progress(self, video_id: int, progress: float) -> None:
+        """Packaging progress 0–1; ignored for a video that is not there."""
+
+    async def publish(
+        self, video_id: int, publication: Publication, status: VideoStatus, now_ms: int, allowed: Set[VideoStatus]
+    ) -> bool:
+        """Replace the publication and the status in one step, if the status is one of `allowed` and the revision
+        is higher than the published one. `published_at_ms` is set the first time. False: nothing changed."""
+
+    async def videos_by_creator(
+        self, creator_id: int, before_id: int | None, limit: int, public_only: bool
+    ) -> Sequence[Video]:
+        """Newest first, never deleted ones. `public_only`: watchable and public."""
+
+    async def newest_public(self, before_id: int | None, limit: int) -> Sequence[Video]:
+        """Watchable public videos of everyone, newest first."""
+
+    async def videos_in(self, status: VideoStatus, after_id: int, limit: int) -> Sequence[Video]:
+        """Videos with a status, oldest first: for reconcilers."""
+
+    # uploads
+    async def create_upload(self, upload: Upload) -> None: ...
+
+    async def upload(self, upload_id: int) -> Upload:
+        """Raises NotFound."""
+
+    async def set_upload_length(self, upload_id: int, length: int) -> bool:
+        """Fix a deferred length once; False when another length is already fixed."""
+
+    async def advance_upload(self, upload_id: int, state: UploadState) -> None:
+        """Move to a later state; going back is ignored."""
+
+    async def delete_upload(self, upload_id: int) -> None: ...
+
+    async def uploads_in(self, state: UploadState, after_id: int, limit: int) -> Sequence[Upload]:
+        """Uploads with a state, oldest first: for reconcilers and the sweeper."""
+
+    # likes, comments, follows
+    async def set_like(self, user_id: int, video_id: int, liked: bool, now_ms: int) -> None:
+        """The viewer's own state; idempotent."""
+
+    async def count_like(self, user_id: int, video_id: int, liked: bool, offset: int) -> int:
+        """What a like event at `offset` of the interactions log adds to the like count: −1, 0 or +1. Asking again
+        for the same offset gives the same answer, so a consumer that crashed repeats harmlessly; an
+        older offset than the newest counted gives 0."""
+
+    async def liked(self, user_id: int, video_ids: Sequence[int]) -> Set[int]:
+        """Which of these videos the viewer likes."""
+
+    async def add_comment(self, comment: Comment) -> None:
+        """Idempotent by comment_id."""
+
+    async def comment(self, comment_id: int) -> Comment:
+        """Raises NotFound."""
+
+    async def delete_comment(self, comment_id: int) -> bool:
+        """False when it was not there."""
+
+    async def comments(self, video_id: int, before_id: int | None, limit: int) -> Sequence[Comment]:
+        """Newest first."""
+
+    async def set_follow(self, follower_id: int, followee_id: int, following: bool, now_ms: int) -> None:
+        """Idempotent; the time of the first follow stays."""
+
+    async def follows(self, follower_id: int, user_ids: Sequence[int]) -> Set[int]:
+        """Which of these users the follower follows."""
+
+    async def followers(self, user_id: int, before_ms: int | None, limit: int) -> Sequence[Edge]: ...
+
+    async def following(self, user_id: int, before_ms: int | None, limit: int) -> Sequence[Edge]: ...
+
+    async def user_counts(self, user_id: int) -> Mapping[str, int]:
+        """`followers`, `following`, `videos` (public, watchable) and `likes` (received)."""
+
+    async def following_feed(self, user_id: int, before_id: int | None, limit: int) -> Sequence[int]:
+        """Ids of public watchable videos of those one follows, newest first."""
+
+    # counts
+    async def apply_counts(self, batch_id: str, deltas: Mapping[tuple[int, CountKind], int], now_ms: int) -> bool:
+        """Add a flush's deltas to the videos' counts and to the hour bucket of `now_ms`, once per batch id; False
+        when that batch was applied before."""
+
+    async def hot(self, now_ms: int, hours: int, limit: int) -> Sequence[Heat]:
+        """Hottest public watchable videos of the last `hours` buckets, older buckets weighing less (half-life 24 h)."""
+
+    # worker numbers
+    async def lease_worker(self, owner: str, now_ms: int, lease_ms: int) -> int:
+        """A worker number 0–1023 that nobody else holds until `now_ms + lease_ms`. Raises NoWorkerNumber. A number is given
+        again only one lease after its own ended, so that a paused holder cannot mint beside its successor."""
+
+    async def renew_worker(self, number: int, owner: str, now_ms: int, lease_ms: int) -> bool:
+        """False: the lease was lost, stop minting."""
+
+    async def release_worker(self, number: int, owner: str) -> None: ...
+
+    async def close(self) -> None: ...

@@ -1,0 +1,1 @@
+"""From an uploaded clip to renditions, pictures and manifests."""

@@ -1,0 +1,1 @@
+"""Who may fetch what, and until when."""
