@@ -175,7 +175,7 @@ def _value(kind: type[Event], name: str, annotation: str, value: object) -> obje
         return int(value)
     if (kind.__name__, name) in _ENUMS:
         try:
-            return _ENUMS[kind.__name__, name](value)
+            return _ENUMS[kind.__name__, name](str(value))
         except ValueError as error:
             raise MalformedEvent(f"{name}: {error}") from error
     if annotation.startswith("tuple") and isinstance(value, list) and all(isinstance(v, str) for v in value):

@@ -1,0 +1,1 @@
+"""The public API: auth, rate limits, request filtering and routing."""

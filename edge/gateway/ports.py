@@ -1,0 +1,200 @@
+"""What the gateway needs of the roles behind it. `deploy.compose` hands in the implementations: the use cases
+of origin and feed in one process, clients of theirs where roles are processes of their own.
+
+Errors: the ones below, whatever stands behind; `edge.gateway.problems` maps them to status codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Protocol
+
+from origin.events import InteractionType
+from origin.model import Comment, User, Video, Visibility
+
+
+@dataclass(frozen=True, slots=True)
+class VideoView:
+    """A video as one viewer may see it."""
+
+    video: Video
+    """Its counts include increments that are not flushed yet."""
+    creator: User
+    liked: bool
+    following: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One reported act, checked for form by the gateway."""
+
+    event_id: str
+    type: InteractionType
+    video_id: int
+    """0 for follow and unfollow by creator."""
+    creator_id: int
+    at_ms: int
+    watch_ms: int
+    feed_id: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An interaction that was not taken, by its index in the batch."""
+
+    index: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    user: User
+    counts: Mapping[str, int]
+    following: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A user in a listing, with the page position to continue from."""
+
+    user: User
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommentView:
+    comment: Comment
+    user: User
+
+
+class Videos(Protocol):
+    """Implemented by `origin.videos`. `viewer_id` decides what is visible: a private, unpublished, rejected or
+    deleted video is NotFound for everyone but its creator (deleted: for everyone)."""
+
+    async def view(self, video_id: int, viewer_id: int) -> VideoView:
+        """Raises origin.metadata.base.NotFound."""
+
+    async def views(self, video_ids: Sequence[int], viewer_id: int) -> Sequence[VideoView]:
+        """Those that are watchable for the viewer, in the order asked for."""
+
+    async def by_creator(
+        self, creator_id: int, viewer_id: int, before_id: int | None, limit: int
+    ) -> Sequence[VideoView]: ...
+
+    async def edit(
+        self, video_id: int, user_id: int, description: str | None, visibility: Visibility | None
+    ) -> VideoView:
+        """Raises NotFound, NotCreator."""
+
+    async def delete(self, video_id: int, user_id: int) -> None:
+        """Tombstone, purge event, objects deleted. Raises NotFound, NotCreator."""
+
+    def changes(self, video_id: int, viewer_id: int) -> AsyncIterator[VideoView]:
+        """The video now and after each change of status or progress, until ready, rejected, failed or deleted. Raises
+        NotFound at the first step."""
+
+
+class Social(Protocol):
+    """Implemented by `origin.social`."""
+
+    async def create_user(self, handle: str | None) -> User:
+        """A named user, or a guest with a made-up handle. Raises HandleTaken."""
+
+    async def claim_handle(self, user_id: int, handle: str) -> User:
+        """A guest becomes a named user and keeps its id. Raises HandleTaken, NotFound."""
+
+    async def user(self, user_id: int, viewer_id: int) -> UserView:
+        """Raises NotFound."""
+
+    async def interact(
+        self, user_id: int, interactions: Sequence[Interaction], request_id: str
+    ) -> Sequence[Refused]:
+        """Append to the event log (durable on return) and apply the viewer's own likes and follows."""
+
+    async def like(self, user_id: int, video_id: int, liked: bool, request_id: str) -> None:
+        """Idempotent. Raises NotFound."""
+
+    async def follow(self, user_id: int, followee_id: int, following: bool, request_id: str) -> None:
+        """Idempotent. Raises NotFound, and SelfFollow."""
+
+    async def comment(self, user_id: int, video_id: int, text: str, request_id: str) -> CommentView:
+        """Raises NotFound, and CommentRefused when the text filter refuses it."""
+
+    async def delete_comment(self, comment_id: int, user_id: int, request_id: str) -> None:
+        """By its author or the video's creator. Raises NotFound, NotCreator."""
+
+    async def comments(
+        self, video_id: int, viewer_id: int, before_id: int | None, limit: int
+    ) -> Sequence[CommentView]: ...
+
+    async def followers(self, user_id: int, before_ms: int | None, limit: int) -> Sequence[Listed]: ...
+
+    async def following(self, user_id: int, before_ms: int | None, limit: int) -> Sequence[Listed]: ...
+
+
+class FeedItem(Protocol):
+    @property
+    def video_id(self) -> int: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+
+
+class FeedPage(Protocol):
+    @property
+    def items(self) -> Sequence[FeedItem]: ...
+    @property
+    def next_cursor(self) -> str | None: ...
+    @property
+    def feed_id(self) -> str: ...
+    @property
+    def mode(self) -> str:
+        """`personal`, `cold_start` or `global_hot`."""
+
+
+class Feeds(Protocol):
+    """Implemented by `feed.service`. Never raises for a lost engine: it answers from what is left."""
+
+    async def for_you(self, user_id: int, limit: int, cursor: str | None, now_ms: int) -> FeedPage:
+        """Raises feed's BadCursor (a ValueError) for a cursor it did not make."""
+
+    async def following(self, user_id: int, limit: int, cursor: str | None, now_ms: int) -> FeedPage: ...
+
+
+class UploadCatalog(Protocol):
+    """Implemented by `origin.uploads`: the records of uploads and the hand-over to packaging."""
+
+    async def begin(
+        self, user_id: int, length: int | None, metadata: str, description: str, now_ms: int
+    ) -> UploadTicket:
+        """A video in status `uploading`, an upload and its multipart in the object store."""
+
+    async def find(self, upload_id: int) -> UploadTicket:
+        """Raises NotFound."""
+
+    async def fix_length(self, upload_id: int, length: int) -> bool: ...
+
+    async def finish(self, upload_id: int, request_id: str) -> None:
+        """Join the parts, mark the upload stored, append the UploadEvent, queue the video. Idempotent: called again after a
+        crash at any point it completes what is missing and announces the upload once."""
+
+    async def cancel(self, upload_id: int) -> None:
+        """Abort the multipart, delete the upload and its never-finished video."""
+
+    async def live_by(self, user_id: int) -> Set[int]:
+        """Uploads of a user still receiving, for the concurrent limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTicket:
+    upload_id: int
+    video_id: int
+    user_id: int
+    length: int | None
+    metadata: str
+    multipart_id: str
+    finished: bool
+    expires_at_ms: int
