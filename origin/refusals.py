@@ -1,0 +1,26 @@
+"""What the use cases of origin refuse, apart from what a store could not find or do.
+
+Rules file: here, and not beside a use case, because the edge maps these to status codes and knows no use case.
+"""
+
+from __future__ import annotations
+
+
+class Refusal(Exception):
+    """The root: the caller's fault, a retry does not help. Its text is a sentence for the caller."""
+
+
+class NotCreator(Refusal):
+    """Only the creator (of a comment: its author too) may do that."""
+
+
+class SelfFollow(Refusal):
+    """One cannot follow oneself."""
+
+
+class CommentRefused(Refusal):
+    """The text filter refused a comment."""
+
+
+class AlreadyNamed(Refusal):
+    """The user claimed a handle before; it is kept for good."""
