@@ -100,15 +100,15 @@ class Settings:
     """Folder of all embedded state."""
     metadata_url: str = _setting(lambda s: f"sqlite:///{s['data']}/metadata.db", _url("sqlite:///"))
     """Metadata store; default: `metadata.db` in the data folder."""
-    objects_url: str = _setting(lambda s: f"file:///{s['data']}/objects", _url("file:///"))
+    objects_url: str = _setting(lambda s: f"file://{s['data']}/objects", _url("file:///"))
     """Object store; default: `objects` in the data folder."""
     events_url: str = _setting(lambda s: f"sqlite:///{s['data']}/events.db", _url("sqlite:///"))
     """Event log; default: `events.db` in the data folder."""
     redis_url: str = _setting("embedded:", _url("embedded:", "redis://", "rediss://", "unix://", "memory:"))
     """Speed layer: feeds, counters, rate limits."""
-    keys_url: str = _setting(lambda s: f"file:///{s['data']}/signing-keys.json", _url("file:///"))
+    keys_url: str = _setting(lambda s: f"file://{s['data']}/signing-keys.json", _url("file:///"))
     """URL-signing keys; default: `signing-keys.json` in the data folder."""
-    cache_url: str = _setting(lambda s: f"file:///{s['data']}/cache", _url("memory:", "file:///"))
+    cache_url: str = _setting(lambda s: f"file://{s['data']}/cache", _url("memory:", "file:///"))
     """Segment cache of the edge; default: `cache` in the data folder."""
     cache_bytes: int = _setting(str(2 << 30), _whole(1 << 20, 1 << 44))
     """Most bytes that the segment cache holds."""
