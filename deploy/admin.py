@@ -1,0 +1,110 @@
+"""The admin port of a process: health, metrics, purges, draining. Never on a public address."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from quart import Quart, Response, jsonify, request
+
+from deploy.telemetry import StatsSources, exposition
+
+
+@dataclass(frozen=True, slots=True)
+class PurgeOrder:
+    """Exactly one of the three says what to forget."""
+
+    url: str | None
+    prefix: str | None
+    tag: str | None
+    soft: bool
+    """Keep it but treat it as stale, so that a dead origin still has something to serve."""
+
+
+class MediaCache(Protocol):
+    """What the admin port asks of the edge in this process."""
+
+    async def purge(self, order: PurgeOrder) -> int:
+        """Returns how many entries were dropped or made stale here."""
+
+    def summary(self) -> Mapping[str, Any]:
+        """Entries, bytes, hit ratio…, as JSON values."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdminParts:
+    waiting_for: Callable[[], Mapping[str, str]]
+    """What keeps the process from being ready: name → sentence; empty when it is ready."""
+    stats: StatsSources
+    cache: MediaCache | None
+    drain: Callable[[], Awaitable[None]]
+    config: Mapping[str, str]
+    """Settings with secrets masked."""
+
+
+def create_admin(parts: AdminParts) -> Quart:
+    """The admin app over its parts."""
+    app = Quart("reelway.admin")
+    _add_health(app, parts)
+    _add_cache(app, parts)
+
+    @app.get("/metrics")
+    async def metrics() -> Response:
+        return Response(exposition(parts.stats), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/config")
+    async def config() -> Response:
+        return jsonify(dict(parts.config))
+
+    @app.post("/drain")
+    async def drain() -> tuple[Response, int]:
+        await parts.drain()
+        return jsonify({"draining": True}), 202
+
+    return app
+
+
+def _add_health(app: Quart, parts: AdminParts) -> None:
+    @app.get("/livez")
+    async def livez() -> Response:
+        return jsonify({"live": True})
+
+    @app.get("/readyz")
+    async def readyz() -> tuple[Response, int]:
+        waiting = dict(parts.waiting_for())
+        return jsonify({"ready": not waiting, "waiting_for": waiting}), 503 if waiting else 200
+
+
+def _add_cache(app: Quart, parts: AdminParts) -> None:
+    @app.get("/cache")
+    async def cache() -> tuple[Response, int]:
+        if parts.cache is None:
+            return _problem("no_edge", "this process has no edge role, so it has no cache"), 404
+        return jsonify(dict(parts.cache.summary())), 200
+
+    @app.post("/purge")
+    async def purge() -> tuple[Response, int]:
+        if parts.cache is None:
+            return _problem("no_edge", "this process has no edge role, so it has no cache"), 404
+        order = _purge_order(await request.get_json(force=True, silent=True))
+        if isinstance(order, str):
+            return _problem("bad_purge", order), 400
+        return jsonify({"purged": await parts.cache.purge(order)}), 200
+
+
+def _purge_order(body: object) -> PurgeOrder | str:
+    if not isinstance(body, dict):
+        return "the body must be a JSON object"
+    named = {key: body.get(key) for key in ("url", "prefix", "tag") if body.get(key) is not None}
+    if len(named) != 1 or not all(isinstance(value, str) and value for value in named.values()):
+        return "name exactly one of url, prefix and tag, as a text"
+    if not isinstance(body.get("soft", False), bool):
+        return "soft must be true or false"
+    return PurgeOrder(named.get("url"), named.get("prefix"), named.get("tag"), bool(body.get("soft", False)))
+
+
+def _problem(code: str, detail: str) -> Response:
+    response = jsonify({"code": code, "title": code.replace("_", " "), "detail": detail})
+    response.content_type = "application/problem+json"
+    return response

@@ -1,0 +1,138 @@
+"""Sockets and servers: one address, TCP for HTTP/1.1 and HTTP/2 (Hypercorn), UDP for HTTP/3 (`edge.http3`).
+
+Sockets are bound here, before anything starts, so that a taken port is one clear line and not a
+stack trace from inside a server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hypercorn.asyncio import serve
+from hypercorn.config import Config
+
+from deploy.settings import Bind
+from edge.http3 import Http3Server, Http3Settings
+
+AsgiApp = Callable[..., Awaitable[None]]
+GRACE_S = 10.0
+"""How long running requests may take to end once a drain has begun."""
+BACKLOG = 1024
+ALT_SVC_MAX_AGE_S = 86_400
+KEEP_ALIVE_MAX_REQUESTS = 1_000_000
+"""Hypercorn ends an HTTP/2 connection in the middle of a body when this is reached, so it must not be."""
+
+
+class PortTaken(Exception):
+    """Another process listens on an address that this one wants."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    certificate: Path
+    key: Path
+
+
+def bind_tcp(address: Bind) -> socket.socket:
+    """A listening TCP socket; raises PortTaken."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    _bind(listener, address, "TCP")
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def bind_udp(address: Bind) -> socket.socket:
+    """A bound UDP socket; raises PortTaken."""
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    datagrams = socket.socket(family, socket.SOCK_DGRAM)
+    _bind(datagrams, address, "UDP")
+    datagrams.setblocking(False)
+    return datagrams
+
+
+def _bind(unbound: socket.socket, address: Bind, protocol: str) -> None:
+    try:
+        unbound.bind((address.host, address.port))
+    except OSError as error:
+        unbound.close()
+        if error.errno == errno.EADDRINUSE:
+            raise PortTaken(
+                f"{protocol} port {address} is taken by another process; is Reelway running already? "
+                "Stop it, or choose another address by the role's …_BIND setting"
+            ) from error
+        raise PortTaken(f"cannot listen on {protocol} {address}: {error.strerror}") from error
+
+
+class Listener:
+    """One address serving one ASGI app until it is drained."""
+
+    def __init__(self, app: AsgiApp, address: Bind, tls: Tls | None, clock: Callable[[], int]) -> None:
+        """Bind the sockets. With `tls` HTTP/3 is served beside HTTP/2 and advertised by Alt-Svc (RFC 7838)."""
+        self._app, self._address, self._tls, self._clock = app, address, tls, clock
+        self._stop = asyncio.Event()
+        self._tcp = bind_tcp(address)
+        try:
+            self._udp = bind_udp(address) if tls else None
+        except PortTaken:
+            self._tcp.close()
+            raise
+        self._http3: Http3Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+
+    @property
+    def http3_stats(self) -> Any:
+        """The HTTP/3 front's counters; None on a plain HTTP address."""
+        return self._http3.stats if self._http3 else None
+
+    async def start(self) -> None:
+        async with AsyncExitStack() as undo:
+            if self._udp is not None and self._tls is not None:
+                settings = Http3Settings(certificate_path=self._tls.certificate, private_key_path=self._tls.key)
+                self._http3 = Http3Server(self._app, settings, clock=self._clock)
+                await self._http3.start(self._udp)
+                undo.push_async_callback(self._http3.drain, 0.0)
+            self._serving = asyncio.create_task(
+                serve(self._app, self._hypercorn(), shutdown_trigger=self._stopped), name=f"tcp {self._address}"
+            )
+            undo.pop_all()
+
+    async def drain(self, grace_s: float = GRACE_S) -> None:
+        """Take no new requests, let running ones end within `grace_s`, then close."""
+        self._stop.set()
+        closing: list[Awaitable[object]] = []
+        if self._http3 is not None:
+            closing.append(self._http3.drain(grace_s))
+        if self._serving is not None:
+            closing.append(asyncio.wait({self._serving}, timeout=grace_s + 5))
+        await asyncio.gather(*closing)
+
+    async def _stopped(self) -> None:
+        await self._stop.wait()
+
+    def _hypercorn(self) -> Config:
+        config = Config()
+        config.bind = [f"fd://{self._tcp.detach()}"]
+        if self._tls is not None:
+            config.certfile, config.keyfile = str(self._tls.certificate), str(self._tls.key)
+            config.alt_svc_headers = [f'h3=":{self._address.port}"; ma={ALT_SVC_MAX_AGE_S}']
+        config.alpn_protocols = ["h2", "http/1.1"]
+        config.include_server_header = False
+        config.keep_alive_timeout = 30.0
+        config.keep_alive_max_requests = KEEP_ALIVE_MAX_REQUESTS
+        config.graceful_timeout = GRACE_S
+        config.shutdown_timeout = GRACE_S
+        config.accesslog = None
+        config.errorlog = None
+        config.h11_max_incomplete_size = 64 << 10
+        config.h2_max_concurrent_streams = 128
+        return config

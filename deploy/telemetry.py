@@ -1,0 +1,101 @@
+"""Structured logs and Prometheus metrics.
+
+Logs: one line a record on standard error, as readable text or JSON, each with the request id that
+`origin.trace` carries. Metrics: every service documents its counters in a `stats` dataclass; `exposition`
+turns those into Prometheus text, the field's docstring-free name being the metric's name.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from origin.trace import request_id
+
+_STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+def configure_logging(form: str, level: str) -> None:
+    """Send all records to standard error in `form` (`text` or `json`)."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    for noisy in ("httpx", "httpcore", "quic", "hypercorn.error", "PIL"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+def _fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    extra = {key: value for key, value in vars(record).items() if key not in _STANDARD}
+    current = request_id.get()
+    return {"request_id": current, **extra} if current else extra
+
+
+class _TextFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
+        extra = "".join(f" {key}={value}" for key, value in _fields_of(record).items())
+        line = f"{moment} {record.levelname.lower():7} {record.name}: {record.getMessage()}{extra}"
+        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+class _JsonFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        document = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            **_fields_of(record),
+        }
+        if record.exc_info:
+            document["exception"] = self.formatException(record.exc_info)
+        return json.dumps(document, default=str)
+
+
+StatsSources = Mapping[str, Callable[[], Any]]
+
+
+class _StatsCollector:
+    """Reads the stats dataclasses at each scrape, so that counting costs the services an integer addition."""
+
+    def __init__(self, sources: StatsSources) -> None:
+        self._sources = sources
+
+    def collect(self) -> Iterable[Metric]:
+        for service, read in self._sources.items():
+            stats = read()
+            if is_dataclass(stats):
+                yield from _metrics_of(service, stats)
+
+
+def _metrics_of(service: str, stats: Any) -> Iterable[Metric]:
+    for field in fields(stats):
+        value = getattr(stats, field.name)
+        name = f"reelway_{service}_{field.name}"
+        if isinstance(value, bool) or not isinstance(value, int | float | dict):
+            continue
+        gauge = bool(field.metadata.get("gauge"))
+        family: Metric = (GaugeMetricFamily if gauge else CounterMetricFamily)(
+            name, f"{service}: {field.name.replace('_', ' ')}", labels=["kind"] if isinstance(value, dict) else None
+        )
+        if isinstance(value, dict):
+            for kind, number in value.items():
+                family.add_metric([str(kind)], number)  # type: ignore[attr-defined]
+        else:
+            family.add_metric([], value)  # type: ignore[attr-defined]
+        yield family
+
+
+def exposition(sources: StatsSources) -> bytes:
+    """The Prometheus text exposition of all stats."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_StatsCollector(sources))  # type: ignore[arg-type]
+    return generate_latest(registry)
