@@ -1,8 +1,9 @@
 """The port to the event log: an append-only, durable, ordered log with consumer groups.
 
 Words: a *topic* has numbered *partitions*; a record's *key* chooses the partition, so records of one key
-stay in order. An *offset* is a record's place in its partition, growing but not always by one. A *group* shares a topic's records
-among its consumers; its *committed offset* is the next offset it wants after a restart.
+stay in order. An *offset* is a record's place in its partition, growing but not always by one. A *group*
+shares a topic's records among its consumers, each partition read by one of them at a time; its *committed
+offset* is the next offset it wants after a restart.
 
 Promised: `append` returns once the record is durable; a group gets every record at least once; records of one
 partition arrive in order; a committed record is not delivered again to the group unless it asks by `start`.
@@ -21,8 +22,8 @@ class EventLogError(Exception):
 
 
 class LogUnavailable(EventLogError):
-    """The log did not take or give records. After `append` raised this the record may or may not be in the log: retry with
-    the same event id. A retry helps."""
+    """The log did not take or give records, or it is closed. After `append` raised this the record may or may not be
+    in the log: retry with the same event id. A retry helps."""
 
 
 class LogFull(EventLogError):

@@ -191,8 +191,10 @@ class Metadata(Protocol):
 
     # worker numbers
     async def lease_worker(self, owner: str, now_ms: int, lease_ms: int) -> int:
-        """A worker number 0–1023 that nobody else holds until `now_ms + lease_ms`. Raises NoWorkerNumber. A number is given
-        again only one lease after its own ended, so that a paused holder cannot mint beside its successor."""
+        """A worker number 0–1023 that nobody else holds until `now_ms + lease_ms`. Raises NoWorkerNumber.
+
+        A number is given again only one lease after its own ended, so that a paused holder cannot mint beside its
+        successor."""
 
     async def renew_worker(self, number: int, owner: str, now_ms: int, lease_ms: int) -> bool:
         """False: the lease was lost, stop minting."""

@@ -1,0 +1,212 @@
+"""What every event log promises. A backend is added to BACKENDS, never special-cased below."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+
+from origin.eventlog import Consumer, EventLog, LogUnavailable, Position, Record, open_eventlog
+
+BACKENDS = {"sqlite": lambda folder: f"sqlite://{folder}/events.db", "memory": lambda _: "memory:"}
+NOW_MS = 1_800_000_000_000
+
+
+@pytest.fixture(params=BACKENDS)
+async def log(request, tmp_path) -> AsyncIterator[EventLog]:
+    opened = open_eventlog(BACKENDS[request.param](tmp_path), lambda: NOW_MS)
+    yield opened
+    await opened.close()
+
+
+async def take(consumer: Consumer, count: int, timeout_s: float = 5) -> Sequence[Record]:
+    taken: list[Record] = []
+    async with asyncio.timeout(timeout_s):
+        while len(taken) < count:
+            taken += await consumer.poll(count - len(taken), 1)
+    return taken
+
+
+def values(records: Sequence[Record]) -> list[bytes]:
+    return [record.value for record in records]
+
+
+async def test_a_group_gets_what_was_appended_before_it_joined(log):
+    position = await log.append("t", "key", b"one")
+    consumer = await log.consumer("g", ["t"])
+    (record,) = await take(consumer, 1)
+    assert record == Record(position, "key", b"one", NOW_MS)
+
+
+async def test_records_of_one_key_arrive_in_order(log):
+    for n in range(50):
+        await log.append("t", "key", b"%d" % n)
+    records = await take(await log.consumer("g", ["t"]), 50)
+    assert values(records) == [b"%d" % n for n in range(50)]
+    assert [r.position.offset for r in records] == sorted(r.position.offset for r in records)
+
+
+async def test_appending_many_keeps_their_order_and_gives_each_its_position(log):
+    assert list(await log.append_many("t", [])) == []
+    positions = await log.append_many("t", [("key", b"%d" % n) for n in range(20)])
+    records = await take(await log.consumer("g", ["t"]), 20)
+    assert values(records) == [b"%d" % n for n in range(20)]
+    assert [r.position for r in records] == list(positions)
+
+
+async def test_a_poll_with_nothing_to_give_ends_in_time(log):
+    consumer = await log.consumer("g", ["t"])
+    began = time.monotonic()
+    assert list(await consumer.poll(10, 0.05)) == []
+    assert time.monotonic() - began < 2
+    assert list(await consumer.poll(10, 0)) == []
+
+
+async def test_a_waiting_poll_wakes_for_an_append(log):
+    consumer = await log.consumer("g", ["t"])
+    waiting = asyncio.create_task(consumer.poll(10, 30))
+    await asyncio.sleep(0.05)
+    await log.append("t", "k", b"new")
+    async with asyncio.timeout(5):
+        assert values(await waiting) == [b"new"]
+
+
+async def test_a_poll_gives_at_most_what_was_asked_for(log):
+    await log.append_many("t", [("k", b"x")] * 10)
+    consumer = await log.consumer("g", ["t"])
+    assert len(await consumer.poll(3, 1)) <= 3
+
+
+async def test_what_was_committed_does_not_come_again_after_a_restart(log):
+    await log.append_many("t", [("k", b"%d" % n) for n in range(5)])
+    first = await log.consumer("g", ["t"])
+    records = await take(first, 5)
+    await first.commit(records[2].position)
+    await first.close()
+    assert values(await take(await log.consumer("g", ["t"]), 2)) == [b"3", b"4"]
+
+
+async def test_what_was_not_committed_comes_again_after_a_restart(log):
+    await log.append("t", "k", b"work")
+    first = await log.consumer("g", ["t"])
+    await take(first, 1)
+    await first.close()
+    assert values(await take(await log.consumer("g", ["t"]), 1)) == [b"work"]
+
+
+async def test_committing_an_older_position_does_not_go_back(log):
+    positions = await log.append_many("t", [("k", b"%d" % n) for n in range(3)])
+    consumer = await log.consumer("g", ["t"])
+    await consumer.commit(positions[1])
+    await consumer.commit(positions[0])
+    assert await consumer.lag() == 1
+
+
+async def test_groups_do_not_see_each_others_commits(log):
+    await log.append("t", "k", b"x")
+    one = await log.consumer("one", ["t"])
+    await one.commit((await take(one, 1))[0].position)
+    assert values(await take(await log.consumer("two", ["t"]), 1)) == [b"x"]
+
+
+async def test_one_record_goes_to_one_member_of_a_group(log):
+    one, two = await log.consumer("g", ["t"]), await log.consumer("g", ["t"])
+    positions = await log.append_many("t", [("k", b"%d" % n) for n in range(10)])
+    got = list(await one.poll(100, 0.3)) + list(await two.poll(100, 0.3))
+    assert sorted(r.position.offset for r in got) == [p.offset for p in positions]
+
+
+async def test_a_second_member_takes_over_when_the_first_closes(log):
+    one, two = await log.consumer("g", ["t"]), await log.consumer("g", ["t"])
+    positions = await log.append_many("t", [("k", b"a"), ("k", b"b")])
+    await take(one, 2)
+    await one.commit(positions[0])
+    waiting = asyncio.create_task(take(two, 1))
+    await asyncio.sleep(0.05)
+    await one.close()
+    assert values(await waiting) == [b"b"]
+
+
+async def test_reading_begins_where_start_says(log):
+    positions = await log.append_many("t", [("k", b"%d" % n) for n in range(5)])
+    consumer = await log.consumer("g", ["t"])
+    await consumer.commit(positions[4])
+    await consumer.close()
+    first = positions[1]
+    again = await log.consumer("g", ["t"], {(first.topic, first.partition): first.offset})
+    assert values(await take(again, 4)) == [b"1", b"2", b"3", b"4"]
+
+
+async def test_one_consumer_reads_several_topics_and_a_busy_one_starves_none(log):
+    await log.append_many("busy", [("k", b"b")] * 100)
+    await log.append_many("calm", [("k", b"c")] * 2)
+    consumer = await log.consumer("g", ["busy", "calm"])
+    seen = list(await consumer.poll(10, 1)) + list(await consumer.poll(10, 1))
+    assert {record.position.topic for record in seen} == {"busy", "calm"}
+    assert len(seen) + len(await take(consumer, 102 - len(seen))) == 102
+
+
+async def test_lag_counts_what_the_group_has_not_committed(log):
+    consumer = await log.consumer("g", ["t", "u"])
+    assert await consumer.lag() == 0
+    await log.append_many("t", [("k", b"x")] * 5)
+    (position,) = await log.append_many("u", [("k", b"y")])
+    assert await consumer.lag() == 6
+    await consumer.commit(position)
+    assert await consumer.lag() == 5
+
+
+async def test_an_operator_reads_without_a_group(log):
+    positions = await log.append_many("t", [("k", b"%d" % n) for n in range(5)])
+    everything = await log.read("t", {}, 100)
+    assert values(everything) == [b"%d" % n for n in range(5)]
+    after = positions[1]
+    assert values(await log.read("t", {after.partition: after.offset}, 2)) == [b"2", b"3"]
+    assert list(await log.read("nothing", {}, 10)) == []
+
+
+async def test_any_bytes_travel_unchanged(log):
+    value = bytes(range(256)) * 100
+    await log.append("t", "käse\n'\"", value)
+    (record,) = await take(await log.consumer("g", ["t"]), 1)
+    assert (record.key, record.value) == ("käse\n'\"", value)
+
+
+async def test_many_appenders_at_once_lose_nothing_and_share_no_position(log):
+    async def append(writer: int) -> list[Position]:
+        return [await log.append("t", str(writer), b"%d:%d" % (writer, n)) for n in range(20)]
+
+    positions = await asyncio.gather(*(append(writer) for writer in range(20)))
+    flat = [p for some in positions for p in some]
+    assert len({(p.partition, p.offset) for p in flat}) == 400
+    records = await take(await log.consumer("g", ["t"]), 400)
+    for writer in range(20):
+        own = [r.value for r in records if r.key == str(writer)]
+        assert own == [b"%d:%d" % (writer, n) for n in range(20)]
+
+
+async def test_a_closed_consumer_says_so(log):
+    consumer = await log.consumer("g", ["t"])
+    await consumer.close()
+    with pytest.raises(LogUnavailable):
+        await consumer.poll(1, 0)
+
+
+async def test_a_closed_log_takes_no_more_records(log):
+    await log.close()
+    with pytest.raises(LogUnavailable):
+        await log.append("t", "k", b"x")
+
+
+async def test_a_cancelled_poll_loses_no_record(log):
+    consumer = await log.consumer("g", ["t"])
+    for n in range(20):
+        waiting = asyncio.create_task(consumer.poll(10, 5))
+        await asyncio.sleep(0.001)
+        await log.append("t", "k", b"%d" % n)
+        waiting.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await waiting
+    await consumer.close()
+    assert values(await take(await log.consumer("g", ["t"]), 20)) == [b"%d" % n for n in range(20)]
