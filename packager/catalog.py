@@ -1,0 +1,44 @@
+"""What the packager needs of the system of record. `deploy.compose` implements it with origin's use cases."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from origin.model import Failure, Publication, Video, VideoStatus
+
+
+class CatalogUnavailable(Exception):
+    """The system of record did not answer. A retry may help."""
+
+
+class Catalog(Protocol):
+    """Every method is safe to repeat, because an event may be delivered again after a crash.
+
+    A video that is deleted, or whose end is decided (`ready`, `rejected`, `failed`), is changed by none of them.
+    All raise CatalogUnavailable.
+    """
+
+    async def video(self, video_id: int) -> Video | None:
+        """The video as it is now; None when there never was one, or its row is gone."""
+
+    async def begin_processing(self, video_id: int) -> Video | None:
+        """Compare and set: `uploading` or `queued` becomes `processing`; `processing` and `playable` stay (a job that
+        was cut short starts over). Returns the video, or None when there is nothing to do for it."""
+
+    async def report_progress(self, video_id: int, progress: float, stage: str) -> bool:
+        """Note how far packaging is (0-1) and in which stage, for the creator's progress events.
+
+        False when the video was deleted meanwhile: the job is to stop.
+        """
+
+    async def publish(self, video_id: int, publication: Publication, status: VideoStatus) -> bool:
+        """Replace the publication and set `playable` or `ready` in one step; a viewer sees the old or the new.
+
+        Refused (False) when the video was deleted meanwhile, or has a publication with this revision or a later one.
+        """
+
+    async def reject(self, video_id: int, failure: Failure) -> None:
+        """End as `rejected`: moderation refused it."""
+
+    async def fail(self, video_id: int, failure: Failure) -> None:
+        """End as `failed`. The failure's detail is shown to the creator."""

@@ -1,0 +1,177 @@
+"""The life of one packaging job. Rules file: facts so far in, the next step out.
+
+    probe → encode first rung → moderate → publish it → encode the rest → publish all → done
+
+Nothing is published before the verdict. A clip with one rung skips the second half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from packager.admission import Accepted, Refused
+from packager.ladder import Ladder
+from packager.moderation.base import Allow, Reject, Review, Verdict
+from packager.settings import RetryPolicy
+
+HELD_FOR_REVIEW = Reject("moderation_review", "This clip is held back because it could not be cleared automatically.")
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What has happened in this job so far."""
+
+    admission: Accepted | Refused | None = None
+    ladder: Ladder | None = None
+    first_encoded: bool = False
+    verdict: Verdict | None = None
+    first_published: bool = False
+    rest_encoded: bool = False
+    all_published: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeFirst:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Moderate:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeRest:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Publish:
+    complete: bool
+    """True when nothing will follow: the video becomes ready, else playable."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class EndRefused:
+    refusal: Refused
+
+
+@dataclass(frozen=True, slots=True)
+class EndRejected:
+    rejection: Reject
+
+
+Step = Probe | EncodeFirst | Moderate | EncodeRest | Publish | Done | EndRefused | EndRejected
+
+
+def next_step(facts: JobFacts) -> Step:
+    """What to do now. The same facts always give the same step, so a job that starts over takes the same way."""
+    if facts.admission is None or facts.ladder is None:
+        return EndRefused(facts.admission) if isinstance(facts.admission, Refused) else Probe()
+    if isinstance(facts.admission, Refused):
+        return EndRefused(facts.admission)
+    if not facts.first_encoded:
+        return EncodeFirst()
+    return _after_first(facts.ladder, facts)
+
+
+def _after_first(ladder: Ladder, facts: JobFacts) -> Step:
+    match facts.verdict:
+        case None:
+            return Moderate()
+        case Reject():
+            return EndRejected(facts.verdict)
+        case Review():
+            return EndRejected(HELD_FOR_REVIEW)
+        case Allow():
+            return _after_verdict(ladder, facts)
+        case _:
+            assert_never(facts.verdict)
+
+
+def _after_verdict(ladder: Ladder, facts: JobFacts) -> Step:
+    if facts.all_published:
+        return Done()
+    if not ladder.rest:
+        return Publish(complete=True)
+    if not facts.first_published:
+        return Publish(complete=False)
+    return Publish(complete=True) if facts.rest_encoded else EncodeRest()
+
+
+def progress(facts: JobFacts, step: Step, share: float) -> float:
+    """How far the job is, 0-1, when `share` (0-1) of `step` is done. Never falls along a job's way.
+
+    Weights by work: pixels times frames of the rungs, with a tenth kept for everything that is no encoding.
+    """
+    pixels = [rung.width * rung.height for rung in facts.ladder.rungs] if facts.ladder else []
+    first = 0.9 * facts.ladder.first.width * facts.ladder.first.height / sum(pixels) if facts.ladder else 0.0
+    match step:
+        case Probe():
+            return 0.0
+        case EncodeFirst():
+            return 0.02 + first * share
+        case Moderate() | EndRefused() | EndRejected():
+            return 0.02 + first
+        case Publish():
+            return 0.98 if step.complete else 0.05 + first
+        case EncodeRest():
+            return 0.06 + first + (0.9 - first) * share
+        case Done():
+            return 1.0
+        case _:
+            assert_never(step)
+
+
+def stage_name(step: Step) -> str:
+    """What a creator's progress events call the step."""
+    match step:
+        case Probe():
+            return "checking"
+        case EncodeFirst():
+            return "encoding_first"
+        case Moderate():
+            return "moderating"
+        case EncodeRest():
+            return "encoding_rest"
+        case Publish():
+            return "publishing"
+        case Done() | EndRefused() | EndRejected():
+            return "done"
+        case _:
+            assert_never(step)
+
+
+@dataclass(frozen=True, slots=True)
+class RetryLater:
+    attempt: int
+    """Of the start that will follow, from 1."""
+    not_before_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    attempt: int
+
+
+def after_fault(attempt: int, policy: RetryPolicy, now_ms: int, jitter: float) -> RetryLater | DeadLetter:
+    """What becomes of a job whose start number `attempt` (from 0) met a fault that may pass.
+
+    `jitter` in [0, 1) spreads the starts of jobs that failed together over the upper half of the delay.
+    """
+    started = attempt + 1
+    if started >= policy.attempts:
+        return DeadLetter(started)
+    delay_ms = min(policy.longest_delay_ms, policy.first_delay_ms << min(attempt, 20))
+    return RetryLater(started, now_ms + delay_ms // 2 + round(delay_ms / 2 * jitter))

@@ -1,0 +1,73 @@
+"""Every number an operator may turn for the packager. Composed by `deploy.settings`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+
+
+def _half_of_the_cores() -> int:
+    return max(1, (os.cpu_count() or 1) // 2)
+
+
+def _encoder_threads() -> int:
+    return min(4, os.cpu_count() or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class UploadLimits:
+    """What a clip may be. Everything beyond is refused at the probe, before any frame is decoded."""
+
+    duration_ms: int = 60_000
+    duration_tolerance_ms: int = 500
+    """Recorders that stop at 60 s write a few frames more."""
+    size_bytes: int = 512 * 1024 * 1024
+    pixels: int = 4096 * 2304
+    """Per frame, as coded; a phone's 4K is 3840x2160."""
+    short_side: int = 32
+    """Smallest display side; below it nothing can be seen."""
+    aspect: float = 4.0
+    """Longest display side over the shortest."""
+    frame_rate: float = 250.0
+    """Slow-motion phones record at 240; a 1000 fps file of 1 MB costs 37 CPU-seconds to decode."""
+    streams: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    attempts: int = 5
+    """Starts of one job before it goes to the dead-letter topic."""
+    first_delay_ms: int = 2_000
+    """Doubles with every attempt; the real delay is drawn from the upper half of it (jitter)."""
+    longest_delay_ms: int = 300_000
+
+
+@dataclass(frozen=True, slots=True)
+class PackagerSettings:
+    jobs_at_once: int = field(default_factory=_half_of_the_cores)
+    threads: int = field(default_factory=_encoder_threads)
+    """Decoder, filter and encoder threads of one child."""
+    niceness: int = 5
+    """Added to the children's nice value, so that serving goes before encoding on a shared machine."""
+    address_space_bytes: int = 4 * 1024**3
+    """RLIMIT_AS of a child: virtual, several times what it really touches."""
+    cpu_s_per_media_s: float = 20.0
+    """RLIMIT_CPU of an encode grows with the clip: roughly ten times what the slowest honest clip needs."""
+    wall_s_per_media_s: float = 60.0
+    """Wall limit of an encode; generous because several jobs share the cores."""
+    base_wall_s: float = 60.0
+    output_bytes: int = 256 * 1024 * 1024
+    """RLIMIT_FSIZE: the largest file a child may write."""
+    free_bytes: int = 1024**3
+    """A job is put off while the work folder's disk has less room than this."""
+    language: str = "en"
+    """BCP 47 tag of the audio where the clip names none (Apple's rule 8.10 wants one on each rendition)."""
+    loudness_lufs: float = -14.0
+    """Integrated loudness of the published audio."""
+    true_peak_dbtp: float = -1.5
+    ffmpeg: str = ""
+    """Path of another ffmpeg; empty takes the one of the imageio-ffmpeg package."""
+    ffprobe: str = ""
+    shaka_packager: str = ""
+    limits: UploadLimits = UploadLimits()
+    retry: RetryPolicy = RetryPolicy()

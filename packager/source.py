@@ -1,0 +1,253 @@
+"""What an uploaded clip is, read from ffprobe's answers. Rules file: text in, frozen values out."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
+"""PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)."""
+MAGIC_BYTES = 12
+
+
+class UnreadableProbe(ValueError):
+    """ffprobe's answer is not what its version documents, or it describes no movie."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTrack:
+    index: int
+    """Stream number in the file."""
+    codec: str
+    channels: int
+    sample_rate: int
+    language: str
+    """ISO 639-2 code as tagged in the file; empty when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoTrack:
+    index: int
+    """Stream number in the file."""
+    codec: str
+    coded_width: int
+    coded_height: int
+    width: int
+    """Display size in square pixels, after rotation and sample aspect."""
+    height: int
+    rotation: int
+    """Clockwise degrees a player turns the picture by: 0, 90, 180 or 270."""
+    pixel_format: str
+    transfer: str
+    color_space: str
+    frame_rate: Fraction
+    """Frames over presented time; for a variable rate the mean."""
+    frames: int
+    """Presented frames whose bytes are really in the file."""
+    duration_ms: int
+    """From the clip's start to the end of the last frame that is really in the file."""
+    declared_ms: int
+    """What the header promises."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """A probed clip; sizes in pixels and bytes, times in milliseconds, rates in bits per second."""
+
+    size_bytes: int
+    streams: int
+    bit_rate: int
+    video: VideoTrack | None
+    audio: AudioTrack | None
+
+    @property
+    def high_dynamic_range(self) -> bool:
+        return self.video is not None and self.video.transfer in HDR_TRANSFERS
+
+
+@dataclass(frozen=True, slots=True)
+class PacketSpan:
+    """The presented packets of one track: their number, first start and last end in the track's time base."""
+
+    packets: int
+    start: int
+    end: int
+
+
+def is_isobmff(head: bytes) -> bool:
+    """True when a file's first bytes are an ISO-BMFF `ftyp` box (ISO 14496-12 section 4.3).
+
+    Everything else (a playlist, a script, an SVG, a text) must never reach a demuxer that guesses.
+    """
+    return len(head) >= MAGIC_BYTES and head[4:8] == b"ftyp" and int.from_bytes(head[:4], "big") >= MAGIC_BYTES
+
+
+def packet_span(lines: Iterable[str]) -> PacketSpan | None:
+    """Reduce ffprobe's `pts,duration,flags` lines to a span; None when nothing is presented.
+
+    Packets flagged `D` lie outside the edit list and are decoded but never shown.
+    """
+    packets, start, end = 0, 0, 0
+    for line in lines:
+        values = line.strip().split(",")
+        if len(values) < 3 or "D" in values[2]:
+            continue
+        try:
+            pts, duration = int(values[0]), _int(values[1])
+        except ValueError:
+            continue
+        start = pts if packets == 0 else min(start, pts)
+        end = pts + duration if packets == 0 else max(end, pts + duration)
+        packets += 1
+    return PacketSpan(packets, start, end) if packets else None
+
+
+def video_stream_index(document: str) -> int | None:
+    """The number of the first moving video stream (cover pictures do not count), None when there is none."""
+    stream = _first_video(_streams(_parse(document)))
+    return None if stream is None else _int(stream.get("index"))
+
+
+def read_source(document: str, span: PacketSpan | None, size_bytes: int) -> SourceInfo:
+    """Build a SourceInfo from ffprobe's `-show_streams -show_format -of json` document and the video's span.
+
+    Raises UnreadableProbe when the document is not such an answer.
+    """
+    parsed = _parse(document)
+    streams = _streams(parsed)
+    container = parsed.get("format")
+    container = container if isinstance(container, dict) else {}
+    video = _first_video(streams)
+    audio = next((stream for stream in streams if stream.get("codec_type") == "audio"), None)
+    return SourceInfo(
+        size_bytes=size_bytes,
+        streams=len(streams),
+        bit_rate=_int(container.get("bit_rate")),
+        video=None if video is None else _video_track(video, container, span),
+        audio=None if audio is None else _audio_track(audio),
+    )
+
+
+def _parse(document: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(document)
+    except (ValueError, RecursionError) as error:
+        raise UnreadableProbe(f"not JSON: {error}") from error
+    if not isinstance(parsed, dict):
+        raise UnreadableProbe("not a JSON object")
+    return parsed
+
+
+def _streams(parsed: Mapping[str, Any]) -> list[dict[str, Any]]:
+    streams = parsed.get("streams", [])
+    if not isinstance(streams, list) or not all(isinstance(stream, dict) for stream in streams):
+        raise UnreadableProbe("no list of streams")
+    return streams
+
+
+def _first_video(streams: list[dict[str, Any]]) -> dict[str, Any] | None:
+    for stream in streams:
+        disposition = stream.get("disposition")
+        picture = isinstance(disposition, dict) and disposition.get("attached_pic") == 1
+        if stream.get("codec_type") == "video" and not picture:
+            return stream
+    return None
+
+
+def _video_track(stream: dict[str, Any], container: dict[str, Any], span: PacketSpan | None) -> VideoTrack:
+    coded_width, coded_height = _int(stream.get("width")), _int(stream.get("height"))
+    rotation = _rotation(stream)
+    width, height = _display_size(coded_width, coded_height, _ratio(stream.get("sample_aspect_ratio")), rotation)
+    time_base = _ratio(stream.get("time_base")) or Fraction(1, 1000)
+    start = Fraction(0) if span is None else max(Fraction(0), _seconds(container.get("start_time")))
+    duration = Fraction(0) if span is None else max(Fraction(0), span.end * time_base - start)
+    shown = Fraction(0) if span is None else (span.end - span.start) * time_base
+    frames = 0 if span is None else span.packets
+    return VideoTrack(
+        index=_int(stream.get("index")),
+        codec=_text(stream.get("codec_name")),
+        coded_width=coded_width,
+        coded_height=coded_height,
+        width=width,
+        height=height,
+        rotation=rotation,
+        pixel_format=_text(stream.get("pix_fmt")),
+        transfer=_text(stream.get("color_transfer")),
+        color_space=_text(stream.get("color_space")),
+        frame_rate=_frame_rate(stream, frames, shown),
+        frames=frames,
+        duration_ms=round(duration * 1000),
+        declared_ms=_declared_ms(stream, container),
+    )
+
+
+def _declared_ms(stream: dict[str, Any], container: dict[str, Any]) -> int:
+    duration = _seconds(stream.get("duration")) or _seconds(container.get("duration"))
+    return round(duration * 1000)
+
+
+def _frame_rate(stream: dict[str, Any], frames: int, shown: Fraction) -> Fraction:
+    """The header's mean rate, unless the packets contradict it by more than 2 % (then theirs)."""
+    declared = _ratio(stream.get("avg_frame_rate")) or Fraction(0)
+    if frames < 2 or shown <= 0:
+        return declared
+    counted = Fraction(frames) / shown
+    agrees = declared > 0 and abs(counted / declared - 1) <= Fraction(2, 100)
+    return declared if agrees else counted.limit_denominator(1001)
+
+
+def _display_size(width: int, height: int, sample_aspect: Fraction | None, rotation: int) -> tuple[int, int]:
+    if sample_aspect and sample_aspect > 0:
+        width = max(1, round(width * sample_aspect)) if width else 0
+    return (height, width) if rotation in {90, 270} else (width, height)
+
+
+def _rotation(stream: dict[str, Any]) -> int:
+    side_data = stream.get("side_data_list")
+    for entry in side_data if isinstance(side_data, list) else []:
+        angle = entry.get("rotation") if isinstance(entry, dict) else None
+        if isinstance(angle, int | float) and abs(angle) <= 360:
+            # ffprobe counts anticlockwise; ffmpeg turns by right angles only.
+            return round(-angle / 90) * 90 % 360
+    return 0
+
+
+def _audio_track(stream: dict[str, Any]) -> AudioTrack:
+    tags = stream.get("tags")
+    language = _text(tags.get("language")) if isinstance(tags, dict) else ""
+    known = re.fullmatch(r"[a-z]{3}", language) is not None and language not in {"und", "mis", "zxx"}
+    return AudioTrack(
+        index=_int(stream.get("index")),
+        codec=_text(stream.get("codec_name")),
+        channels=_int(stream.get("channels")),
+        sample_rate=_int(stream.get("sample_rate")),
+        language=language if known else "",
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _int(value: object) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, str) and re.fullmatch(r"-?\d{1,18}", value) else 0
+
+
+def _seconds(value: object) -> Fraction:
+    if isinstance(value, str) and re.fullmatch(r"-?\d{1,12}(\.\d{1,12})?", value):
+        return Fraction(value)
+    return Fraction(0)
+
+
+def _ratio(value: object) -> Fraction | None:
+    """`a/b` or `a:b` as a fraction; None for what is no positive ratio."""
+    match = re.fullmatch(r"(\d{1,12})[/:](\d{1,12})", value) if isinstance(value, str) else None
+    if match is None or int(match[1]) == 0 or int(match[2]) == 0:
+        return None
+    return Fraction(int(match[1]), int(match[2]))

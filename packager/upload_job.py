@@ -1,0 +1,197 @@
+"""One upload event's job: fetch the clip, package it, publish what is ready, tell the catalog. Shell."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from pathlib import Path
+
+from origin.events import UploadEvent
+from origin.model import Failure, Video, VideoStatus
+from origin.objects.base import Objects
+from packager.admission import Refused
+from packager.catalog import Catalog, CatalogUnavailable
+from packager.faults import DiskFull
+from packager.moderation.base import Evidence, Moderation, Reject, Verdict
+from packager.pipeline import Hooks, NotPackaged, Package, package_file
+from packager.process import Usage
+from packager.publish import upload
+from packager.settings import PackagerSettings
+from packager.tools import Tools
+
+logger = logging.getLogger(__name__)
+
+REPORT_EVERY_S = 0.5
+CLIP_NAME = "clip.mp4"
+DELETED = "deleted by its creator"
+
+
+class JobEnd(Enum):
+    PUBLISHED = auto()
+    REFUSED = auto()
+    """Failed or rejected, for good."""
+    ABANDONED = auto()
+    """There was nothing to do, or not any more: deleted, or decided by an earlier delivery."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobOutcome:
+    end: JobEnd
+    media_s: float = 0.0
+
+
+class _Abandoned(Exception):
+    """There is nothing more to do for the video; unwinds the job."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """Handed from the pipeline's callback, which must not wait, to the task that tells the catalog."""
+
+    value: float = 0.0
+    stage: str = "queued"
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class UploadJob:
+    """`folder` belongs to this job alone; it is made anew, and gone at the end. `usage` is valid after `run`."""
+
+    def __init__(
+        self,
+        settings: PackagerSettings,
+        tools: Tools,
+        objects: Objects,
+        catalog: Catalog,
+        moderation: Moderation,
+        folder: Path,
+    ) -> None:
+        self.usage = Usage()
+        self._settings = settings
+        self._tools = tools
+        self._objects = objects
+        self._catalog = catalog
+        self._moderation = moderation
+        self._folder = folder
+        self._progress = _Progress()
+
+    async def run(self, event: UploadEvent) -> JobOutcome:
+        """Raises whatever kept the job from its end (see `faults`); a clip that is refused is an end, not an error."""
+        video = await self._catalog.begin_processing(event.video_id)
+        if video is None:
+            return JobOutcome(JobEnd.ABANDONED)
+        try:
+            await asyncio.to_thread(self._make_folder)
+            return await self._watched(event, video)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def _watched(self, event: UploadEvent, video: Video) -> JobOutcome:
+        """Package with a second task that reports progress and stops everything when the video is deleted."""
+        outcome = JobOutcome(JobEnd.ABANDONED)
+        try:
+            async with asyncio.TaskGroup() as group:
+                reporter = group.create_task(self._report(video.video_id))
+                outcome = await self._package(event, video)
+                reporter.cancel()
+        except* _Abandoned as reasons:
+            logger.info("job abandoned", extra={"video_id": video.video_id, "reason": str(reasons.exceptions[0])})
+        return outcome
+
+    async def _package(self, event: UploadEvent, video: Video) -> JobOutcome:
+        clip = await self._fetch(video.raw_key or event.raw_s3_path)
+
+        async def moderate(frames: tuple[Path, ...]) -> Verdict:
+            evidence = Evidence(video.video_id, video.creator_id, video.description, frames)
+            return await self._moderation.judge(evidence)
+
+        async def publish(package: Package) -> None:
+            await self._publish(video.video_id, package)
+
+        hooks = Hooks(moderate=moderate, publish=publish, report=self._note, account=self._account)
+        result = await package_file(
+            clip,
+            self._folder / "out",
+            work_folder=self._folder / "work",
+            tools=self._tools,
+            settings=self._settings,
+            hooks=hooks,
+        )
+        if isinstance(result, NotPackaged):
+            await self._refuse(video.video_id, result.reason)
+            return JobOutcome(JobEnd.REFUSED)
+        logger.info(
+            "packaged",
+            extra={"video_id": video.video_id, "cpu_s": round(self.usage.cpu_s, 2), "media_s": result.media_s},
+        )
+        return JobOutcome(JobEnd.PUBLISHED, result.media_s)
+
+    async def _publish(self, video_id: int, package: Package) -> None:
+        current = await self._catalog.video(video_id)
+        if _gone(current):
+            raise _Abandoned(DELETED)
+        revision = 1 + (current.publication.revision if current and current.publication else 0)
+        publication = await upload(self._objects, video_id, package, revision)
+        status = VideoStatus.READY if package.complete else VideoStatus.PLAYABLE
+        if await self._catalog.publish(video_id, publication, status):
+            return
+        if _gone(await self._catalog.video(video_id)):
+            # The deletion may have swept before these files arrived.
+            await self._objects.delete_prefix(f"v/{video_id}/")
+            raise _Abandoned(DELETED)
+        raise _Abandoned("another worker published it")
+
+    async def _refuse(self, video_id: int, reason: Refused | Reject) -> None:
+        failure = Failure(reason.code, reason.detail)
+        logger.info("clip refused", extra={"video_id": video_id, "code": reason.code})
+        if isinstance(reason, Reject):
+            await self._catalog.reject(video_id, failure)
+        else:
+            await self._catalog.fail(video_id, failure)
+
+    async def _fetch(self, key: str) -> Path:
+        """The clip as a file of this machine: the store's own where it has one, else a copy in the job's folder."""
+        local = await self._objects.local_path(key)
+        if local is not None:
+            return Path(local)
+        target = self._folder / CLIP_NAME
+        file = await asyncio.to_thread(target.open, "wb")
+        try:
+            async for block in self._objects.get(key, 0, self._settings.limits.size_bytes + 1):
+                await asyncio.to_thread(file.write, block)
+        finally:
+            await asyncio.to_thread(file.close)
+        return target
+
+    def _make_folder(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
+        (self._folder / "work").mkdir(parents=True)
+        free = shutil.disk_usage(self._folder).free
+        if free < self._settings.free_bytes:
+            raise DiskFull(f"{self._folder} has {free >> 20} MiB free, a job wants {self._settings.free_bytes >> 20}")
+
+    def _account(self, usage: Usage) -> None:
+        self.usage += usage
+
+    def _note(self, value: float, stage: str) -> None:
+        self._progress.value, self._progress.stage = value, stage
+        self._progress.changed.set()
+
+    async def _report(self, video_id: int) -> None:
+        while True:
+            await self._progress.changed.wait()
+            self._progress.changed.clear()
+            try:
+                alive = await self._catalog.report_progress(video_id, self._progress.value, self._progress.stage)
+            except CatalogUnavailable:
+                # Progress is a courtesy; the publication that follows will tell whether the catalog is back.
+                alive = True
+            if not alive:
+                raise _Abandoned(DELETED)
+            await asyncio.sleep(REPORT_EVERY_S)
+
+
+def _gone(video: Video | None) -> bool:
+    return video is None or video.status is VideoStatus.DELETED

@@ -1,0 +1,267 @@
+"""The packager's loop: upload events in, published videos out. Shell.
+
+Two consumers of one group: `uploads` keeps at most one job more than can run, `uploads.retry` holds its records until
+they are due, so waiting retries never stand in the way of fresh uploads. An offset is committed only after its job has
+ended, one way or another; whatever was cut short is delivered again and starts over under the same names.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Record
+from origin.events import MalformedEvent, Topic, UploadEvent, decode, encode
+from origin.model import Failure
+from origin.objects.base import Objects
+from origin.trace import request_id
+from packager.catalog import Catalog
+from packager.faults import Fault, classify
+from packager.job import DeadLetter, after_fault
+from packager.moderation.base import Moderation
+from packager.offsets import OffsetTracker
+from packager.settings import PackagerSettings
+from packager.tools import Tools, find_tools
+from packager.upload_job import JobEnd, JobOutcome, UploadJob
+
+logger = logging.getLogger(__name__)
+
+GROUP = "packager"
+POLL_S = 1.0
+WAITING_RETRIES = 64
+APPEND_PAUSE_S = 2.0
+JOB_PREFIX = "job-"
+
+
+@dataclass(slots=True)
+class WorkerStats:
+    """Counters since the start. `cpu_s` is the children's; with `media_s` it gives the cost of a second of video."""
+
+    started: int = 0
+    done: int = 0
+    failed: int = 0
+    """Ended as failed or rejected, or dead-lettered."""
+    retried: int = 0
+    abandoned: int = 0
+    """Deleted while they were worked on, or already decided."""
+    malformed: int = 0
+    running: int = 0
+    cpu_s: float = 0.0
+    media_s: float = 0.0
+    peak_rss_bytes: int = 0
+    """Of any one child."""
+
+
+class PackagerWorker:
+    """Consumes uploads until it is drained. `work_folder` belongs to this process alone; `clock` gives epoch ms."""
+
+    def __init__(
+        self,
+        settings: PackagerSettings,
+        eventlog: EventLog,
+        objects: Objects,
+        catalog: Catalog,
+        moderation: Moderation,
+        clock: Callable[[], int],
+        work_folder: Path,
+    ) -> None:
+        """Raises ToolMissing when ffmpeg, ffprobe or Shaka Packager is not there."""
+        self.stats = WorkerStats()
+        self._settings = settings
+        self._log = eventlog
+        self._objects = objects
+        self._catalog = catalog
+        self._moderation = moderation
+        self._clock = clock
+        self._work_folder = work_folder
+        self._tools: Tools = find_tools(settings)
+        self._slots = asyncio.Semaphore(settings.jobs_at_once)
+        self._jobs: set[asyncio.Task[None]] = set()
+        self._loops: set[asyncio.Task[None]] = set()
+        self._busy: dict[int, asyncio.Task[None]] = {}
+        """Per video the task that works on it or waits for a slot."""
+        self._running: set[asyncio.Task[None]] = set()
+        self._draining = False
+
+    async def run(self) -> None:
+        """Work until `drain`; a log that is away for a while is waited for. May be called again after it raised."""
+        await asyncio.to_thread(_sweep, self._work_folder)
+        uploads = await self._log.consumer(GROUP, [Topic.UPLOADS])
+        retries = await self._log.consumer(GROUP, [Topic.UPLOADS_RETRY])
+        self._loops = {
+            asyncio.create_task(self._consume(uploads, self._settings.jobs_at_once + 1)),
+            asyncio.create_task(self._consume(retries, WAITING_RETRIES)),
+        }
+        try:
+            await asyncio.gather(*self._loops)
+        finally:
+            # Consumers last: a job that ends meanwhile still commits.
+            await _cancelled(self._loops)
+            await _cancelled(self._jobs)
+            await uploads.close()
+            await retries.close()
+
+    async def drain(self, grace_s: float) -> None:
+        """Take no more, give running jobs `grace_s` to end, then cancel them; their events will be delivered again."""
+        self._draining = True
+        if running := set(self._running):
+            await asyncio.wait(running, timeout=grace_s)
+        await _cancelled(self._jobs)
+        if self._loops:
+            await asyncio.wait(self._loops)
+
+    async def _consume(self, consumer: Consumer, at_once: int) -> None:
+        offsets = OffsetTracker()
+        room = asyncio.Semaphore(at_once)
+        while not self._draining:
+            await room.acquire()
+            record = None if self._draining else await self._next(consumer)
+            if record is None:
+                room.release()
+                continue
+            offsets.begin(record.position)
+            task = asyncio.create_task(self._work_off(record, consumer, offsets))
+            self._jobs.add(task)
+            task.add_done_callback(self._jobs.discard)
+            task.add_done_callback(lambda _: room.release())
+
+    async def _next(self, consumer: Consumer) -> Record | None:
+        try:
+            records = await consumer.poll(1, POLL_S)
+        except EventLogError:
+            logger.exception("event log gave no records")
+            await asyncio.sleep(APPEND_PAUSE_S)
+            return None
+        return records[0] if records else None
+
+    async def _work_off(self, record: Record, consumer: Consumer, offsets: OffsetTracker) -> None:
+        try:
+            event = decode(UploadEvent, record.value)
+        except MalformedEvent as error:
+            self.stats.malformed += 1
+            logger.warning("upload event refused", extra={"position": str(record.position), "reason": str(error)})
+            await self._append(Topic.UPLOADS_DEAD, record.key, record.value)
+        else:
+            request_id.set(event.request_id)
+            if not await self._handle(event):
+                return
+        await self._commit(consumer, offsets.finish(record.position))
+
+    async def _handle(self, event: UploadEvent) -> bool:
+        """False when the drain came before the job could begin: its event is to be delivered again."""
+        await asyncio.sleep(max(0, event.not_before - self._clock()) / 1000)
+        while (other := self._busy.get(event.video_id)) is not None:
+            # The same video twice: a redelivery beside a retry. The second one will find it decided.
+            await asyncio.wait({other})
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  -- a coroutine always runs in one
+        self._busy[event.video_id] = task
+        try:
+            async with self._slots:
+                if self._draining:
+                    return False
+                self._running.add(task)
+                await self._start(event)
+                return True
+        finally:
+            self._running.discard(task)
+            del self._busy[event.video_id]
+
+    async def _start(self, event: UploadEvent) -> None:
+        self.stats.started += 1
+        self.stats.running += 1
+        folder = self._work_folder / f"{JOB_PREFIX}{event.video_id}"
+        job = UploadJob(self._settings, self._tools, self._objects, self._catalog, self._moderation, folder)
+        try:
+            outcome = await job.run(event)
+        except Exception as error:
+            await self._after(event, classify(error), error)
+        else:
+            self._count(outcome)
+        finally:
+            self.stats.running -= 1
+            self.stats.cpu_s += job.usage.cpu_s
+            self.stats.peak_rss_bytes = max(self.stats.peak_rss_bytes, job.usage.max_rss_bytes)
+
+    def _count(self, outcome: JobOutcome) -> None:
+        self.stats.media_s += outcome.media_s
+        match outcome.end:
+            case JobEnd.PUBLISHED:
+                self.stats.done += 1
+            case JobEnd.REFUSED:
+                self.stats.failed += 1
+            case JobEnd.ABANDONED:
+                self.stats.abandoned += 1
+
+    async def _after(self, event: UploadEvent, fault: Fault, error: Exception) -> None:
+        known = fault.code != "internal"
+        logger.warning(
+            "packaging failed",
+            extra={"video_id": event.video_id, "attempt": event.attempt, "code": fault.code, "detail": fault.detail},
+            exc_info=None if known else error,
+        )
+        now_ms = self._clock()
+        chance = random.random()  # noqa: S311  -- jitter, nothing secret
+        fate = after_fault(event.attempt, self._settings.retry, now_ms, chance)
+        told = replace(event, error_code=fault.code, error_detail=fault.detail)
+        if fault.final or isinstance(fate, DeadLetter):
+            self.stats.failed += 1
+            await self._bury(replace(told, attempt=event.attempt + 1), fault)
+            return
+        self.stats.retried += 1
+        again = replace(told, attempt=fate.attempt, not_before=fate.not_before_ms)
+        await self._append(Topic.UPLOADS_RETRY, str(event.video_id), encode(again))
+
+    async def _bury(self, event: UploadEvent, fault: Fault) -> None:
+        await self._append(Topic.UPLOADS_DEAD, str(event.video_id), encode(event))
+        failure = Failure("processing_failed", "Something went wrong on our side while this clip was prepared.")
+        if fault.code == "upload_missing":
+            failure = Failure("upload_missing", "The uploaded file is no longer there. Upload the clip again.")
+        while True:
+            try:
+                await self._catalog.fail(event.video_id, failure)
+            except Exception:
+                # Left undone, the video would say "processing" for ever.
+                logger.exception("failure could not be recorded", extra={"video_id": event.video_id})
+                await asyncio.sleep(APPEND_PAUSE_S)
+            else:
+                return
+
+    async def _append(self, topic: Topic, key: str, value: bytes) -> None:
+        """Until the log has it: without its successor the record must not be committed."""
+        while True:
+            try:
+                await self._log.append(topic, key, value)
+            except EventLogError:
+                logger.exception("event log refused a record", extra={"topic": topic, "key": key})
+                await asyncio.sleep(APPEND_PAUSE_S)
+            else:
+                return
+
+    async def _commit(self, consumer: Consumer, position: Position | None) -> None:
+        if position is None:
+            return
+        try:
+            await consumer.commit(position)
+        except EventLogError:
+            # The record will be delivered again, find its video decided, and be committed then.
+            logger.exception("commit failed", extra={"position": str(position)})
+
+
+async def _cancelled(tasks: set[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(set(tasks))
+
+
+def _sweep(work_folder: Path) -> None:
+    """Jobs that a crash cut short left their folders; the jobs themselves come back by their events."""
+    work_folder.mkdir(parents=True, exist_ok=True)
+    for leftover in work_folder.glob(f"{JOB_PREFIX}*"):
+        shutil.rmtree(leftover, ignore_errors=True)
