@@ -160,10 +160,13 @@ class Connection:
         request = is_request_stream(event.stream_id)
         if request and streams.is_refused(event.stream_id):
             return
+        incomplete = h3.incomplete
         for http_event in h3.handle_event(event):
             streams.handle(http_event, self._address)
         if request and not isinstance(event, StreamDataReceived):
             streams.client_reset(event.stream_id)
+        elif h3.incomplete > incomplete:
+            self._count_reset()
 
     # Credit and limits
 

@@ -60,11 +60,13 @@ class SectionTooLarge(H3Event):
 
 
 class EdgeH3Connection(H3Connection):
-    """The server's side. `frames` counts what the client framed on request streams."""
+    """The server's side. `frames` counts what the client framed on request streams,
+    `incomplete` the streams it ended without a request."""
 
     def __init__(self, quic: QuicConnection, max_field_section_bytes: int) -> None:
         self._max_field_section_bytes = max_field_section_bytes
         self.frames = 0
+        self.incomplete = 0
         super().__init__(quic)
 
     def buffered(self, stream_id: int) -> int:
@@ -145,6 +147,10 @@ class EdgeH3Connection(H3Connection):
         super()._check_request_or_push_frame_type(frame_type, stream)
         if frame_type == FrameType.HEADERS and (stream.frame_size or 0) > self._max_field_section_bytes:
             raise _SectionTooLargeError
+
+    def _abort_incomplete_request(self, stream_id: int) -> None:
+        self.incomplete += 1
+        super()._abort_incomplete_request(stream_id)
 
     def _receive_stream_data(self, event: StreamDataReceived) -> list[H3Event]:
         try:

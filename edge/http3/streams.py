@@ -75,6 +75,8 @@ class RequestStreams:
         self._exchanges: dict[int, Exchange] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._refused: set[int] = set()
+        self._seen: set[int] = set()
+        """Streams whose request head was read: a second head is trailers, even after the response."""
         self._senders: dict[int, asyncio.Future[None]] = {}
         self.next_request_id = 0
         """One past the highest request stream seen: what GOAWAY announces."""
@@ -113,8 +115,9 @@ class RequestStreams:
         ]
 
     def forget_gone(self) -> None:
-        """Drop the marks of refused streams that QUIC has forgotten."""
+        """Drop the marks of streams that QUIC has forgotten."""
         self._refused = {stream_id for stream_id in self._refused if self._quic.knows(stream_id)}
+        self._seen = {stream_id for stream_id in self._seen if self._quic.knows(stream_id)}
 
     def client_moved(self, address: tuple[str, int]) -> None:
         """The connection migrated: running requests see the new address."""
@@ -139,10 +142,11 @@ class RequestStreams:
 
     def _headers(self, event: HeadersReceived, client: tuple[str, int]) -> None:
         stream_id = event.stream_id
-        if stream_id in self._exchanges:
+        if stream_id in self._seen:
             # Request trailers: ASGI has no message for them.
             self._data(stream_id, b"", ended=event.stream_ended)
             return
+        self._seen.add(stream_id)
         settings = self.context.settings
         if self.context.draining or self.running >= settings.max_concurrent_streams:
             self.context.stats.refused_requests += 1
@@ -192,9 +196,8 @@ class RequestStreams:
         if self.is_refused(stream_id):
             return
         self._count_reset()
-        if stream_id in self._exchanges:
-            self.context.stats.resets_received += 1
-            self._drop(stream_id)
+        self.context.stats.resets_received += 1
+        self._drop(stream_id)
         self._quic.break_sending(stream_id, ErrorCode.H3_REQUEST_CANCELLED)
         self._quic.stop_receiving(stream_id, ErrorCode.H3_REQUEST_CANCELLED)
         self._h3.forget_sending(stream_id)

@@ -53,6 +53,14 @@ class Answer:
         return self.ended or self.reset is not None
 
 
+class DeafQuicConnection(QuicConnection):
+    """Does not obey STOP_SENDING: goes on sending as if it never came."""
+
+    def _handle_stop_sending_frame(self, context: Any, frame_type: int, buf: Any) -> None:
+        buf.pull_uint_var()
+        buf.pull_uint_var()
+
+
 class ScriptedClient(asyncio.DatagramProtocol):
     """Over a real loopback socket. `h3` is None for a client that writes its own frames."""
 
