@@ -114,6 +114,7 @@ class Database:
 
     async def read(self, work: Work[R]) -> R:
         """Run `work` on a connection that sees everything committed; it must not write."""
+        self._refuse_closed()
         if not self._threaded:
             return self._guarded(work, self._connection)
         return await asyncio.get_running_loop().run_in_executor(self._readers, self._read, work)
@@ -138,19 +139,23 @@ class Database:
         An exception of `work` undoes what `work` did and nothing else. A cancelled caller's write may still
         happen.
         """
+        self._refuse_closed()
         if not self._threaded:
             return self._write_here(work)
         loop = asyncio.get_running_loop()
         done: asyncio.Future[R] = loop.create_future()
         write = _Write(work, loop, done)
         with self._wake:
-            if self._closing:
-                raise DatabaseUnavailable(f"{self._path} is closed")
+            self._refuse_closed()
             if len(self._waiting) >= MAX_WAITING:
                 raise DatabaseUnavailable(f"{self._path}: {MAX_WAITING} writes wait already")
             self._waiting.append(write)
             self._wake.notify()
         return await done
+
+    def _refuse_closed(self) -> None:
+        if self._closing:
+            raise DatabaseUnavailable(f"{self._path} is closed")
 
     def _write_here(self, work: Work[R]) -> R:
         with self._connection:
@@ -199,6 +204,7 @@ class Database:
     async def close(self) -> None:
         """Commit what waits, then close. Closing again is no error."""
         if not self._threaded:
+            self._closing = True
             self._connection.close()
             return
         await asyncio.get_running_loop().run_in_executor(None, self._close)

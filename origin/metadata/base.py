@@ -48,13 +48,22 @@ class MetadataUnavailable(MetadataError):
     """The store did not answer. A retry may help."""
 
 
+class MetadataTooNew(MetadataError):
+    """The store was written by a newer version of this program: run that version."""
+
+
 class MetadataFull(MetadataError):
     """The store has no room. A retry helps once an operator made some."""
 
 
+ASK_AGAIN_OFFSETS = 100_000
+"""How far back `count_like` repeats its answers; a consumer has far fewer records in flight."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """One follow, as listed: who, and when it began (the page position)."""
+    """One follow, as listed: who, and when it began (the page position, nudged by a millisecond where two
+    would share one)."""
 
     user_id: int
     since_ms: int
@@ -138,6 +147,9 @@ class Metadata(Protocol):
 
     async def delete_upload(self, upload_id: int) -> None: ...
 
+    async def uploads_of(self, user_id: int, state: UploadState, limit: int) -> Sequence[Upload]:
+        """A user's uploads with a state, oldest first."""
+
     async def uploads_in(self, state: UploadState, after_id: int, limit: int) -> Sequence[Upload]:
         """Uploads with a state, oldest first: for reconcilers and the sweeper."""
 
@@ -146,9 +158,11 @@ class Metadata(Protocol):
         """The viewer's own state; idempotent."""
 
     async def count_like(self, user_id: int, video_id: int, liked: bool, offset: int) -> int:
-        """What a like event at `offset` of the interactions log adds to the like count: −1, 0 or +1. Asking again
-        for the same offset gives the same answer, so a consumer that crashed repeats harmlessly; an
-        older offset than the newest counted gives 0."""
+        """What a like event at `offset` of the interactions log adds to the like count: −1, 0 or +1.
+
+        Asking again for an offset gives the same answer, as long as it lies no more than ASK_AGAIN_OFFSETS behind the
+        newest counted one of this user and video; so a consumer that crashed repeats harmlessly, in whatever runs
+        it reads the records. An older offset that was never asked for gives 0."""
 
     async def liked(self, user_id: int, video_ids: Sequence[int]) -> Set[int]:
         """Which of these videos the viewer likes."""

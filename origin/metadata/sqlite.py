@@ -1,0 +1,230 @@
+"""The metadata store in one SQLite file: the embedded backend. The statements live in the `sqlite_*` files by noun."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from functools import partial
+from importlib.resources import files
+from typing import TypeVar
+
+from origin.metadata import sqlite_counts as counts
+from origin.metadata import sqlite_social as social
+from origin.metadata import sqlite_uploads as uploads
+from origin.metadata import sqlite_users as users
+from origin.metadata import sqlite_videos as videos
+from origin.metadata.base import (
+    Edge,
+    Heat,
+    MetadataError,
+    MetadataFull,
+    MetadataTooNew,
+    MetadataUnavailable,
+)
+from origin.model import (
+    Comment,
+    CountKind,
+    Failure,
+    Publication,
+    Upload,
+    UploadState,
+    User,
+    Video,
+    VideoStatus,
+    Visibility,
+)
+from origin.sqlite_database import Database, DatabaseError, DatabaseFull, DatabaseTooNew
+
+R = TypeVar("R")
+
+
+class SqliteMetadata:
+    """`Metadata` on `origin.sqlite_database`: writes share commits, reads run beside them."""
+
+    def __init__(self, path: str) -> None:
+        schema = files("origin.metadata").joinpath("schema.sql").read_text()
+        with _metadata_errors():
+            self._database = Database(path, [schema])
+
+    async def _read(self, work: Callable[[sqlite3.Connection], R]) -> R:
+        with _metadata_errors():
+            return await self._database.read(work)
+
+    async def _write(self, work: Callable[[sqlite3.Connection], R]) -> R:
+        with _metadata_errors():
+            return await self._database.write(work)
+
+    # users
+    async def create_user(self, user: User) -> None:
+        await self._write(partial(users.create, user=user))
+
+    async def rename_user(self, user_id: int, handle: str) -> User:
+        return await self._write(partial(users.rename, user_id=user_id, handle=handle))
+
+    async def user(self, user_id: int) -> User:
+        return await self._read(partial(users.one, user_id=user_id))
+
+    async def users(self, user_ids: Sequence[int]) -> Mapping[int, User]:
+        return await self._read(partial(users.several, user_ids=user_ids))
+
+    async def user_by_handle(self, handle: str) -> User:
+        return await self._read(partial(users.by_handle, handle=handle))
+
+    # videos
+    async def create_video(self, video: Video) -> None:
+        await self._write(partial(videos.create, video=video))
+
+    async def video(self, video_id: int) -> Video:
+        return await self._read(partial(videos.one, video_id=video_id))
+
+    async def videos(self, video_ids: Sequence[int]) -> Mapping[int, Video]:
+        return await self._read(partial(videos.several, video_ids=video_ids))
+
+    async def edit_video(
+        self, video_id: int, description: str | None, tags: tuple[str, ...] | None, visibility: Visibility | None
+    ) -> Video:
+        return await self._write(
+            partial(videos.edit, video_id=video_id, description=description, tags=tags, visibility=visibility)
+        )
+
+    async def transition(
+        self, video_id: int, allowed: Set[VideoStatus], to: VideoStatus, failure: Failure | None = None
+    ) -> bool:
+        return await self._write(partial(videos.transition, video_id=video_id, allowed=allowed, to=to, failure=failure))
+
+    async def set_progress(self, video_id: int, progress: float) -> None:
+        await self._write(partial(videos.set_progress, video_id=video_id, progress=progress))
+
+    async def publish(
+        self, video_id: int, publication: Publication, status: VideoStatus, now_ms: int, allowed: Set[VideoStatus]
+    ) -> bool:
+        return await self._write(
+            partial(
+                videos.publish,
+                video_id=video_id,
+                publication=publication,
+                status=status,
+                now_ms=now_ms,
+                allowed=allowed,
+            )
+        )
+
+    async def videos_by_creator(
+        self, creator_id: int, before_id: int | None, limit: int, public_only: bool
+    ) -> Sequence[Video]:
+        return await self._read(
+            partial(videos.by_creator, creator_id=creator_id, before_id=before_id, limit=limit, public_only=public_only)
+        )
+
+    async def newest_public(self, before_id: int | None, limit: int) -> Sequence[Video]:
+        return await self._read(partial(videos.newest_public, before_id=before_id, limit=limit))
+
+    async def videos_in(self, status: VideoStatus, after_id: int, limit: int) -> Sequence[Video]:
+        return await self._read(partial(videos.in_status, status=status, after_id=after_id, limit=limit))
+
+    # uploads
+    async def create_upload(self, upload: Upload) -> None:
+        await self._write(partial(uploads.create, upload=upload))
+
+    async def upload(self, upload_id: int) -> Upload:
+        return await self._read(partial(uploads.one, upload_id=upload_id))
+
+    async def set_upload_length(self, upload_id: int, length: int) -> bool:
+        return await self._write(partial(uploads.set_length, upload_id=upload_id, length=length))
+
+    async def advance_upload(self, upload_id: int, state: UploadState) -> None:
+        await self._write(partial(uploads.advance, upload_id=upload_id, state=state))
+
+    async def delete_upload(self, upload_id: int) -> None:
+        await self._write(partial(uploads.delete, upload_id=upload_id))
+
+    async def uploads_of(self, user_id: int, state: UploadState, limit: int) -> Sequence[Upload]:
+        return await self._read(partial(uploads.of_user, user_id=user_id, state=state, limit=limit))
+
+    async def uploads_in(self, state: UploadState, after_id: int, limit: int) -> Sequence[Upload]:
+        return await self._read(partial(uploads.in_state, state=state, after_id=after_id, limit=limit))
+
+    # likes, comments, follows
+    async def set_like(self, user_id: int, video_id: int, liked: bool, now_ms: int) -> None:
+        await self._write(partial(social.set_like, user_id=user_id, video_id=video_id, liked=liked, now_ms=now_ms))
+
+    async def count_like(self, user_id: int, video_id: int, liked: bool, offset: int) -> int:
+        return await self._write(
+            partial(social.count_like, user_id=user_id, video_id=video_id, liked=liked, offset=offset)
+        )
+
+    async def liked(self, user_id: int, video_ids: Sequence[int]) -> Set[int]:
+        return await self._read(partial(social.liked, user_id=user_id, video_ids=video_ids))
+
+    async def add_comment(self, comment: Comment) -> None:
+        await self._write(partial(social.add_comment, comment=comment))
+
+    async def comment(self, comment_id: int) -> Comment:
+        return await self._read(partial(social.comment, comment_id=comment_id))
+
+    async def delete_comment(self, comment_id: int) -> bool:
+        return await self._write(partial(social.delete_comment, comment_id=comment_id))
+
+    async def comments(self, video_id: int, before_id: int | None, limit: int) -> Sequence[Comment]:
+        return await self._read(partial(social.comments, video_id=video_id, before_id=before_id, limit=limit))
+
+    async def set_follow(self, follower_id: int, followee_id: int, following: bool, now_ms: int) -> None:
+        await self._write(
+            partial(
+                social.set_follow, follower_id=follower_id, followee_id=followee_id, following=following, now_ms=now_ms
+            )
+        )
+
+    async def follows(self, follower_id: int, user_ids: Sequence[int]) -> Set[int]:
+        return await self._read(partial(social.follows, follower_id=follower_id, user_ids=user_ids))
+
+    async def followers(self, user_id: int, before_ms: int | None, limit: int) -> Sequence[Edge]:
+        return await self._read(partial(social.followers, user_id=user_id, before_ms=before_ms, limit=limit))
+
+    async def following(self, user_id: int, before_ms: int | None, limit: int) -> Sequence[Edge]:
+        return await self._read(partial(social.following, user_id=user_id, before_ms=before_ms, limit=limit))
+
+    async def user_counts(self, user_id: int) -> Mapping[str, int]:
+        return await self._read(partial(social.user_counts, user_id=user_id))
+
+    async def following_feed(self, user_id: int, before_id: int | None, limit: int) -> Sequence[int]:
+        return await self._read(partial(videos.following_feed, user_id=user_id, before_id=before_id, limit=limit))
+
+    # counts
+    async def apply_counts(self, batch_id: str, deltas: Mapping[tuple[int, CountKind], int], now_ms: int) -> bool:
+        return await self._write(partial(counts.apply, batch_id=batch_id, deltas=deltas, now_ms=now_ms))
+
+    async def hot(self, now_ms: int, hours: int, limit: int) -> Sequence[Heat]:
+        return await self._read(partial(counts.hot, now_ms=now_ms, hours=hours, limit=limit))
+
+    # worker numbers
+    async def lease_worker(self, owner: str, now_ms: int, lease_ms: int) -> int:
+        return await self._write(partial(counts.lease_worker, owner=owner, now_ms=now_ms, lease_ms=lease_ms))
+
+    async def renew_worker(self, number: int, owner: str, now_ms: int, lease_ms: int) -> bool:
+        return await self._write(
+            partial(counts.renew_worker, number=number, owner=owner, now_ms=now_ms, lease_ms=lease_ms)
+        )
+
+    async def release_worker(self, number: int, owner: str) -> None:
+        await self._write(partial(counts.release_worker, number=number, owner=owner))
+
+    async def close(self) -> None:
+        await self._database.close()
+
+
+@contextlib.contextmanager
+def _metadata_errors() -> Iterator[None]:
+    try:
+        yield
+    except DatabaseError as error:
+        raise _as_metadata_error(error) from error
+
+
+def _as_metadata_error(error: DatabaseError) -> MetadataError:
+    if isinstance(error, DatabaseFull):
+        return MetadataFull(str(error))
+    if isinstance(error, DatabaseTooNew):
+        return MetadataTooNew(str(error))
+    return MetadataUnavailable(str(error))

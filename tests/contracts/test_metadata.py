@@ -1,0 +1,394 @@
+"""What every metadata store promises. A backend is added to BACKENDS, never special-cased below."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from origin.metadata import HandleTaken, Metadata, MetadataUnavailable, NotFound, NoWorkerNumber, open_metadata
+from origin.model import (
+    Comment,
+    CountKind,
+    Counts,
+    Failure,
+    Publication,
+    StartupFile,
+    Upload,
+    UploadState,
+    User,
+    Video,
+    VideoStatus,
+    Visibility,
+)
+
+BACKENDS = {
+    "sqlite": lambda folder: f"sqlite://{folder}/metadata.db",
+    "sqlite in memory": lambda _: "sqlite:///:memory:",
+}
+NOW_MS = 1_800_000_000_000
+HOUR_MS = 3_600_000
+LEASE_MS = 60_000
+PLAYABLE, READY = VideoStatus.PLAYABLE, VideoStatus.READY
+
+
+@pytest.fixture(params=BACKENDS)
+async def metadata(request, tmp_path) -> AsyncIterator[Metadata]:
+    store = open_metadata(BACKENDS[request.param](tmp_path))
+    yield store
+    await store.close()
+
+
+def a_video(video_id: int, **changes) -> Video:
+    video = Video(video_id, 7, "about #cats", VideoStatus.READY, Visibility.PUBLIC, NOW_MS, tags=("cats",))
+    return replace(video, **changes)
+
+
+def a_publication(revision: int = 1) -> Publication:
+    return Publication(
+        revision,
+        {"hls.m3u8": "v/1/master-aa/hls.m3u8"},
+        ("v720-ab", "v540-cd"),
+        (StartupFile("v540-cd/init.mp4", 800), StartupFile("v540-cd/0001.m4s", 90_000)),
+        duration_ms=9_500,
+        width=1080,
+        height=1920,
+        thumbhash="abc=",
+    )
+
+
+def an_upload(upload_id: int, **changes) -> Upload:
+    upload = Upload(
+        upload_id, 1, 7, UploadState.RECEIVING, None, "filename eA==", "m1", "raw/1", NOW_MS, NOW_MS + HOUR_MS
+    )
+    return replace(upload, **changes)
+
+
+# users
+
+
+async def test_a_user_is_found_by_id_and_by_handle_in_any_case(metadata):
+    user = User(1, "Åsa.Cat", guest=True, created_at_ms=NOW_MS)
+    await metadata.create_user(user)
+    assert await metadata.user(1) == user
+    assert await metadata.user_by_handle("åSA.cAT") == user
+    assert dict(await metadata.users([1, 2])) == {1: user}
+    assert dict(await metadata.users([])) == {}
+    with pytest.raises(NotFound):
+        await metadata.user(2)
+    with pytest.raises(NotFound):
+        await metadata.user_by_handle("nobody")
+
+
+async def test_two_users_cannot_have_one_handle(metadata):
+    await metadata.create_user(User(1, "cat", False, NOW_MS))
+    with pytest.raises(HandleTaken):
+        await metadata.create_user(User(2, "CAT", False, NOW_MS))
+    with pytest.raises(NotFound):
+        await metadata.user(2)
+
+
+async def test_of_many_who_ask_for_one_handle_at_once_one_gets_it(metadata):
+    results = await asyncio.gather(
+        *(metadata.create_user(User(n, "cat", False, NOW_MS)) for n in range(1, 21)), return_exceptions=True
+    )
+    assert [type(r) for r in results].count(HandleTaken) == 19
+
+
+async def test_a_renamed_guest_is_no_guest_and_frees_its_old_handle(metadata):
+    await metadata.create_user(User(1, "guest1", True, NOW_MS))
+    await metadata.create_user(User(2, "taken", False, NOW_MS))
+    with pytest.raises(HandleTaken):
+        await metadata.rename_user(1, "Taken")
+    assert await metadata.rename_user(1, "Cat") == User(1, "Cat", False, NOW_MS)
+    assert (await metadata.rename_user(1, "CAT")).handle == "CAT"
+    await metadata.create_user(User(3, "guest1", True, NOW_MS))
+    with pytest.raises(NotFound):
+        await metadata.rename_user(9, "other")
+
+
+# videos
+
+
+async def test_a_video_comes_back_as_it_was_stored(metadata):
+    bare = a_video(1, status=VideoStatus.UPLOADING, tags=())
+    full = a_video(
+        2,
+        raw_key="raw/2",
+        progress=0.5,
+        published_at_ms=NOW_MS,
+        publication=a_publication(),
+        failure=Failure("code", "detail"),
+        counts=Counts(1, 2, 3, 4),
+        description="ä \U0001f600 'quoted'",
+    )
+    await metadata.create_video(bare)
+    await metadata.create_video(full)
+    assert await metadata.video(1) == bare
+    assert await metadata.video(2) == full
+    assert dict(await metadata.videos([2, 1, 3])) == {1: bare, 2: full}
+    with pytest.raises(NotFound):
+        await metadata.video(3)
+
+
+async def test_ids_use_all_63_bits(metadata):
+    await metadata.create_video(a_video((1 << 63) - 2))
+    assert (await metadata.newest_public(None, 1))[0].video_id == (1 << 63) - 2
+
+
+async def test_editing_changes_what_is_given(metadata):
+    await metadata.create_video(a_video(1))
+    edited = await metadata.edit_video(1, None, None, Visibility.PRIVATE)
+    assert (edited.description, edited.visibility) == ("about #cats", Visibility.PRIVATE)
+    edited = await metadata.edit_video(1, "", (), None)
+    assert (edited.description, edited.tags, edited.visibility) == ("", (), Visibility.PRIVATE)
+    assert await metadata.video(1) == edited
+    with pytest.raises(NotFound):
+        await metadata.edit_video(2, "x", None, None)
+
+
+async def test_of_two_transitions_one_wins(metadata):
+    await metadata.create_video(a_video(1, status=VideoStatus.QUEUED))
+    won = await asyncio.gather(
+        *(metadata.transition(1, {VideoStatus.QUEUED}, VideoStatus.PROCESSING) for _ in range(10))
+    )
+    assert won.count(True) == 1
+    assert not await metadata.transition(2, {VideoStatus.QUEUED}, VideoStatus.PROCESSING)
+
+
+async def test_a_failure_is_kept_until_the_next_transition(metadata):
+    await metadata.create_video(a_video(1, status=VideoStatus.PROCESSING))
+    failure = Failure("no_video", "There is no picture in it.")
+    assert await metadata.transition(1, {VideoStatus.PROCESSING}, VideoStatus.FAILED, failure)
+    assert (await metadata.video(1)).failure == failure
+    assert await metadata.transition(1, {VideoStatus.FAILED}, VideoStatus.QUEUED)
+    assert (await metadata.video(1)).failure is None
+
+
+async def test_a_publication_replaces_an_older_one_and_never_a_newer(metadata):
+    await metadata.create_video(a_video(1, status=VideoStatus.PROCESSING))
+    allowed = {VideoStatus.PROCESSING, PLAYABLE}
+    assert await metadata.publish(1, a_publication(1), PLAYABLE, NOW_MS, allowed)
+    assert await metadata.publish(1, a_publication(3), READY, NOW_MS + 5, {PLAYABLE})
+    assert not await metadata.publish(1, a_publication(3), READY, NOW_MS, {READY})
+    assert not await metadata.publish(1, a_publication(2), PLAYABLE, NOW_MS, {READY})
+    video = await metadata.video(1)
+    assert video.publication == a_publication(3)
+    assert (video.status, video.published_at_ms) == (READY, NOW_MS)
+
+
+async def test_a_deleted_video_is_not_published_again(metadata):
+    await metadata.create_video(a_video(1, status=VideoStatus.PROCESSING))
+    assert await metadata.transition(1, set(VideoStatus), VideoStatus.DELETED)
+    assert not await metadata.publish(1, a_publication(), READY, NOW_MS, {VideoStatus.PROCESSING})
+    assert (await metadata.video(1)).status is VideoStatus.DELETED
+
+
+async def test_progress_is_kept_and_ignored_for_a_missing_video(metadata):
+    await metadata.create_video(a_video(1))
+    await metadata.set_progress(1, 0.25)
+    await metadata.set_progress(2, 0.25)
+    assert (await metadata.video(1)).progress == 0.25
+
+
+async def test_listings_are_newest_first_paged_and_show_what_they_should(metadata):
+    for video_id in range(1, 8):
+        await metadata.create_video(a_video(video_id, status=READY if video_id % 2 else PLAYABLE))
+    await metadata.create_video(a_video(8, visibility=Visibility.UNLISTED))
+    await metadata.create_video(a_video(9, status=VideoStatus.PROCESSING))
+    await metadata.create_video(a_video(10, status=VideoStatus.DELETED))
+    await metadata.create_video(a_video(11, creator_id=8))
+
+    def ids(videos) -> list[int]:
+        return [video.video_id for video in videos]
+
+    assert ids(await metadata.videos_by_creator(7, None, 3, public_only=True)) == [7, 6, 5]
+    assert ids(await metadata.videos_by_creator(7, 5, 10, public_only=True)) == [4, 3, 2, 1]
+    assert ids(await metadata.videos_by_creator(7, None, 4, public_only=False)) == [9, 8, 7, 6]
+    assert ids(await metadata.newest_public(None, 3)) == [11, 7, 6]
+    assert ids(await metadata.newest_public(6, 100)) == [5, 4, 3, 2, 1]
+    assert ids(await metadata.videos_in(READY, 1, 2)) == [3, 5]
+
+
+# uploads
+
+
+async def test_an_upload_lives_from_receiving_to_announced_and_never_back(metadata):
+    upload = an_upload(5)
+    await metadata.create_upload(upload)
+    assert await metadata.upload(5) == upload
+    await metadata.advance_upload(5, UploadState.ANNOUNCED)
+    await metadata.advance_upload(5, UploadState.STORED)
+    assert (await metadata.upload(5)).state is UploadState.ANNOUNCED
+    await metadata.delete_upload(5)
+    await metadata.delete_upload(5)
+    with pytest.raises(NotFound):
+        await metadata.upload(5)
+
+
+async def test_a_deferred_length_is_fixed_once(metadata):
+    await metadata.create_upload(an_upload(5))
+    assert await metadata.set_upload_length(5, 100)
+    assert await metadata.set_upload_length(5, 100)
+    assert not await metadata.set_upload_length(5, 101)
+    assert not await metadata.set_upload_length(6, 100)
+    assert (await metadata.upload(5)).length == 100
+
+
+async def test_uploads_are_listed_by_state_and_by_user(metadata):
+    for upload_id in (1, 2, 3):
+        await metadata.create_upload(an_upload(upload_id))
+    await metadata.create_upload(an_upload(4, user_id=8))
+    await metadata.advance_upload(2, UploadState.STORED)
+    assert [u.upload_id for u in await metadata.uploads_in(UploadState.RECEIVING, 1, 10)] == [3, 4]
+    assert [u.upload_id for u in await metadata.uploads_of(7, UploadState.RECEIVING, 10)] == [1, 3]
+    assert [u.upload_id for u in await metadata.uploads_of(7, UploadState.RECEIVING, 1)] == [1]
+
+
+# likes, comments, follows
+
+
+async def test_liking_twice_is_liking_once(metadata):
+    for _ in range(2):
+        await metadata.set_like(1, 5, True, NOW_MS)
+    assert set(await metadata.liked(1, [4, 5])) == {5}
+    for _ in range(2):
+        await metadata.set_like(1, 5, False, NOW_MS)
+    assert set(await metadata.liked(1, [4, 5])) == set()
+
+
+async def test_a_like_counts_by_what_it_changes(metadata):
+    deltas = [await metadata.count_like(1, 5, liked, n) for n, liked in enumerate([True, True, False, False, True])]
+    assert deltas == [1, 0, -1, 0, 1]
+    assert await metadata.count_like(2, 5, True, 9) == 1
+    assert await metadata.count_like(3, 5, False, 10) == 0
+
+
+async def test_asking_again_for_a_like_gives_the_same_answer(metadata):
+    asked = [(10, True), (11, False), (12, True), (13, True)]
+    first = [await metadata.count_like(1, 5, liked, offset) for offset, liked in asked]
+    assert [await metadata.count_like(1, 5, liked, offset) for offset, liked in asked] == first
+    assert await metadata.count_like(1, 5, False, 9) == 0
+
+
+async def test_comments_are_added_once_and_listed_newest_first(metadata):
+    for comment_id in (1, 2, 3, 3):
+        await metadata.add_comment(Comment(comment_id, 5, 7, f"text {comment_id}", NOW_MS))
+    await metadata.add_comment(Comment(4, 6, 7, "elsewhere", NOW_MS))
+    assert [c.comment_id for c in await metadata.comments(5, None, 2)] == [3, 2]
+    assert [c.comment_id for c in await metadata.comments(5, 2, 2)] == [1]
+    assert await metadata.comment(1) == Comment(1, 5, 7, "text 1", NOW_MS)
+    assert await metadata.delete_comment(1)
+    assert not await metadata.delete_comment(1)
+    with pytest.raises(NotFound):
+        await metadata.comment(1)
+
+
+async def test_follows_are_listed_both_ways_and_every_page_position_is_its_own(metadata):
+    for follower in range(10, 16):
+        await metadata.set_follow(follower, 1, True, NOW_MS)
+        await metadata.set_follow(10, follower + 100, True, NOW_MS)
+    await metadata.set_follow(10, 1, True, NOW_MS + 50)
+    pages, before_ms = [], None
+    while page := await metadata.followers(1, before_ms, 2):
+        pages += [edge.user_id for edge in page]
+        before_ms = page[-1].since_ms
+    assert pages == [15, 14, 13, 12, 11, 10]
+    assert len(await metadata.following(10, None, 100)) == 7
+    assert set(await metadata.follows(10, [1, 2, 110])) == {1, 110}
+    await metadata.set_follow(10, 1, False, NOW_MS)
+    await metadata.set_follow(10, 1, False, NOW_MS)
+    assert set(await metadata.follows(10, [1])) == set()
+
+
+async def test_a_user_is_counted(metadata):
+    await metadata.create_video(a_video(1, counts=Counts(likes=3)))
+    await metadata.create_video(a_video(2, counts=Counts(likes=4)))
+    await metadata.create_video(a_video(3, counts=Counts(likes=9), visibility=Visibility.PRIVATE))
+    await metadata.set_follow(1, 7, True, NOW_MS)
+    await metadata.set_follow(2, 7, True, NOW_MS)
+    await metadata.set_follow(7, 1, True, NOW_MS)
+    assert dict(await metadata.user_counts(7)) == {"followers": 2, "following": 1, "videos": 2, "likes": 7}
+    assert dict(await metadata.user_counts(99)) == {"followers": 0, "following": 0, "videos": 0, "likes": 0}
+
+
+async def test_the_following_feed_merges_the_followed_creators_by_time(metadata):
+    for video_id in range(1, 10):
+        await metadata.create_video(a_video(video_id, creator_id=video_id % 3))
+    await metadata.create_video(a_video(20, creator_id=1, visibility=Visibility.UNLISTED))
+    await metadata.set_follow(50, 1, True, NOW_MS)
+    await metadata.set_follow(50, 2, True, NOW_MS)
+    assert list(await metadata.following_feed(50, None, 4)) == [8, 7, 5, 4]
+    assert list(await metadata.following_feed(50, 5, 4)) == [4, 2, 1]
+    assert list(await metadata.following_feed(51, None, 4)) == []
+
+
+# counts
+
+
+async def test_a_batch_is_applied_once(metadata):
+    await metadata.create_video(a_video(1))
+    deltas = {(1, CountKind.VIEWS): 5, (1, CountKind.LIKES): -1, (99, CountKind.VIEWS): 3}
+    assert await metadata.apply_counts("a", deltas, NOW_MS)
+    assert not await metadata.apply_counts("a", deltas, NOW_MS)
+    assert await metadata.apply_counts("b", {(1, CountKind.SHARES): 2, (1, CountKind.COMMENTS): 1}, NOW_MS)
+    assert (await metadata.video(1)).counts == Counts(5, -1, 1, 2)
+
+
+async def test_the_hottest_come_first_and_heat_fades(metadata):
+    for video_id in (1, 2, 3):
+        await metadata.create_video(a_video(video_id))
+    await metadata.create_video(a_video(4, visibility=Visibility.PRIVATE))
+    await metadata.apply_counts("old", {(1, CountKind.VIEWS): 100}, NOW_MS - 48 * HOUR_MS)
+    await metadata.apply_counts("new", {(2, CountKind.VIEWS): 60, (4, CountKind.VIEWS): 999}, NOW_MS)
+    await metadata.apply_counts("likes", {(3, CountKind.LIKES): 30}, NOW_MS)
+    heats = await metadata.hot(NOW_MS, 72, 10)
+    assert [heat.video_id for heat in heats] == [3, 2, 1]
+    assert [heat.video_id for heat in await metadata.hot(NOW_MS, 1, 10)] == [3, 2]
+    assert heats[2].score == pytest.approx(25)
+    assert len(await metadata.hot(NOW_MS, 72, 1)) == 1
+
+
+# worker numbers
+
+
+async def test_no_two_owners_hold_one_worker_number(metadata):
+    numbers = await asyncio.gather(*(metadata.lease_worker(f"p{n}", NOW_MS, LEASE_MS) for n in range(50)))
+    assert len(set(numbers)) == 50
+    assert all(0 <= number < 1024 for number in numbers)
+
+
+async def test_a_lease_is_renewed_by_its_owner_in_time_only(metadata):
+    number = await metadata.lease_worker("a", NOW_MS, LEASE_MS)
+    assert await metadata.renew_worker(number, "a", NOW_MS + 50_000, LEASE_MS)
+    assert not await metadata.renew_worker(number, "b", NOW_MS + 50_000, LEASE_MS)
+    assert not await metadata.renew_worker(number, "a", NOW_MS + 50_000 + LEASE_MS, LEASE_MS)
+    await metadata.release_worker(number, "b")
+    assert await metadata.renew_worker(number, "a", NOW_MS + 60_000, LEASE_MS)
+    await metadata.release_worker(number, "a")
+    assert not await metadata.renew_worker(number, "a", NOW_MS + 60_000, LEASE_MS)
+
+
+async def test_a_number_is_given_again_only_one_lease_after_its_own_ended(metadata):
+    leases = [metadata.lease_worker(f"p{n}", NOW_MS, LEASE_MS) for n in range(1024)]
+    await asyncio.gather(*leases)
+    with pytest.raises(NoWorkerNumber):
+        await metadata.lease_worker("late", NOW_MS + 2 * LEASE_MS - 1, LEASE_MS)
+    assert 0 <= await metadata.lease_worker("late", NOW_MS + 2 * LEASE_MS, LEASE_MS) < 1024
+
+
+# the store itself
+
+
+async def test_a_write_that_fails_takes_no_other_with_it(metadata):
+    await metadata.create_user(User(1, "taken", False, NOW_MS))
+    writes = [metadata.create_user(User(n, "taken" if n % 2 else f"free{n}", False, NOW_MS)) for n in range(2, 42)]
+    results = await asyncio.gather(*writes, return_exceptions=True)
+    assert [r for r in results if r is None] == [None] * 20
+    assert len(await metadata.users(list(range(2, 42)))) == 20
+
+
+async def test_a_closed_store_says_so(metadata):
+    await metadata.close()
+    with pytest.raises(MetadataUnavailable):
+        await metadata.create_user(User(1, "late", False, NOW_MS))
