@@ -41,10 +41,14 @@ def limit_and_start(program: list[str], address_space: int, cpu_s: int, file_byt
     os._exit(NOT_STARTED)
 
 
+abandoned = threading.Event()
+
+
 def kill_when_abandoned(child: int) -> None:
     """Block until the worker's pipe closes, then kill the program."""
     while os.read(0, 4096):
         pass
+    abandoned.set()
     try:
         os.kill(child, signal.SIGKILL)
     except ProcessLookupError:
@@ -64,6 +68,9 @@ def main(arguments: list[str]) -> int:
     scale = 1 if sys.platform == "darwin" else 1024
     with open(report, "w", encoding="ascii") as file:  # noqa: PTH123  -- pathlib would triple the start-up time
         json.dump({"cpu_s": usage.ru_utime + usage.ru_stime, "max_rss_bytes": usage.ru_maxrss * scale}, file)
+    if abandoned.is_set():
+        # Whatever the program had started is in this group too, and so are we; nobody waits for an exit code.
+        os.killpg(0, signal.SIGKILL)
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else KILLED_BASE + os.WTERMSIG(status)
 
 

@@ -99,11 +99,13 @@ async def run(
     stdout, returncode, ended = b"", 0, _End.BY_ITSELF
     try:
         async with asyncio.timeout(limits.wall_s):
-            stdout, _ = await asyncio.gather(_output(child, limits, on_line), _errors(child, errors))
-            returncode = await child.wait()
-    except TimeoutError:
+            async with asyncio.TaskGroup() as readers:
+                output = readers.create_task(_output(child, limits, on_line))
+                readers.create_task(_errors(child, errors))
+            stdout, returncode = output.result(), await child.wait()
+    except* TimeoutError:
         ended = _End.TOO_SLOW
-    except _TooLong:
+    except* _TooLong:
         ended = _End.TOO_LONG
     finally:
         await _stop(child)
@@ -170,14 +172,22 @@ async def _stop(child: asyncio.subprocess.Process) -> None:
         child.stdin.close()
     if child.returncode is not None:
         return
-    waiting = asyncio.ensure_future(child.wait())
+    ending = asyncio.ensure_future(_to_the_end(child))
     try:
-        await asyncio.wait({waiting}, timeout=STOP_GRACE_S)
+        await asyncio.wait({ending}, timeout=STOP_GRACE_S)
     finally:
-        if child.returncode is None:
+        if not ending.done():
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(child.pid, signal.SIGKILL)
-            await asyncio.wait({waiting})
+            await asyncio.wait({ending})
+
+
+async def _to_the_end(child: asyncio.subprocess.Process) -> None:
+    """Empty the pipes (asyncio waits for their end before it lets go of a child) and wait."""
+    for stream in (child.stdout, child.stderr):
+        while stream is not None and await stream.read(LINE_BYTES):
+            pass
+    await child.wait()
 
 
 def _take_report(report: str) -> Usage:

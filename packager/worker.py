@@ -118,9 +118,11 @@ class PackagerWorker:
     async def _consume(self, consumer: Consumer, at_once: int) -> None:
         offsets = OffsetTracker()
         room = asyncio.Semaphore(at_once)
-        while not self._draining:
+        while True:
             await room.acquire()
-            record = None if self._draining else await self._next(consumer)
+            if self._draining:
+                return
+            record = await self._next(consumer)
             if record is None:
                 room.release()
                 continue

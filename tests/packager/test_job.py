@@ -1,0 +1,129 @@
+"""The order of a job's steps, its progress, and the fate of faults."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from origin.eventlog.base import Position
+from packager.admission import NOT_A_VIDEO, Accepted
+from packager.job import (
+    DeadLetter,
+    Done,
+    EncodeFirst,
+    EncodeRest,
+    EndRefused,
+    EndRejected,
+    JobFacts,
+    Moderate,
+    Probe,
+    Publish,
+    RetryLater,
+    Step,
+    after_fault,
+    next_step,
+    progress,
+)
+from packager.ladder import Ladder, plan_ladder
+from packager.moderation.base import Allow, Reject, Review, Verdict
+from packager.offsets import OffsetTracker
+from packager.settings import RetryPolicy
+from packager.source import SourceInfo, VideoTrack
+
+ACCEPTED = Accepted(
+    SourceInfo(1, 1, 1, None, None), VideoTrack(0, "h264", 2, 2, 2, 2, 0, "", "", "", Fraction(30), 1, 1, 1)
+)
+BIG = plan_ladder(1080, 1920, Fraction(30))
+SMALL = plan_ladder(240, 426, Fraction(30))
+
+
+def walk(ladder: Ladder, verdict: Verdict) -> list[tuple[JobFacts, Step]]:
+    """Do what the rules say until they say stop."""
+    facts, way = JobFacts(), []
+    while True:
+        step = next_step(facts)
+        way.append((facts, step))
+        match step:
+            case Probe():
+                facts = replace(facts, admission=ACCEPTED, ladder=ladder)
+            case EncodeFirst():
+                facts = replace(facts, first_encoded=True)
+            case Moderate():
+                facts = replace(facts, verdict=verdict)
+            case EncodeRest():
+                facts = replace(facts, rest_encoded=True)
+            case Publish(complete=complete):
+                facts = replace(facts, first_published=True, all_published=complete)
+            case _:
+                return way
+
+
+def steps(ladder: Ladder, verdict: Verdict) -> list[Step]:
+    return [step for _, step in walk(ladder, verdict)]
+
+
+def test_a_clip_is_published_twice_and_moderated_before() -> None:
+    assert steps(BIG, Allow()) == [
+        Probe(), EncodeFirst(), Moderate(), Publish(complete=False), EncodeRest(), Publish(complete=True), Done()
+    ]  # fmt: skip
+
+
+def test_a_clip_with_one_rung_is_published_once() -> None:
+    assert steps(SMALL, Allow()) == [Probe(), EncodeFirst(), Moderate(), Publish(complete=True), Done()]
+
+
+def test_nothing_is_published_of_a_rejected_clip() -> None:
+    verdict = Reject("moderation", "No.")
+    assert steps(BIG, verdict) == [Probe(), EncodeFirst(), Moderate(), EndRejected(verdict)]
+
+
+def test_nothing_is_published_of_a_clip_that_a_person_should_see() -> None:
+    last = steps(BIG, Review("unsure"))[-1]
+    assert isinstance(last, EndRejected)
+    assert last.rejection.code == "moderation_review"
+
+
+def test_a_refusal_ends_the_job_wherever_it_comes() -> None:
+    assert next_step(JobFacts(admission=NOT_A_VIDEO)) == EndRefused(NOT_A_VIDEO)
+    assert next_step(JobFacts(admission=NOT_A_VIDEO, ladder=BIG, first_encoded=True)) == EndRefused(NOT_A_VIDEO)
+
+
+def test_progress_never_falls_and_ends_at_one() -> None:
+    for ladder in (BIG, SMALL):
+        values = [progress(facts, step, share) for facts, step in walk(ladder, Allow()) for share in (0.0, 0.5, 1.0)]
+        assert values == sorted(values)
+        assert values[-1] == 1.0
+
+
+@given(st.integers(0, 30), st.floats(0, 1, exclude_max=True))
+def test_a_retry_waits_longer_each_time_within_bounds_and_ends_in_the_dead_letters(attempt: int, jitter: float) -> None:
+    policy = RetryPolicy()
+    fate = after_fault(attempt, policy, 1_000_000, jitter)
+    if attempt + 1 >= policy.attempts:
+        assert fate == DeadLetter(attempt + 1)
+        return
+    assert isinstance(fate, RetryLater)
+    delay_ms = min(policy.longest_delay_ms, policy.first_delay_ms * 2**attempt)
+    assert delay_ms / 2 <= fate.not_before_ms - 1_000_000 <= delay_ms
+
+
+@given(st.lists(st.integers(0, 20), unique=True, min_size=1).map(sorted), st.randoms())
+def test_a_commit_never_passes_a_record_that_is_still_open(offsets: list[int], chance: object) -> None:
+    tracker = OffsetTracker()
+    for offset in offsets:
+        tracker.begin(Position("uploads", 0, offset))
+    order = list(offsets)
+    chance.shuffle(order)  # type: ignore[attr-defined]
+    open_offsets, committed = set(offsets), -1
+    for offset in order:
+        ready = tracker.finish(Position("uploads", 0, offset))
+        open_offsets.discard(offset)
+        if ready is not None:
+            assert ready.offset > committed
+            committed = ready.offset
+        assert all(still > committed for still in open_offsets)
+    assert committed == max(offsets)
+    assert tracker.open == 0

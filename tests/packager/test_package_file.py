@@ -1,0 +1,361 @@
+"""Whole packages from real clips, judged by a decoder, two manifest readers and Apple's rules."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import math
+import re
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+import pytest
+from lxml import etree
+from PIL import Image
+
+from packager.moderation import Allow, Reject, Verdict
+from packager.pipeline import Hooks, NotPackaged, Package, Packaged, package_file
+from packager.settings import PackagerSettings
+from packager.tools import Tools
+
+pytestmark = pytest.mark.slow
+MPD = {"m": "urn:mpeg:dash:schema:mpd:2011"}
+ClipMaker = Callable[[str], Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A clip, what a viewer sees of it, and the highest rung first."""
+
+    name: str
+    size: tuple[int, int]
+    rungs: tuple[str, ...]
+    rate: Fraction
+    frames: int
+    sound: bool
+
+
+CASES = [
+    Case("bbb", (1280, 720), ("v720", "v540", "v360"), Fraction(25), 132, True),
+    Case("rotated", (1080, 1920), ("v1080", "v720", "v540", "v360"), Fraction(30), 90, True),
+    Case("silent", (360, 640), ("v360",), Fraction(30), 75, False),
+    Case("ntsc", (360, 640), ("v360",), Fraction(24000, 1001), 96, True),
+    Case("sixty", (360, 640), ("v360",), Fraction(30), 60, False),
+    Case("odd", (361, 639), ("v360",), Fraction(25), 38, False),
+    Case("wide_pixels", (1047, 576), ("v540", "v360"), Fraction(25), 25, False),
+    Case("hlg", (360, 640), ("v360",), Fraction(25), 25, False),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    case: Case
+    packaged: Packaged
+    stages: tuple[Package, ...]
+    early: dict[str, str]
+    """File → SHA-256 at the first publication."""
+    progress: tuple[float, ...]
+    out: Path
+
+    @property
+    def package(self) -> Package:
+        return self.packaged.package
+
+
+def digests(folder: Path) -> dict[str, str]:
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
+def result(
+    request: pytest.FixtureRequest,
+    clip: ClipMaker,
+    tools: Tools,
+    settings: PackagerSettings,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Result:
+    case: Case = request.param
+    out, work = tmp_path_factory.mktemp("out"), tmp_path_factory.mktemp("work")
+    stages: list[Package] = []
+    early: dict[str, str] = {}
+    told: list[float] = []
+
+    async def publish(package: Package) -> None:
+        stages.append(package)
+        early.update({} if early else digests(out))
+
+    hooks = Hooks(publish=publish, report=lambda value, _: told.append(value))
+    job = package_file(clip(case.name), out, work_folder=work, tools=tools, settings=settings, hooks=hooks)
+    packaged = asyncio.run(job)
+    assert isinstance(packaged, Packaged), packaged
+    return Result(case, packaged, tuple(stages), early, tuple(told), out)
+
+
+def attributes(line: str) -> dict[str, str]:
+    return {key: value.strip('"') for key, value in re.findall(r'([A-Z-]+)=("[^"]*"|[^,]*)', line.partition(":")[2])}
+
+
+def variants(master: str) -> dict[str, dict[str, str]]:
+    return {uri: attributes(line) for line, uri in re.findall(r"(#EXT-X-STREAM-INF:.*)\n(\S+)", master)}
+
+
+def playlist(path: Path) -> tuple[list[float], list[str], str]:
+    text = path.read_text()
+    durations = [float(value) for value in re.findall(r"#EXTINF:([\d.]+)", text)]
+    names = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return durations, names, text
+
+
+def test_the_ladder_is_what_the_clip_deserves(result: Result) -> None:
+    package, case = result.package, result.case
+    assert tuple(folder.partition("-")[0] for folder in package.renditions) == case.rungs
+    assert (package.width, package.height) == case.size
+    assert abs(package.duration_ms - 1000 * case.frames / case.rate) <= 1
+    assert len(result.stages) == (1 if len(case.rungs) == 1 else 2)
+    assert result.stages[-1].complete
+    assert list(result.progress) == sorted(result.progress)
+    assert result.progress[-1] == 1.0
+
+
+def test_every_rung_decodes_to_every_frame_in_its_size(result: Result, tools: Tools, tmp_path: Path) -> None:
+    for folder in result.package.renditions:
+        whole = tmp_path / f"{folder}.mp4"
+        segments = sorted((result.out / folder).glob("0*.m4s"))
+        whole.write_bytes(b"".join(path.read_bytes() for path in [result.out / folder / "init.mp4", *segments]))
+        wanted = "nb_read_frames,width,height,avg_frame_rate,pix_fmt,color_transfer,color_space,sample_aspect_ratio"
+        argv = [
+            tools.ffprobe,
+            "-v",
+            "error",
+            "-count_frames",
+            "-show_entries",
+            f"stream={wanted}",
+            "-of",
+            "default=nw=1",
+            whole,
+        ]
+        told = subprocess.run([str(a) for a in argv], capture_output=True, text=True, check=True)
+        assert told.stderr == ""
+        found = dict(line.split("=", 1) for line in told.stdout.splitlines())
+        assert int(found["nb_read_frames"]) == result.case.frames
+        assert min(int(found["width"]), int(found["height"])) == int(folder[1:].partition("-")[0])
+        assert Fraction(found["avg_frame_rate"]) == result.case.rate
+        assert (found["pix_fmt"], found["color_transfer"], found["color_space"]) == ("yuv420p", "bt709", "bt709")
+        assert found["sample_aspect_ratio"] == "1:1"
+
+
+def test_hls_and_dash_name_the_same_files_and_all_of_them_exist(result: Result) -> None:
+    _, uris, master = playlist(result.out / "hls.m3u8")
+    media = re.findall(r'#EXT-X-MEDIA:.*URI="([^"]+)"', master)
+    hls = {
+        str(Path(uri).parent / name)
+        for uri in [*uris, *media]
+        for name in [*playlist(result.out / uri)[1], "init.mp4"]
+    }  # fmt: skip
+    tree = etree.parse(result.out / "dash.mpd")
+    dash = set()
+    for template in tree.iterfind(".//m:SegmentTemplate", MPD):
+        repeats = [int(entry.get("r", "0")) + 1 for entry in template.iterfind(".//m:S", MPD)]
+        pattern = template.get("media").replace("$Number%04d$", "{:04d}")
+        dash |= {pattern.format(number + int(template.get("startNumber"))) for number in range(sum(repeats))}
+        dash.add(template.get("initialization"))
+    assert hls == dash
+    assert all((result.out / name).is_file() for name in hls)
+    assert not any("://" in name or name.startswith("/") for name in hls)
+
+
+def test_the_first_segment_is_short_and_all_tracks_cut_at_the_same_times(result: Result) -> None:
+    _, uris, master = playlist(result.out / "hls.m3u8")
+    media = re.findall(r'#EXT-X-MEDIA:.*URI="([^"]+)"', master)
+    frame = float(1 / result.case.rate)
+    duration = result.package.duration_ms / 1000
+    for uri in [*uris, *media]:
+        durations, _, text = playlist(result.out / uri)
+        assert abs(sum(durations) - duration) <= frame + 0.022  # Apple 8.1, and one AAC frame of priming
+        assert abs(durations[0] - min(1, duration)) <= frame + 0.022
+        assert all(abs(middle - 2) <= frame + 0.022 for middle in durations[1:-1])
+        target = int(re.findall(r"#EXT-X-TARGETDURATION:(\d+)", text)[0])
+        assert max(map(round, durations)) <= target <= math.ceil(max(durations)) + 1
+        assert "#EXT-X-PLAYLIST-TYPE:VOD" in text
+        assert text.rstrip().endswith("#EXT-X-ENDLIST")
+        assert min(durations) > 0.02  # no splinter at the end
+
+
+def test_the_master_keeps_apples_rules(result: Result) -> None:
+    master = (result.out / "hls.m3u8").read_text()
+    assert "#EXT-X-INDEPENDENT-SEGMENTS" in master
+    found = variants(master)
+    assert len(found) == len(result.case.rungs)
+    for uri, told in found.items():
+        durations, names, _ = playlist(result.out / uri)
+        sound = [playlist(result.out / media) for media in re.findall(r'MEDIA:.*URI="([^"]+)"', master)]
+        sizes = [(result.out / uri).with_name(name).stat().st_size * 8 for name in names]
+        average = sum(sizes) / sum(durations)
+        if sound:
+            assert 'LANGUAGE="' in master
+            assert told["AUDIO"] == "audio"
+            assert told["CODECS"].endswith("mp4a.40.2")
+            average += 131_000
+        assert told["CODECS"].startswith("avc1.64")
+        assert abs(int(told["AVERAGE-BANDWIDTH"]) / average - 1) < 0.1  # Apple 1.26
+        assert int(told["BANDWIDTH"]) >= int(told["AVERAGE-BANDWIDTH"])
+        width, height = map(int, told["RESOLUTION"].split("x"))
+        assert width % 2 == height % 2 == 0
+        assert abs(float(told["FRAME-RATE"]) - result.case.rate) < 0.001
+    assert master.count("#EXT-X-I-FRAME-STREAM-INF") == len(found)
+    assert next(iter(found)).startswith(result.stages[0].renditions[0])  # first variant = what was published first
+
+
+def test_what_the_first_stage_published_is_untouched_by_the_second(result: Result) -> None:
+    now = digests(result.out)
+    for name, digest in result.early.items():
+        if "/" in name:
+            assert now[name] == digest
+
+
+def test_the_mpd_says_what_is_there(result: Result) -> None:
+    root = etree.parse(result.out / "dash.mpd").getroot()
+    assert root.get("type") == "static"
+    seconds = float(re.fullmatch(r"PT([\d.]+)S", root.get("mediaPresentationDuration"))[1])
+    assert abs(seconds - result.package.duration_ms / 1000) < 0.03
+    kinds = [each.get("contentType") for each in root.iterfind(".//m:AdaptationSet", MPD)]
+    assert sorted(kinds) == (["audio", "video"] if result.case.sound else ["video"])
+    for template in root.iterfind(".//m:SegmentTemplate", MPD):
+        assert int(template.get("presentationTimeOffset")) == int(template.get("timescale"))
+
+
+def test_the_startup_files_are_the_first_bytes_a_player_wants(result: Result) -> None:
+    names = [file.name for file in result.package.startup]
+    assert len(names) == (4 if result.case.sound else 2)
+    assert [Path(name).name for name in names[:2]] == ["init.mp4", "0001.m4s"]
+    for file in result.package.startup:
+        assert (result.out / file.name).stat().st_size == file.size_bytes
+
+
+def test_the_pictures_are_there_and_show_something(result: Result) -> None:
+    with Image.open(result.out / "poster.jpg") as poster:
+        assert abs(poster.width / poster.height - result.case.size[0] / result.case.size[1]) < 0.02
+        assert not poster.getexif()
+        extrema = poster.convert("L").getextrema()
+        assert extrema[1] - extrema[0] > 60
+    with Image.open(result.out / "preview.webp") as preview:
+        assert getattr(preview, "n_frames", 1) > 5
+    text = (result.out / "storyboard.vtt").read_text()
+    image = re.findall(r"(\S+)#xywh", text)[0]
+    with Image.open(result.out / image) as sprite:
+        last = [int(value) for value in re.findall(r"#xywh=(\d+),(\d+),(\d+),(\d+)", text)[-1]]
+        assert last[0] + last[2] <= sprite.width
+        assert last[1] + last[3] <= sprite.height
+    assert 20 <= len(result.package.thumbhash) <= 40
+
+
+def test_the_cost_is_accounted(result: Result) -> None:
+    assert result.packaged.usage.cpu_s > 0.1
+    assert result.packaged.usage.max_rss_bytes < 900 * 1024**2
+
+
+async def test_sound_and_picture_stay_together(
+    clip: ClipMaker, tools: Tools, settings: PackagerSettings, tmp_path: Path
+) -> None:
+    out, work = tmp_path / "out", tmp_path / "work"
+    work.mkdir()
+    done = await package_file(clip("sync"), out, work_folder=work, tools=tools, settings=settings)
+    assert isinstance(done, Packaged)
+
+    def moment(track: str, arguments: list[str], pattern: str) -> float:
+        folder = next(path for path in out.iterdir() if path.name.startswith(track))
+        whole = tmp_path / f"{track}.mp4"
+        whole.write_bytes(b"".join(path.read_bytes() for path in [folder / "init.mp4", *sorted(folder.glob("0*.m4s"))]))
+        argv = [tools.ffmpeg, "-nostdin", "-v", "info", "-copyts", "-i", str(whole), *arguments, "-f", "null", "-"]
+        return float(re.findall(pattern, subprocess.run(argv, capture_output=True, text=True, check=True).stderr)[0])
+
+    flash = moment("v360", ["-vf", "blackdetect=d=0.05"], r"black_end:([\d.]+)")
+    beep = moment("a128", ["-af", "silencedetect=n=-30dB:d=0.05"], r"silence_end: ([\d.]+)")
+    assert abs(flash - 4.0) < 0.001  # 3 s, and the timeline's second
+    assert abs(beep - flash) < 0.005
+
+
+async def test_a_variable_rate_becomes_a_constant_one_of_the_same_length(
+    clip: ClipMaker, tools: Tools, settings: PackagerSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "work").mkdir()
+    done = await package_file(
+        clip("variable_rate"), tmp_path / "out", work_folder=tmp_path / "work", tools=tools, settings=settings
+    )
+    assert isinstance(done, Packaged)
+    assert abs(done.package.duration_ms - 3000) <= 50
+
+
+REFUSED = {
+    "audio_only": "no_video_track",
+    "truncated": "truncated",
+    "headless": "truncated",
+    "damaged": "truncated",
+    "text": "not_a_video",
+    "ffconcat": "not_a_video",
+    "playlist": "not_a_video",
+    "disguised": "truncated",
+    "empty": "not_a_video",
+    "long": "too_long",
+    "thousand_fps": "frame_rate_too_high",
+    "ribbon": "unsupported_shape",
+}
+
+
+@pytest.mark.parametrize(("name", "code"), REFUSED.items())
+async def test_bad_clips_are_refused_with_nothing_published(
+    name: str, code: str, clip: ClipMaker, tools: Tools, settings: PackagerSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "work").mkdir()
+    published: list[Package] = []
+
+    async def publish(package: Package) -> None:
+        published.append(package)
+
+    ended = await package_file(
+        clip(name),
+        tmp_path / "out",
+        work_folder=tmp_path / "work",
+        tools=tools,
+        settings=settings,
+        hooks=Hooks(publish=publish),
+    )
+    assert isinstance(ended, NotPackaged)
+    assert ended.reason.code == code
+    assert published == []
+
+
+async def test_the_verdict_comes_before_the_first_publication(
+    clip: ClipMaker, tools: Tools, settings: PackagerSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "work").mkdir()
+    happened: list[str] = []
+
+    async def moderate(frames: tuple[Path, ...]) -> Verdict:
+        assert len(frames) == 8
+        for frame in frames:
+            with Image.open(frame) as picture:
+                assert min(picture.size) == 360
+        happened.append("moderated")
+        return Allow() if len(happened) > 1 else Reject("moderation", "No.")
+
+    async def publish(_package: Package) -> None:
+        happened.append("published")
+
+    for expected in (["moderated"], ["moderated", "moderated", "published"]):
+        await package_file(
+            clip("silent"),
+            tmp_path / "out",
+            work_folder=tmp_path / "work",
+            tools=tools,
+            settings=settings,
+            hooks=Hooks(moderate=moderate, publish=publish),
+        )
+        assert happened == expected

@@ -1,0 +1,357 @@
+"""The worker on the real event log and object store; only the catalog, which is another service's wire, is scripted."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from origin.eventlog import EventLog, open_eventlog
+from origin.events import Topic, UploadEvent, decode, encode
+from origin.model import Failure, Publication, Video, VideoStatus, Visibility
+from origin.objects import Objects, open_objects
+from packager.catalog import CatalogUnavailable
+from packager.moderation import Allow, Evidence, ModerationUnavailable, Reject, Verdict
+from packager.settings import PackagerSettings, RetryPolicy
+from packager.worker import PackagerWorker
+
+pytestmark = pytest.mark.slow
+OPEN = {VideoStatus.UPLOADING, VideoStatus.QUEUED, VideoStatus.PROCESSING, VideoStatus.PLAYABLE}
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass
+class ShelfCatalog:
+    """The Catalog protocol over a dict."""
+
+    objects: Objects
+    videos: dict[int, Video] = field(default_factory=dict)
+    history: list[tuple[int, str]] = field(default_factory=list)
+    away: int = 0
+    """How many of the next calls find the catalog away."""
+
+    def add(self, video_id: int, raw_key: str = "") -> None:
+        self.videos[video_id] = Video(
+            video_id, 7, "a clip", VideoStatus.QUEUED, Visibility.PUBLIC, now_ms(), raw_key=raw_key
+        )
+
+    def delete(self, video_id: int) -> None:
+        self._set(video_id, status=VideoStatus.DELETED)
+
+    async def video(self, video_id: int) -> Video | None:
+        self._answer()
+        return self.videos.get(video_id)
+
+    async def begin_processing(self, video_id: int) -> Video | None:
+        self._answer()
+        video = self.videos.get(video_id)
+        if video is None or video.status not in OPEN:
+            return None
+        if video.status is not VideoStatus.PLAYABLE:
+            self._set(video_id, status=VideoStatus.PROCESSING)
+        return self.videos[video_id]
+
+    async def report_progress(self, video_id: int, progress: float, stage: str) -> bool:
+        self._answer()
+        assert 0 <= progress <= 1
+        self.history.append((video_id, stage))
+        return self.videos[video_id].status is not VideoStatus.DELETED
+
+    async def publish(self, video_id: int, publication: Publication, status: VideoStatus) -> bool:
+        self._answer()
+        video = self.videos[video_id]
+        if video.status not in OPEN:
+            return False
+        if video.publication is not None and video.publication.revision >= publication.revision:
+            return False
+        # What is published is there: every file can be read at this moment.
+        names = [f"v/{video_id}/{file.name}" for file in publication.startup]
+        for key in [*publication.files.values(), *names]:
+            assert (await self.objects.stat(key)).size_bytes > 0
+        self._set(video_id, status=status, publication=publication)
+        return True
+
+    async def reject(self, video_id: int, failure: Failure) -> None:
+        self._answer()
+        self._set(video_id, status=VideoStatus.REJECTED, failure=failure)
+
+    async def fail(self, video_id: int, failure: Failure) -> None:
+        self._answer()
+        self._set(video_id, status=VideoStatus.FAILED, failure=failure)
+
+    def _answer(self) -> None:
+        if self.away > 0:
+            self.away -= 1
+            raise CatalogUnavailable("the catalog is away")
+
+    def _set(self, video_id: int, **changes: object) -> None:
+        self.videos[video_id] = replace(self.videos[video_id], **changes)  # type: ignore[arg-type]
+        if "status" in changes:
+            self.history.append((video_id, str(changes["status"])))
+
+
+@dataclass
+class ScriptedModeration:
+    """The Moderation protocol with verdicts given in advance; an exception among them is raised."""
+
+    verdicts: list[Verdict | Exception] = field(default_factory=list)
+    seen: list[Evidence] = field(default_factory=list)
+
+    async def judge(self, evidence: Evidence) -> Verdict:
+        self.seen.append(evidence)
+        answer = self.verdicts.pop(0) if self.verdicts else Allow()
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    async def close(self) -> None:
+        return None
+
+
+@dataclass
+class House:
+    """Everything a worker needs, and the means to start and stop workers on it."""
+
+    root: Path
+    log: EventLog
+    objects: Objects
+    catalog: ShelfCatalog
+    moderation: ScriptedModeration
+    settings: PackagerSettings
+    workers: list[tuple[PackagerWorker, asyncio.Task[None]]] = field(default_factory=list)
+
+    def start(self) -> PackagerWorker:
+        worker = PackagerWorker(
+            self.settings, self.log, self.objects, self.catalog, self.moderation, now_ms, self.root / "work"
+        )
+        self.workers.append((worker, asyncio.create_task(worker.run())))
+        return worker
+
+    async def upload(self, video_id: int, clip: Path) -> None:
+        key = f"raw/{video_id}"
+        await self.objects.put(key, await asyncio.to_thread(clip.read_bytes))
+        self.catalog.add(video_id, key)
+        await self.announce(video_id)
+
+    async def announce(self, video_id: int) -> None:
+        event = UploadEvent(video_id, 7, f"raw/{video_id}", now_ms(), request_id="req-1")
+        await self.log.append(Topic.UPLOADS, str(video_id), encode(event))
+
+    async def until(self, reached: Callable[[], bool], timeout_s: float = 60) -> None:
+        async with asyncio.timeout(timeout_s):
+            while not reached():
+                for _, task in self.workers:
+                    if task.done() and not task.cancelled():
+                        task.result()
+                await asyncio.sleep(0.02)
+
+    async def status(self, video_id: int, *wanted: VideoStatus) -> Video:
+        await self.until(lambda: self.catalog.videos[video_id].status in wanted)
+        return self.catalog.videos[video_id]
+
+    async def lag(self) -> int:
+        consumer = await self.log.consumer("packager", [Topic.UPLOADS, Topic.UPLOADS_RETRY])
+        try:
+            return await consumer.lag()
+        finally:
+            await consumer.close()
+
+    async def dead_letters(self) -> list[bytes]:
+        return [record.value for record in await self.log.read(Topic.UPLOADS_DEAD, {}, 100)]
+
+
+@pytest.fixture
+async def house(tmp_path: Path, settings: PackagerSettings) -> AsyncIterator[House]:
+    objects = open_objects(f"file://{tmp_path}/objects")
+    log = open_eventlog(f"sqlite:///{tmp_path}/events.sqlite", now_ms)
+    quick = replace(settings, jobs_at_once=2, retry=RetryPolicy(attempts=3, first_delay_ms=200))
+    house = House(tmp_path, log, objects, ShelfCatalog(objects), ScriptedModeration(), quick)
+    yield house
+    for worker, task in house.workers:
+        await worker.drain(0)
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+    await log.close()
+    await objects.close()
+
+
+Clip = Callable[[str], Path]
+
+
+async def test_an_upload_becomes_playable_then_ready(house: House, clip: Clip) -> None:
+    worker = house.start()
+    await house.upload(1, clip("bbb"))
+    first = await house.status(1, VideoStatus.PLAYABLE)
+    assert first.publication is not None
+    assert sorted(first.publication.files) == ["dash.mpd", "hls.m3u8", "poster.jpg"]
+    assert len(first.publication.renditions) == 1
+    last = await house.status(1, VideoStatus.READY)
+    assert last.publication is not None
+    assert (last.publication.revision, len(last.publication.renditions)) == (2, 3)
+    assert last.publication.startup == first.publication.startup
+    assert (last.publication.width, last.publication.height) == (1280, 720)
+    assert house.moderation.seen[0].description == "a clip"
+    stages = [what for _, what in house.catalog.history]
+    assert stages.index("playable") > stages.index("moderating" if "moderating" in stages else "processing")
+    await house.until(lambda: worker.stats.done == 1)
+    assert worker.stats.running == 0
+    assert 0.2 < worker.stats.cpu_s / worker.stats.media_s < 20
+    assert list((house.root / "work").iterdir()) == []
+
+
+async def test_what_the_master_playlist_names_is_in_the_store(house: House, clip: Clip) -> None:
+    house.start()
+    await house.upload(2, clip("silent"))
+    video = await house.status(2, VideoStatus.READY)
+    assert video.publication is not None
+    blocks = [block async for block in house.objects.get(video.publication.files["hls.m3u8"])]
+    uris = [line for line in b"".join(blocks).decode().splitlines() if line and not line.startswith("#")]
+    for uri in uris:
+        assert (await house.objects.stat(f"v/2/{uri}")).size_bytes > 0
+
+
+@pytest.mark.parametrize(
+    ("name", "code"), [("text", "not_a_video"), ("audio_only", "no_video_track"), ("long", "too_long")]
+)
+async def test_a_bad_clip_fails_at_once_with_a_reason_and_no_retry(
+    house: House, clip: Clip, name: str, code: str
+) -> None:
+    worker = house.start()
+    await house.upload(3, clip(name))
+    video = await house.status(3, VideoStatus.FAILED)
+    assert video.failure is not None
+    assert video.failure.code == code
+    await house.until(lambda: worker.stats.failed == 1)
+    assert worker.stats.retried == 0
+    assert await house.dead_letters() == []
+
+
+async def test_a_rejected_clip_publishes_nothing(house: House, clip: Clip) -> None:
+    house.moderation.verdicts = [Reject("moderation", "Not here.")]
+    house.start()
+    await house.upload(4, clip("silent"))
+    video = await house.status(4, VideoStatus.REJECTED)
+    assert video.failure == Failure("moderation", "Not here.")
+    assert video.publication is None
+    assert [info.key async for info in house.objects.list("v/")] == []
+
+
+async def test_a_passing_fault_is_retried_and_the_job_completes(house: House, clip: Clip) -> None:
+    house.moderation.verdicts = [ModerationUnavailable("asleep"), ModerationUnavailable("still asleep")]
+    worker = house.start()
+    await house.upload(5, clip("silent"))
+    await house.status(5, VideoStatus.READY)
+    assert (worker.stats.retried, worker.stats.started) == (2, 3)
+    retries = [decode(UploadEvent, r.value) for r in await house.log.read(Topic.UPLOADS_RETRY, {}, 10)]
+    assert [event.attempt for event in retries] == [1, 2]
+    assert retries[0].error_code == "moderation_unavailable"
+    assert retries[1].not_before > retries[0].not_before
+    await house.until(lambda: worker.stats.done == 1)
+
+
+async def test_a_fault_that_stays_ends_in_the_dead_letters(house: House, clip: Clip) -> None:
+    house.moderation.verdicts = [ModerationUnavailable("asleep")] * 3
+    house.start()
+    await house.upload(6, clip("silent"))
+    video = await house.status(6, VideoStatus.FAILED)
+    assert video.failure is not None
+    assert video.failure.code == "processing_failed"
+    (dead,) = await house.dead_letters()
+    event = decode(UploadEvent, dead)
+    assert (event.attempt, event.error_code, event.error_detail) == (3, "moderation_unavailable", "asleep")
+
+
+async def test_an_upload_whose_bytes_are_gone_is_not_retried(house: House) -> None:
+    worker = house.start()
+    house.catalog.add(7, "raw/7")
+    await house.announce(7)
+    video = await house.status(7, VideoStatus.FAILED)
+    assert video.failure is not None
+    assert video.failure.code == "upload_missing"
+    await house.until(lambda: worker.stats.failed == 1)
+    assert worker.stats.retried == 0
+
+
+async def test_an_event_that_does_not_parse_goes_to_the_dead_letters_and_the_rest_flows(
+    house: House, clip: Clip
+) -> None:
+    await house.log.append(Topic.UPLOADS, "8", b"\xff not json")
+    await house.upload(8, clip("silent"))
+    worker = house.start()
+    await house.status(8, VideoStatus.READY)
+    assert await house.dead_letters() == [b"\xff not json"]
+    assert worker.stats.malformed == 1
+
+
+async def test_a_catalog_that_is_away_for_a_while_costs_a_retry_and_no_video(house: House, clip: Clip) -> None:
+    house.catalog.away = 2
+    house.start()
+    await house.upload(9, clip("silent"))
+    await house.status(9, VideoStatus.READY)
+
+
+async def test_a_deleted_video_is_dropped_in_the_middle_of_its_job(house: House, clip: Clip) -> None:
+    worker = house.start()
+    await house.upload(10, clip("bbb"))
+    await house.status(10, VideoStatus.PLAYABLE)
+    house.catalog.delete(10)
+    await house.until(lambda: worker.stats.abandoned == 1, timeout_s=10)
+    assert house.catalog.videos[10].status is VideoStatus.DELETED
+    assert worker.stats.done == 0
+    assert list((house.root / "work").iterdir()) == []
+
+
+async def test_an_event_of_a_deleted_video_costs_nothing(house: House) -> None:
+    house.catalog.add(11, "raw/11")
+    house.catalog.delete(11)
+    worker = house.start()
+    await house.announce(11)
+    await house.until(lambda: worker.stats.abandoned == 1)
+    assert worker.stats.cpu_s == 0
+
+
+async def test_the_same_event_twice_publishes_once(house: House, clip: Clip) -> None:
+    await house.upload(12, clip("silent"))
+    await house.announce(12)
+    worker = house.start()
+    await house.until(lambda: worker.stats.done == 1 and worker.stats.abandoned == 1)
+    publication = house.catalog.videos[12].publication
+    assert publication is not None
+    assert publication.revision == 1
+
+
+async def test_a_job_that_was_cut_short_completes_after_the_restart(house: House, clip: Clip) -> None:
+    worker = house.start()
+    await house.upload(13, clip("bbb"))
+    await house.status(13, VideoStatus.PLAYABLE)
+    await worker.drain(0)
+    await house.workers.pop()[1]
+    (house.root / "work" / "job-13" / "work").mkdir(parents=True)  # as after kill -9
+    assert await house.lag() == 1
+    again = house.start()
+    video = await house.status(13, VideoStatus.READY)
+    assert video.publication is not None
+    assert video.publication.revision == 3
+    await house.until(lambda: again.stats.done == 1 and again.stats.running == 0)
+    statuses = [what for video_id, what in house.catalog.history if what in {"playable", "ready"}]
+    assert statuses.count("ready") == 1
+    await again.drain(5)
+    assert await house.lag() == 0
+
+
+async def test_drain_lets_a_running_job_end(house: House, clip: Clip) -> None:
+    worker = house.start()
+    await house.upload(14, clip("silent"))
+    await house.status(14, VideoStatus.PROCESSING)
+    await worker.drain(30)
+    assert house.catalog.videos[14].status is VideoStatus.READY
+    assert await house.lag() == 0
