@@ -7,8 +7,10 @@ Exactness, on which `origin.writeback` rests:
 - `apply` takes all increments of one event-log record run, marks the last offset applied in the same atomic
   step, and skips whatever lies at or below the mark; so a consumer that crashed before its commit repeats harmlessly.
 - an event id already seen within DEDUPE_S adds nothing, so a client that sends a batch twice is counted once.
-- `begin_flush` moves the gathered increments aside under a batch id in one atomic step, and gives the *same* batch again
-  until `end_flush(batch_id)`; so a crash between reading and writing neither loses nor doubles.
+- `begin_flush` moves the gathered increments aside under a batch id in one atomic step, and gives the *same* batch
+  again until `end_flush(batch_id)`; so a crash between reading and writing neither loses nor doubles.
+- a batch carries the marks of its moment: every increment up to them is in it or in an earlier batch. Who commits log
+  offsets no further than the marks of ended batches can read again what a speed layer lost.
 Not promised: survival of the speed layer's disk; that is the operator's replication.
 """
 
@@ -42,6 +44,8 @@ class Increment:
 class Batch:
     batch_id: str
     deltas: Mapping[tuple[int, CountKind], int]
+    marks: Mapping[tuple[str, str, int], int]
+    """(group, topic, partition) → the last offset applied when the batch was made."""
 
 
 class Counters(Protocol):

@@ -1,0 +1,231 @@
+"""What every counter store promises. A backend is added to BACKENDS, never special-cased below."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import pytest
+import redis.asyncio
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from origin.counters import Counters, CountersUnavailable, Increment, open_counters
+from origin.eventlog import Position
+from origin.model import CountKind
+
+
+async def fresh_memory(_: str) -> str:
+    return "memory:"
+
+
+async def fresh_redis(url: str) -> str:
+    client = redis.asyncio.Redis.from_url(url)
+    await client.flushall()
+    await client.aclose()
+    return url
+
+
+BACKENDS: dict[str, Callable[[str], Awaitable[str]]] = {"memory": fresh_memory, "redis": fresh_redis}
+VIEWS, LIKES = CountKind.VIEWS, CountKind.LIKES
+
+
+@pytest.fixture(params=BACKENDS)
+async def counters(request, valkey_url) -> AsyncIterator[Counters]:
+    opened = open_counters(await BACKENDS[request.param](valkey_url))
+    yield opened
+    await opened.close()
+
+
+def an_increment(offset: int, video_id: int = 1, kind: CountKind = VIEWS, by: int = 1, event_id: str = "") -> Increment:
+    return Increment(event_id, video_id, kind, by, Position("interactions", 0, offset))
+
+
+async def test_increments_gather_per_video_and_kind(counters):
+    increments = [an_increment(0), an_increment(1), an_increment(2, kind=LIKES), an_increment(3, video_id=2, by=-3)]
+    assert await counters.apply("g", increments) == 4
+    assert dict(await counters.pending([1, 2, 3])) == {(1, VIEWS): 2, (1, LIKES): 1, (2, VIEWS): -3}
+    assert dict(await counters.pending([3])) == {}
+    assert dict(await counters.pending([])) == {}
+
+
+async def test_applying_nothing_counts_nothing(counters):
+    assert await counters.apply("g", []) == 0
+    assert await counters.begin_flush() is None
+
+
+async def test_records_at_or_below_the_mark_are_skipped(counters):
+    await counters.apply("g", [an_increment(0), an_increment(1)])
+    assert await counters.apply("g", [an_increment(0), an_increment(1), an_increment(2)]) == 1
+    assert dict(await counters.pending([1])) == {(1, VIEWS): 3}
+
+
+async def test_several_increments_of_one_record_all_count(counters):
+    assert await counters.apply("g", [an_increment(0), an_increment(0, kind=LIKES)]) == 2
+
+
+async def test_groups_and_partitions_have_marks_of_their_own(counters):
+    elsewhere = Increment("", 1, VIEWS, 1, Position("interactions", 1, 0))
+    assert await counters.apply("g", [an_increment(5), elsewhere]) == 2
+    assert await counters.apply("h", [an_increment(5)]) == 1
+
+
+async def test_an_event_id_counts_once(counters):
+    assert await counters.apply("g", [an_increment(0, event_id="e"), an_increment(1, event_id="e")]) == 1
+    assert await counters.apply("g", [an_increment(2, event_id="e"), an_increment(3, event_id="f" * 4000)]) == 1
+    assert dict(await counters.pending([1])) == {(1, VIEWS): 2}
+
+
+async def test_a_repeated_event_id_still_moves_the_mark(counters):
+    await counters.apply("g", [an_increment(0, event_id="e"), an_increment(1, event_id="e")])
+    assert await counters.apply("g", [an_increment(1)]) == 0
+
+
+async def test_a_batch_is_the_same_until_it_is_ended(counters):
+    await counters.apply("g", [an_increment(0)])
+    batch = await counters.begin_flush()
+    await counters.apply("g", [an_increment(1)])
+    assert await counters.begin_flush() == batch
+    assert dict(batch.deltas) == {(1, VIEWS): 1}
+    await counters.end_flush(batch.batch_id)
+    await counters.end_flush(batch.batch_id)
+    following = await counters.begin_flush()
+    assert following.batch_id != batch.batch_id
+    assert dict(following.deltas) == {(1, VIEWS): 1}
+
+
+async def test_what_is_being_flushed_is_still_pending(counters):
+    await counters.apply("g", [an_increment(0)])
+    batch = await counters.begin_flush()
+    await counters.apply("g", [an_increment(1)])
+    assert dict(await counters.pending([1])) == {(1, VIEWS): 2}
+    await counters.end_flush(batch.batch_id)
+    assert dict(await counters.pending([1])) == {(1, VIEWS): 1}
+
+
+async def test_ending_another_batch_changes_nothing(counters):
+    await counters.apply("g", [an_increment(0)])
+    batch = await counters.begin_flush()
+    await counters.end_flush("another")
+    assert await counters.begin_flush() == batch
+
+
+async def test_a_batch_carries_the_marks_of_its_moment(counters):
+    await counters.apply("g", [an_increment(0), an_increment(7)])
+    batch = await counters.begin_flush()
+    await counters.apply("g", [an_increment(9)])
+    assert dict((await counters.begin_flush()).marks) == {("g", "interactions", 0): 7}
+    await counters.end_flush(batch.batch_id)
+    assert dict((await counters.begin_flush()).marks) == {("g", "interactions", 0): 9}
+
+
+async def test_large_ids_and_offsets_keep_their_digits(counters):
+    video_id, offset = (1 << 63) - 2, (1 << 53) - 1
+    await counters.apply("g", [an_increment(offset, video_id=video_id)])
+    assert await counters.apply("g", [an_increment(offset, video_id=video_id)]) == 0
+    batch = await counters.begin_flush()
+    assert dict(batch.deltas) == {(video_id, VIEWS): 1}
+    assert dict(batch.marks) == {("g", "interactions", 0): offset}
+
+
+async def test_many_who_flush_at_once_get_one_batch(counters):
+    await counters.apply("g", [an_increment(n, video_id=n) for n in range(100)])
+    batches = await asyncio.gather(*(counters.begin_flush() for _ in range(10)))
+    assert len({batch.batch_id for batch in batches}) == 1
+
+
+async def test_a_speed_layer_that_is_not_there_is_unavailable_soon(tmp_path):
+    absent = open_counters(f"unix://{tmp_path}/nothing.sock")
+    async with asyncio.timeout(2):
+        with pytest.raises(CountersUnavailable):
+            await absent.pending([1])
+        with pytest.raises(CountersUnavailable):
+            await absent.apply("g", [an_increment(0)])
+        with pytest.raises(CountersUnavailable):
+            await absent.begin_flush()
+    await absent.close()
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("apply"), st.integers(1, 6)),
+        st.tuples(st.just("crash before commit"), st.integers(0, 8)),
+        st.tuples(st.just("begin"), st.just(0)),
+        st.tuples(st.just("write"), st.just(0)),
+        st.tuples(st.just("end"), st.just(0)),
+    ),
+    max_size=40,
+)
+RECORDS = st.lists(
+    st.tuples(st.integers(1, 3), st.sampled_from(CountKind), st.sampled_from([-1, 1]), st.sampled_from("abcdef ")),
+    max_size=30,
+)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_however_apply_crash_and_flush_interleave_every_record_counts_once(backend, valkey_url):
+    @given(RECORDS, STEPS)
+    @settings(max_examples=60, deadline=None)
+    def law(records, steps):
+        asyncio.run(run(records, steps))
+
+    async def run(records, steps) -> None:
+        counters = open_counters(await BACKENDS[backend](valkey_url))
+        try:
+            await check(counters, records, steps)
+        finally:
+            await counters.close()
+
+    law()
+
+
+FLUSH = [("begin", 0), ("write", 0), ("end", 0)]
+
+
+class Players:
+    """A consumer that reads `log` again from wherever it crashed, beside a flusher that dies at any step."""
+
+    def __init__(self, counters: Counters, log: list[Increment]) -> None:
+        self.counters = counters
+        self.log = log
+        self.place = 0
+        self.batch = None
+        self.written: dict[str, dict] = {}
+
+    async def step(self, step: str, amount: int) -> None:
+        if step == "apply":
+            await self.counters.apply("g", self.log[self.place : self.place + amount])
+            self.place += amount
+        elif step == "crash before commit":
+            self.place = max(0, self.place - amount)
+            self.batch = None
+        elif step == "begin":
+            self.batch = await self.counters.begin_flush()
+        elif step == "write" and self.batch is not None:
+            self.written.setdefault(self.batch.batch_id, dict(self.batch.deltas))
+        elif self.batch is not None and self.batch.batch_id in self.written:
+            await self.counters.end_flush(self.batch.batch_id)
+
+    def totals(self) -> dict:
+        total: Counter = Counter()
+        for deltas in self.written.values():
+            total.update(deltas)
+        return {field: by for field, by in total.items() if by}
+
+
+def counted_once(log: list[Increment]) -> dict:
+    total: Counter = Counter()
+    seen: set[str] = set()
+    for increment in log:
+        if increment.event_id not in seen:
+            total[increment.video_id, increment.kind] += increment.by
+        if increment.event_id:
+            seen.add(increment.event_id)
+    return {field: by for field, by in total.items() if by}
+
+
+async def check(counters: Counters, records, steps) -> None:
+    log = [an_increment(n, video, kind, by, event.strip()) for n, (video, kind, by, event) in enumerate(records)]
+    players = Players(counters, log)
+    for step, amount in [*steps, ("apply", len(log)), *FLUSH, *FLUSH]:
+        await players.step(step, amount)
+    assert players.totals() == counted_once(log)
