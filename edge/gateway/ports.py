@@ -108,9 +108,7 @@ class Social(Protocol):
     async def user(self, user_id: int, viewer_id: int) -> UserView:
         """Raises NotFound."""
 
-    async def interact(
-        self, user_id: int, interactions: Sequence[Interaction], request_id: str
-    ) -> Sequence[Refused]:
+    async def interact(self, user_id: int, interactions: Sequence[Interaction], request_id: str) -> Sequence[Refused]:
         """Append to the event log (durable on return) and apply the viewer's own likes and follows."""
 
     async def like(self, user_id: int, video_id: int, liked: bool, request_id: str) -> None:
@@ -178,8 +176,10 @@ class UploadCatalog(Protocol):
     async def fix_length(self, upload_id: int, length: int) -> bool: ...
 
     async def finish(self, upload_id: int, request_id: str) -> None:
-        """Join the parts, mark the upload stored, append the UploadEvent, queue the video. Idempotent: called again after a
-        crash at any point it completes what is missing and announces the upload once."""
+        """Join the parts, mark the upload stored, append the UploadEvent, queue the video.
+
+        Idempotent: called again after a crash at any point it completes what is missing and announces the upload once.
+        """
 
     async def cancel(self, upload_id: int) -> None:
         """Abort the multipart, delete the upload and its never-finished video."""

@@ -1,0 +1,133 @@
+"""Parsers of what clients send in JSON bodies and queries. Rules file.
+
+Each returns typed values or raises BadInput, which names the field. Unknown members are ignored, so that a newer
+client can talk to an older server.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from origin.ids import parse_id
+from origin.model import Visibility
+
+MOST_DESCRIPTION = 2200
+"""Characters."""
+MOST_COMMENT = 500
+MOST_PAGE = 50
+_HANDLE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[._][A-Za-z0-9]+)*")
+_HANDLE_LENGTH = range(3, 25)
+_RESERVED = frozenset({"admin", "administrator", "anonymous", "api", "help", "reelway", "root", "support", "system"})
+_GUEST_PREFIX = "guest"
+_NEWLINES = 10
+
+
+class BadInput(ValueError):
+    """A field that does not fit; `name` is its name in the body or query, the text a sentence for the caller."""
+
+    def __init__(self, name: str, detail: str) -> None:
+        super().__init__(detail)
+        self.name = name
+
+
+def json_object(body: bytes) -> dict[str, object]:
+    """The members of a JSON object; of an empty body: none."""
+    if not body.strip():
+        return {}
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadInput("", f"The body is not JSON: {_shorten(str(error))}.") from error
+    if not isinstance(document, dict):
+        raise BadInput("", "The body must be a JSON object.")
+    return document
+
+
+def handle(document: Mapping[str, object]) -> str | None:
+    """The handle asked for; None when there is none. Letters keep their case; handles are compared without it."""
+    value = document.get("handle")
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise BadInput("handle", "handle must be a text.")
+    if len(value) not in _HANDLE_LENGTH:
+        raise BadInput("handle", "handle must have 3 to 24 characters.")
+    if not _HANDLE.fullmatch(value):
+        raise BadInput(
+            "handle",
+            "handle must begin with a letter and hold only letters a-z, digits and single dots or underscores "
+            "between them.",
+        )
+    if value.lower() in _RESERVED or value.lower().startswith(_GUEST_PREFIX):
+        raise BadInput("handle", f"handle {value} is reserved; choose another.")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class VideoEdit:
+    description: str | None
+    visibility: Visibility | None
+
+
+def video_edit(document: Mapping[str, object]) -> VideoEdit:
+    """What to change of a video: at least one of description and visibility."""
+    if "description" not in document and "visibility" not in document:
+        raise BadInput("", "Send description, visibility or both.")
+    text = description(document["description"]) if "description" in document else None
+    if "visibility" not in document:
+        return VideoEdit(text, None)
+    try:
+        return VideoEdit(text, Visibility(str(document["visibility"])))
+    except ValueError as error:
+        allowed = ", ".join(each.value for each in Visibility)
+        raise BadInput("visibility", f"visibility must be one of {allowed}.") from error
+
+
+def description(value: object) -> str:
+    """A video's description: up to 2200 characters of text; line breaks are kept."""
+    return _text("description", value, MOST_DESCRIPTION)
+
+
+def comment_text(document: Mapping[str, object]) -> str:
+    text = _text("text", document.get("text"), MOST_COMMENT)
+    if not text:
+        raise BadInput("text", "text must not be empty.")
+    return text
+
+
+def _text(name: str, value: object, most: int) -> str:
+    if not isinstance(value, str):
+        raise BadInput(name, f"{name} must be a text.")
+    text = unicodedata.normalize("NFC", value.replace("\r\n", "\n")).strip()
+    if len(text) > most:
+        raise BadInput(name, f"{name} has {len(text)} characters; at most {most} are taken.")
+    if any(unicodedata.category(letter) in ("Cc", "Cs") and letter != "\n" for letter in text):
+        raise BadInput(name, f"{name} holds a control character.")
+    if text.count("\n") > _NEWLINES + most // 100:
+        raise BadInput(name, f"{name} has too many line breaks.")
+    return text
+
+
+def page_limit(text: str | None, default: int) -> int:
+    """`limit` of a listing: 1 to 50."""
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and 1 <= len(text) <= 4 and int(text) >= 1):
+        raise BadInput("limit", f"limit must be a whole number from 1 to {MOST_PAGE}.")
+    return min(int(text), MOST_PAGE)
+
+
+def path_id(text: str) -> int:
+    """An id in a path."""
+    try:
+        return parse_id(text)
+    except ValueError as error:
+        raise BadInput("id", f"{error}.") from error
+
+
+def _shorten(text: str) -> str:
+    return text[:120]

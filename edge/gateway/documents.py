@@ -1,0 +1,137 @@
+"""The JSON documents of the public API, from the values behind them. Rules file.
+
+Ids are decimal strings (JavaScript numbers lose their last digits), times RFC 3339 in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from edge.gateway.ports import CommentView, FeedPage, Listed, UserView, VideoView
+from edge.gateway.prefetch_plan import Planned
+from origin.model import Publication, User, Video
+
+Document = dict[str, object]
+Playback = Callable[[int, str], tuple[str, int]]
+"""`(video_id, name)` → a signed URL and when it expires (epoch ms)."""
+
+_PLAYBACK_NAMES = {
+    "hls": "hls.m3u8",
+    "dash": "dash.mpd",
+    "poster": "poster.jpg",
+    "preview": "preview.webp",
+    "storyboard": "storyboard.vtt",
+}
+
+
+def timestamp(epoch_ms: int) -> str:
+    """RFC 3339 with milliseconds, as `2026-01-31T08:00:00.000Z`."""
+    return datetime.fromtimestamp(epoch_ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def user(value: User) -> Document:
+    return {
+        "id": str(value.user_id),
+        "handle": value.handle,
+        "guest": value.guest,
+        "created_at": timestamp(value.created_at_ms),
+    }
+
+
+def session(token: str, expires_at_ms: int, owner: User) -> Document:
+    return {"token": token, "user": user(owner), "expires_at": timestamp(expires_at_ms)}
+
+
+def profile(view: UserView) -> Document:
+    """A user with counts, and whether the viewer follows them."""
+    return {**user(view.user), "counts": dict(view.counts), "viewer": {"following": view.following}}
+
+
+def video(view: VideoView, playback: Playback) -> Document:
+    """The contract's video document, and `viewer` and `playback.thumbhash` beside it.
+
+    What is not known before the first rendition is published (`duration_ms`, `width`, `height`, `playback`) is null.
+    """
+    shown, publication = view.video, view.video.publication
+    document: Document = {
+        "id": str(shown.video_id),
+        "creator": {"id": str(view.creator.user_id), "handle": view.creator.handle},
+        "description": shown.description,
+        "status": shown.status.value,
+        "visibility": shown.visibility.value,
+        "progress": round(shown.progress, 3),
+        "duration_ms": publication.duration_ms if publication else None,
+        "width": publication.width if publication else None,
+        "height": publication.height if publication else None,
+        "created_at": timestamp(shown.created_at_ms),
+        "counts": _counts(shown),
+        "playback": _playback(shown.video_id, publication, playback) if publication else None,
+        "viewer": {"liked": view.liked, "following": view.following},
+    }
+    if shown.failure is not None:
+        document["failure"] = {"code": shown.failure.code, "detail": shown.failure.detail}
+    return document
+
+
+def _counts(shown: Video) -> Document:
+    counts = shown.counts
+    return {"views": counts.views, "likes": counts.likes, "comments": counts.comments, "shares": counts.shares}
+
+
+def _playback(video_id: int, publication: Publication, playback: Playback) -> Document:
+    """URLs of what is published; null for what is not (yet). No rendition carries captions so far."""
+    signed = {member: playback(video_id, name) for member, name in _PLAYBACK_NAMES.items() if name in publication.files}
+    expiries = [expires_at_ms for _, expires_at_ms in signed.values()]
+    return {
+        **{member: signed[member][0] if member in signed else None for member in _PLAYBACK_NAMES},
+        "captions": [],
+        "thumbhash": publication.thumbhash or None,
+        "expires_at": timestamp(min(expiries)) if expiries else None,
+    }
+
+
+def feed_page(page: FeedPage, shown: Mapping[int, VideoView], plan: Sequence[Planned], playback: Playback) -> Document:
+    """A feed page; an item whose video can no longer be watched is left out."""
+    items = [
+        {
+            "video": video(shown[item.video_id], playback),
+            "source": item.source,
+            "position": item.position,
+        }
+        for item in page.items
+        if item.video_id in shown
+    ]
+    return {
+        "items": items,
+        "next_cursor": page.next_cursor,
+        "feed_id": page.feed_id,
+        "mode": page.mode,
+        "prefetch": [
+            {
+                "video_id": str(each.video_id),
+                "url": playback(each.video_id, each.name)[0],
+                "bytes": each.size_bytes,
+                "priority": each.priority,
+            }
+            for each in plan
+        ],
+    }
+
+
+def comment(view: CommentView) -> Document:
+    return {
+        "id": str(view.comment.comment_id),
+        "video_id": str(view.comment.video_id),
+        "user": {"id": str(view.user.user_id), "handle": view.user.handle},
+        "text": view.comment.text,
+        "created_at": timestamp(view.comment.created_at_ms),
+    }
+
+
+def listed(entry: Listed) -> Document:
+    return {**user(entry.user), "since": timestamp(entry.since_ms)}
+
+
+def page(items: Sequence[Document], next_cursor: str | None) -> Document:
+    return {"items": list(items), "next_cursor": next_cursor}

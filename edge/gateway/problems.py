@@ -1,0 +1,131 @@
+"""Every refusal of the public API as an RFC 9457 problem, and the one place that maps errors to status codes.
+
+Rules file. A `code` is stable: clients act on it; `title` and `detail` are for people.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from origin import refusals
+from origin.metadata import base as metadata
+from origin.objects import base as objects
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_S = 5
+"""Told to clients when a store is away: long enough for a restart, short enough for a viewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One refusal: what goes in the body, and the header fields that go with it."""
+
+    status: int
+    code: str
+    title: str
+    detail: str = ""
+    type: str = "about:blank"
+    extra: Mapping[str, object] = field(default_factory=dict)
+    """Further members of the body."""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+class ApiProblem(Exception):
+    """Raised by routes to answer with a problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(f"{problem.status} {problem.code}: {problem.detail or problem.title}")
+        self.problem = problem
+
+
+def body(problem: Problem, request_id: str) -> bytes:
+    """The problem's JSON; `request_id` lets a user's report be found in the log."""
+    document: dict[str, object] = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "code": problem.code,
+    }
+    if problem.detail:
+        document["detail"] = problem.detail
+    document.update(problem.extra)
+    if request_id:
+        document["request_id"] = request_id
+    return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def bad_request(code: str, detail: str, name: str = "") -> Problem:
+    """400 that says which field is wrong, by its name in the body or query."""
+    return Problem(400, code, "The request is not well formed", detail, extra={"field": name} if name else {})
+
+
+UNAUTHENTICATED = Problem(
+    401,
+    "unauthenticated",
+    "A session is needed",
+    "Send `Authorization: Bearer <token>`; POST /v1/sessions gives a token to everyone, guests included.",
+    headers=(("WWW-Authenticate", 'Bearer realm="reelway"'),),
+)
+
+
+def bad_token(code: str, detail: str) -> Problem:
+    """401 for a token that was sent and refused (RFC 6750 section 3.1)."""
+    challenge = f'Bearer realm="reelway", error="invalid_token", error_description="{detail}"'
+    return Problem(401, code, "The token is refused", detail, headers=(("WWW-Authenticate", challenge),))
+
+
+def not_found(detail: str = "There is nothing here for you.") -> Problem:
+    return Problem(404, "not_found", "Not found", detail)
+
+
+def internal() -> Problem:
+    return Problem(500, "internal", "Something broke on our side", "The request id tells the operators where.")
+
+
+def unavailable(detail: str) -> Problem:
+    return Problem(503, "unavailable", "Not available now", detail, headers=(("Retry-After", str(RETRY_AFTER_S)),))
+
+
+STORAGE_FULL = Problem(
+    507,
+    "storage_full",
+    "The store is full",
+    "Nothing that was acknowledged is lost. Try again later: an upload goes on where it stopped.",
+)
+
+
+def from_exception(error: BaseException) -> Problem:
+    """The problem for any exception; `internal` for one that nobody foresaw."""
+    if isinstance(error, ApiProblem):
+        return error.problem
+    for kind, problem in _BY_EXCEPTION:
+        if isinstance(error, kind):
+            return problem
+    if isinstance(error, refusals.Refusal):
+        return _refused(error)
+    return internal()
+
+
+_BY_EXCEPTION: tuple[tuple[type[Exception], Problem], ...] = (
+    (metadata.NotFound, not_found()),
+    (metadata.HandleTaken, Problem(409, "handle_taken", "That handle is taken", "Choose another handle.")),
+    (metadata.MetadataFull, STORAGE_FULL),
+    (metadata.MetadataError, unavailable("The metadata store does not answer.")),
+    (objects.StoreFull, STORAGE_FULL),
+    (objects.StoreUnavailable, unavailable("The object store does not answer.")),
+)
+
+
+def _refused(error: refusals.Refusal) -> Problem:
+    detail = str(error)
+    if isinstance(error, refusals.NotCreator):
+        return Problem(403, "not_creator", "Only its creator may do that", detail)
+    if isinstance(error, refusals.SelfFollow):
+        return Problem(422, "self_follow", "One cannot follow oneself", detail)
+    if isinstance(error, refusals.CommentRefused):
+        return Problem(422, "comment_refused", "The comment is refused", detail)
+    if isinstance(error, refusals.AlreadyNamed):
+        return Problem(409, "already_named", "The handle is kept for good", detail)
+    return Problem(422, "refused", "Refused", detail)

@@ -1,0 +1,90 @@
+"""One video: its document, its creator's edits, and its progress as server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from quart import Quart, Response
+
+from edge.gateway import bodies, documents
+from edge.gateway.ports import VideoView
+from edge.gateway.problems import ApiProblem, unavailable
+from edge.gateway.routes.exchange import answer, document, nothing, required_user, viewer_id
+from edge.gateway.services import Services
+from origin.metadata.base import NotFound
+
+
+def register(app: Quart, services: Services) -> None:
+    @app.get("/v1/videos/<video_id>")
+    async def video(video_id: str) -> Response:
+        view = await services.videos.view(bodies.path_id(video_id), viewer_id())
+        return answer(documents.video(view, services.playback))
+
+    @app.patch("/v1/videos/<video_id>")
+    async def edit_video(video_id: str) -> Response:
+        user_id, key = required_user(), bodies.path_id(video_id)
+        edit = bodies.video_edit(await document())
+        view = await services.videos.edit(key, user_id, edit.description, edit.visibility)
+        return answer(documents.video(view, services.playback))
+
+    @app.delete("/v1/videos/<video_id>")
+    async def delete_video(video_id: str) -> Response:
+        await services.videos.delete(bodies.path_id(video_id), required_user())
+        return nothing()
+
+    @app.get("/v1/videos/<video_id>/events")
+    async def video_events(video_id: str) -> Response:
+        """Read with `fetch`: the token goes in the Authorization field, which EventSource cannot set."""
+        if services.stats.event_streams >= services.settings.event_streams:
+            raise ApiProblem(unavailable("Too many event streams are open; ask for the video itself instead."))
+        changes = services.videos.changes(bodies.path_id(video_id), viewer_id())
+        first = await anext(changes, None)
+        if first is None:
+            raise NotFound("the video has no present state")
+        response = Response(_stream(services, first, changes), content_type="text/event-stream")
+        response.headers["X-Accel-Buffering"] = "no"
+        response.timeout = None
+        return response
+
+
+async def _stream(services: Services, first: VideoView, changes: AsyncIterator[VideoView]) -> AsyncIterator[bytes]:
+    """One `video` event per change with the video document as data, and comment lines while nothing happens."""
+    services.stats.event_streams += 1
+    loop = asyncio.get_running_loop()
+    end = loop.time() + services.settings.event_stream_s
+    upcoming: asyncio.Task[VideoView | None] | None = None
+    try:
+        yield _event(services, first)
+        while loop.time() < end:
+            upcoming = upcoming or asyncio.ensure_future(_following(changes))
+            done, _ = await asyncio.wait({upcoming}, timeout=services.settings.event_heartbeat_s)
+            if not done:
+                yield b": waiting\n\n"
+                continue
+            view, upcoming = upcoming.result(), None
+            if view is None:
+                return
+            yield _event(services, view)
+    finally:
+        services.stats.event_streams -= 1
+        await _close(changes, upcoming)
+
+
+async def _following(changes: AsyncIterator[VideoView]) -> VideoView | None:
+    return await anext(changes, None)
+
+
+async def _close(changes: AsyncIterator[VideoView], upcoming: asyncio.Task[VideoView | None] | None) -> None:
+    if upcoming is not None:
+        upcoming.cancel()
+        await asyncio.wait({upcoming})
+    close = getattr(changes, "aclose", None)
+    if close is not None:
+        await close()
+
+
+def _event(services: Services, view: VideoView) -> bytes:
+    data = json.dumps(documents.video(view, services.playback), separators=(",", ":"), ensure_ascii=False)
+    return f"event: video\ndata: {data}\n\n".encode()

@@ -1,0 +1,28 @@
+"""What the routes are handed: the roles behind the gateway and the rest that it does not make itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from edge.gateway.documents import Playback
+from edge.gateway.issuers.base import Issuer
+from edge.gateway.limits.base import Limits
+from edge.gateway.ports import Feeds, Social, Videos
+from edge.gateway.settings import GatewaySettings
+from edge.gateway.stats import GatewayStats
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    videos: Videos
+    social: Social
+    feeds: Feeds
+    playback: Playback
+    issuer: Issuer
+    limits: Limits
+    settings: GatewaySettings
+    clock: Callable[[], int]
+    """Epoch milliseconds."""
+    audience: str = "reelway"
+    stats: GatewayStats = field(default_factory=GatewayStats)

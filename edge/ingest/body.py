@@ -1,0 +1,192 @@
+"""A request's body on its way into the object store, one block at a time.
+
+A source gives blocks until None. `Arriving` takes them from the client, `Checked` judges them, `Spooled` holds back
+what must be verified whole, `Cutter` makes the parts. Nothing holds more than one block of the server's size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import tempfile
+from collections.abc import AsyncIterator
+from typing import IO, Protocol
+
+from edge.gateway.asgi import Message, Receive
+from edge.ingest.protocol import first_bytes_fit
+from edge.ingest.wire import Checksum
+from origin.objects.base import StoreFull, StoreUnavailable
+
+_SPOOL_BLOCK_BYTES = 256 << 10
+
+
+class BodyEnded(Exception):
+    """The root: the body did not end as it should."""
+
+
+class ClientGone(BodyEnded):
+    """The connection or stream is closed."""
+
+
+class TooSlow(BodyEnded):
+    """Nothing arrived within the idle timeout."""
+
+
+class Interrupted(BodyEnded):
+    """A newer request for the same upload took over."""
+
+
+class Overrun(BodyEnded):
+    """More bytes came than the upload can have."""
+
+
+class NotVideo(BodyEnded):
+    """The first bytes are those of no clip."""
+
+
+class WrongChecksum(BodyEnded):
+    """The body is not what its checksum says."""
+
+
+class Source(Protocol):
+    async def block(self) -> bytes | None:
+        """The next non-empty block; None at the end. Raises BodyEnded."""
+
+
+class Arriving:
+    """The client's bytes as the server hands them over; nothing is read ahead, so flow control reaches the client."""
+
+    def __init__(self, receive: Receive, idle_timeout_s: float) -> None:
+        self._receive = receive
+        self._idle_timeout_s = idle_timeout_s
+        self._waiting: asyncio.Future[Message] | None = None
+        self._interrupted = False
+        self.ended = False
+        """The whole body was read, or no more will come."""
+
+    def interrupt(self) -> None:
+        """Make the present or next `block` raise Interrupted."""
+        self._interrupted = True
+        if self._waiting is not None:
+            self._waiting.cancel()
+
+    async def block(self) -> bytes | None:
+        while not self.ended:
+            message = await self._message()
+            if message["type"] == "http.disconnect":
+                self.ended = True
+                raise ClientGone
+            self.ended = not message.get("more_body", False)
+            if message.get("body"):
+                return bytes(message["body"])
+        return None
+
+    async def _message(self) -> Message:
+        if self._interrupted:
+            raise Interrupted
+        waiting = self._waiting = asyncio.ensure_future(_of(self._receive))
+        try:
+            await asyncio.wait({waiting}, timeout=self._idle_timeout_s)
+        finally:
+            self._waiting = None
+            if not waiting.done():
+                waiting.cancel()
+        if not waiting.done():
+            raise TooSlow
+        if waiting.cancelled():
+            raise Interrupted
+        return waiting.result()
+
+    async def drain(self, most_bytes: int) -> None:
+        """Read and throw away."""
+        while most_bytes > 0 and (block := await self.block()) is not None:
+            most_bytes -= len(block)
+
+
+async def _of(receive: Receive) -> Message:
+    return await receive()
+
+
+class Checked:
+    """Refuses a first byte that no clip has and every byte past the allowance."""
+
+    def __init__(self, source: Source, offset: int, allowance: int) -> None:
+        self._source = source
+        self._offset = offset
+        self._end = offset + allowance
+
+    async def block(self) -> bytes | None:
+        block = await self._source.block()
+        if block is None:
+            return None
+        if self._offset + len(block) > self._end:
+            raise Overrun
+        if not first_bytes_fit(self._offset, block):
+            raise NotVideo
+        self._offset += len(block)
+        return block
+
+
+class Spooled:
+    """A body with a checksum (tus): it must not count before it is verified, and a part once stored cannot be taken
+    back, so it waits in a temporary file."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+
+    @classmethod
+    async def of(cls, source: Source, checksum: Checksum) -> Spooled:
+        """Take the whole body. Raises WrongChecksum, BodyEnded, StoreFull, StoreUnavailable."""
+        file = await asyncio.to_thread(tempfile.TemporaryFile)
+        try:
+            await _spool(source, checksum, file)
+        except BaseException:
+            file.close()
+            raise
+        return cls(file)
+
+    async def block(self) -> bytes | None:
+        return await asyncio.to_thread(self._file.read, _SPOOL_BLOCK_BYTES) or None
+
+    def close(self) -> None:
+        self._file.close()
+
+
+async def _spool(source: Source, checksum: Checksum, file: IO[bytes]) -> None:
+    digest = hashlib.new(checksum.algorithm, usedforsecurity=False)
+    try:
+        while (block := await source.block()) is not None:
+            digest.update(block)
+            await asyncio.to_thread(file.write, block)
+        await asyncio.to_thread(file.seek, 0)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreFull("no room to hold a body back for its checksum") from error
+        raise StoreUnavailable(f"a body cannot be held back for its checksum: {error.strerror}") from error
+    if digest.digest() != checksum.digest:
+        raise WrongChecksum
+
+
+class Cutter:
+    """Cuts a source into parts of a bounded size."""
+
+    def __init__(self, source: Source, part_bytes: int) -> None:
+        self._source = source
+        self._part_bytes = part_bytes
+        self._held: bytes | None = None
+
+    async def more(self) -> bool:
+        """Is there a byte for another part? A part is begun only when there is."""
+        if not self._held:
+            self._held = await self._source.block()
+        return self._held is not None
+
+    async def part(self) -> AsyncIterator[bytes]:
+        """The bytes of the next part."""
+        room = self._part_bytes
+        while room > 0 and await self.more():
+            held = self._held or b""
+            taken, self._held = held[:room], held[room:]
+            room -= len(taken)
+            yield taken

@@ -1,0 +1,310 @@
+"""The upload resources as an ASGI app: asks the protocol what to do, does it, answers.
+
+Raw ASGI, since interim responses and bodies that flow with backpressure are not to be had through Quart. The gateway's
+shell has already filtered the request, verified its token and spent its rate limit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import assert_never
+
+from edge.gateway import problems
+from edge.gateway.asgi import AsgiApp, Receive, Scope, Send
+from edge.gateway.context import context_of
+from edge.gateway.ports import UploadCatalog, UploadTicket
+from edge.gateway.problems import ApiProblem, Problem
+from edge.ingest import protocol, refusals, reply, rufh
+from edge.ingest.body import (
+    Arriving,
+    BodyEnded,
+    Checked,
+    ClientGone,
+    Interrupted,
+    NotVideo,
+    Overrun,
+    Spooled,
+    TooSlow,
+    WrongChecksum,
+)
+from edge.ingest.model import (
+    PREFIX,
+    Append,
+    Cancel,
+    Create,
+    Decision,
+    Fields,
+    Reject,
+    Report,
+    Rules,
+    Speech,
+    UploadRequest,
+    UploadState,
+)
+from edge.ingest.settings import IngestSettings
+from edge.ingest.stats import IngestStats
+from edge.ingest.uploads import Uploads
+from edge.ingest.wire import Checksum
+from edge.ingest.writers import Locked, Turn, Writers
+from origin.ids import parse_id
+from origin.metadata.base import NotFound
+from origin.objects.base import Objects
+
+logger = logging.getLogger(__name__)
+
+
+def create_ingest(
+    catalog: UploadCatalog,
+    objects: Objects,
+    settings: IngestSettings,
+    clock: Callable[[], int],
+    stats: IngestStats,
+) -> AsgiApp:
+    """The ASGI app for `/v1/uploads` and `/v1/uploads/{id}`; `create_gateway` puts it behind its shell."""
+    return _Ingest(Uploads(catalog, objects, settings, stats), clock, Writers(settings.lock_wait_s))
+
+
+@dataclass(frozen=True, slots=True)
+class _Exchange:
+    """One request and its way back."""
+
+    scope: Scope
+    send: Send
+    body: Arriving
+    request: UploadRequest
+    request_id: str
+    user_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Ingest:
+    uploads: Uploads
+    clock: Callable[[], int]
+    writers: Writers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        context = context_of(scope)
+        settings = self.uploads.settings
+        request = _request_of(scope)
+        body = Arriving(receive, settings.idle_timeout_s)
+        user_id = context.principal.user_id if context.principal else 0
+        exchange = _Exchange(scope, send, body, request, context.request_id, user_id)
+        try:
+            await reply.report(send, await self._answer(exchange))
+        except ClientGone:
+            self.uploads.stats.disconnects += 1
+        except Exception as error:
+            problem = self._problem_of(error)
+            if problem.status == problems.internal().status:
+                raise
+            self.uploads.stats.rejected[problem.code] += 1
+            fields = (*protocol.spoken_fields(request), *_fields_of(error))
+            await reply.problem(scope, send, body, settings, problem, fields, context.request_id)
+
+    def _problem_of(self, error: Exception) -> Problem:
+        stats = self.uploads.stats
+        if isinstance(error, _Rejected):
+            return error.reject.problem
+        if isinstance(error, Interrupted):
+            stats.interrupted += 1
+            return refusals.INTERRUPTED
+        if isinstance(error, TooSlow):
+            stats.slow += 1
+            return refusals.TOO_SLOW
+        if isinstance(error, WrongChecksum):
+            return refusals.CHECKSUM_MISMATCH
+        if isinstance(error, Locked):
+            return refusals.LOCKED
+        return problems.from_exception(error)
+
+    async def _answer(self, exchange: _Exchange) -> Report:
+        path = exchange.scope["path"]
+        if path == PREFIX:
+            decision = protocol.decide_collection(exchange.request, self._rules())
+            if isinstance(decision, Report):
+                return decision
+            _must_be_known(exchange)
+            return await self._collection(exchange, decision)
+        if exchange.request.method == "OPTIONS":
+            return _reported(protocol.decide_collection(exchange.request, self._rules()))
+        _must_be_known(exchange)
+        ticket = await self._ticket(exchange, path.removeprefix(f"{PREFIX}/"))
+        async with self.writers.turn(ticket.upload_id) as turn:
+            # Read again: an older request may have finished or ended the upload while this one waited.
+            ticket = await self._ticket(exchange, str(ticket.upload_id))
+            return await self._resource(exchange, ticket, turn)
+
+    async def _ticket(self, exchange: _Exchange, name: str) -> UploadTicket:
+        try:
+            ticket = await self.uploads.catalog.find(parse_id(name))
+        except (ValueError, NotFound) as error:
+            raise _Rejected(Reject(refusals.UNKNOWN)) from error
+        if ticket.user_id != exchange.user_id:
+            raise _Rejected(Reject(refusals.FOREIGN))
+        return ticket
+
+    # the collection
+
+    async def _collection(self, exchange: _Exchange, decision: Decision) -> Report:
+        match decision:
+            case Create():
+                return await self._create(exchange, decision)
+            case Reject():
+                raise _Rejected(decision)
+            case Report() | Append() | Cancel():
+                raise AssertionError(f"{decision} is no decision about the collection")
+            case _:
+                assert_never(decision)
+
+    async def _create(self, exchange: _Exchange, create: Create) -> Report:
+        catalog, settings = self.uploads.catalog, self.uploads.settings
+        if len(await catalog.live_by(exchange.user_id)) >= settings.live_uploads:
+            raise _Rejected(Reject(refusals.TOO_MANY_UPLOADS))
+        ticket = await catalog.begin(exchange.user_id, create.length, create.metadata, create.description, self.clock())
+        self.uploads.stats.created[create.speech.protocol.value] += 1
+        async with self.writers.turn(ticket.upload_id) as turn:
+            state = await self.uploads.state(ticket, exchange.request_id)
+            await self._interim(exchange, rufh.interim_created(create.speech, state, self._rules()))
+            if create.takes_body:
+                allowance = settings.max_bytes if create.length is None else create.length
+                append = Append(create.speech, create.length, allowance, create.completes, create.checksum)
+                state = await self._take(exchange, ticket, state, append, turn)
+        return protocol.answer_created(create.speech, state, self._rules(), with_body=create.takes_body)
+
+    # one upload
+
+    async def _resource(self, exchange: _Exchange, ticket: UploadTicket, turn: Turn) -> Report:
+        state = await self.uploads.state(ticket, exchange.request_id)
+        if protocol.ends_by_length(exchange.request, state):
+            # Every byte is here, but the process died before it could say so; to this client a HEAD is the end.
+            state = await self.uploads.finish(state, exchange.request_id)
+        decision = protocol.decide_resource(exchange.request, state, self._rules())
+        match decision:
+            case Append():
+                taken = await self._take(exchange, ticket, state, decision, turn)
+                return protocol.answer_appended(decision.speech, taken)
+            case Cancel():
+                await self.uploads.catalog.cancel(state.upload_id)
+                self.uploads.stats.cancelled += 1
+                return protocol.answer_cancelled(decision.speech)
+            case Report():
+                return decision
+            case Reject():
+                raise _Rejected(decision)
+            case Create():
+                raise AssertionError(f"{decision} is no decision about an upload")
+            case _:
+                assert_never(decision)
+
+    async def _take(
+        self, exchange: _Exchange, ticket: UploadTicket, state: UploadState, append: Append, turn: Turn
+    ) -> UploadState:
+        """Store the body; finish the upload with its last byte."""
+        turn.on_interrupt(exchange.body.interrupt)
+        if state.finished:
+            return await self._nothing_more(exchange, state)
+        await self._fix_length(state, append.length)
+        state = replace(state, length=append.length)
+        self.uploads.stats.receiving += 1
+        try:
+            offset = await self._store(exchange, ticket, state, append)
+        except (Overrun, NotVideo) as error:
+            await self._void(state)
+            raise _Rejected(Reject(_void_problem(append.speech, error))) from error
+        finally:
+            self.uploads.stats.receiving -= 1
+        return await self._ended(exchange, replace(state, offset=offset), append)
+
+    async def _store(self, exchange: _Exchange, ticket: UploadTicket, state: UploadState, append: Append) -> int:
+        async def progress(offset: int) -> None:
+            await self._interim(exchange, rufh.interim_progress(append.speech, offset))
+
+        checked = Checked(exchange.body, state.offset, append.allowance)
+        if append.checksum is None:
+            return await self.uploads.write(ticket, state, checked, progress)
+        return await self._store_verified(ticket, state, checked, append.checksum)
+
+    async def _store_verified(
+        self, ticket: UploadTicket, state: UploadState, checked: Checked, checksum: Checksum
+    ) -> int:
+        async def silent(_offset: int) -> None:
+            """tus has no interim answers."""
+
+        spooled = await Spooled.of(checked, checksum)
+        try:
+            return await self.uploads.write(ticket, state, spooled, silent)
+        finally:
+            spooled.close()
+
+    async def _ended(self, exchange: _Exchange, state: UploadState, append: Append) -> UploadState:
+        whole = protocol.is_whole(append.speech, completes=append.completes, offset=state.offset, length=state.length)
+        if isinstance(whole, Problem):
+            if state.offset == 0:
+                await self._void(state)
+            raise _Rejected(Reject(whole))
+        if not whole:
+            return state
+        await self._fix_length(state, state.offset)
+        return await self.uploads.finish(state, exchange.request_id)
+
+    async def _nothing_more(self, exchange: _Exchange, state: UploadState) -> UploadState:
+        """To a finished upload nothing is appended; asked with an empty body, the last answer is given again."""
+        if await exchange.body.block() is not None:
+            raise _Rejected(Reject(refusals.inconsistent_length("The upload is complete; nothing can be appended.")))
+        return state
+
+    async def _fix_length(self, state: UploadState, length: int | None) -> None:
+        if length is None or length == state.length:
+            return
+        if not await self.uploads.catalog.fix_length(state.upload_id, length):
+            raise _Rejected(Reject(refusals.inconsistent_length("The upload has another length already.")))
+
+    async def _void(self, state: UploadState) -> None:
+        """What has the wrong bytes can never become right: end it, so that nobody resumes it."""
+        self.uploads.stats.voided += 1
+        await self.uploads.catalog.cancel(state.upload_id)
+
+    async def _interim(self, exchange: _Exchange, fields: Fields | None) -> None:
+        await reply.interim(exchange.scope, exchange.send, fields)
+
+    def _rules(self) -> Rules:
+        return Rules(self.uploads.settings.max_bytes, self.clock())
+
+
+class _Rejected(Exception):
+    """Carries a refusal out of a turn."""
+
+    def __init__(self, reject: Reject) -> None:
+        super().__init__(reject.problem.code)
+        self.reject = reject
+
+
+def _fields_of(error: Exception) -> tuple[tuple[str, str], ...]:
+    return error.reject.fields if isinstance(error, _Rejected) else ()
+
+
+def _must_be_known(exchange: _Exchange) -> None:
+    if exchange.user_id == 0:
+        raise ApiProblem(problems.UNAUTHENTICATED)
+
+
+def _void_problem(speech: Speech, error: BodyEnded) -> Problem:
+    return refusals.NOT_A_VIDEO if isinstance(error, NotVideo) else protocol.overrun(speech)
+
+
+def _reported(decision: Decision) -> Report:
+    if not isinstance(decision, Report):
+        raise TypeError(f"OPTIONS is answered at once, not by {decision}")
+    return decision
+
+
+def _request_of(scope: Scope) -> UploadRequest:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in scope["headers"]:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    length = headers.get("content-length", "")
+    # The filter has already refused a Content-Length that is no number.
+    return UploadRequest(scope["method"], headers, int(length) if length else None)

@@ -1,0 +1,22 @@
+"""Settings of the ingest, with units; `deploy.compose` fills them in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class IngestSettings:
+    max_bytes: int = 256 << 20
+    """Largest upload. A clip of 60 s has 10–20 MB; phones at full bitrate send ten times that."""
+    part_bytes: int = 4 << 20
+    """Bytes of one durable part: what a crash of this process can cost a client at most."""
+    live_uploads: int = 10
+    """Unfinished uploads of one user at once."""
+    idle_timeout_s: float = 30.0
+    """A request whose body stops for so long is ended; what arrived is kept."""
+    lock_wait_s: float = 5.0
+    """For an older request to the same upload to give way."""
+    drain_bytes: int = 8 << 20
+    """Of a refused body, read and thrown away, so that a client that writes before it reads sees the refusal."""
+    drain_s: float = 3.0

@@ -1,0 +1,73 @@
+"""Uploads as the stores have them: read the state, begin, write a body's parts, finish, end."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+from edge.gateway.ports import UploadCatalog, UploadTicket
+from edge.ingest.body import Cutter, Source
+from edge.ingest.model import UploadState
+from edge.ingest.settings import IngestSettings
+from edge.ingest.stats import IngestStats
+from origin.objects.base import NoSuchObject, Objects
+
+Progress = Callable[[int], Awaitable[None]]
+"""Told the offset after each durable part."""
+
+
+@dataclass(frozen=True, slots=True)
+class Uploads:
+    catalog: UploadCatalog
+    objects: Objects
+    settings: IngestSettings
+    stats: IngestStats
+
+    async def state(self, ticket: UploadTicket, request_id: str) -> UploadState:
+        """Where an upload stands: its offset is what the object store holds.
+
+        A multipart that was joined before a crash is finished now. Raises metadata NotFound, ObjectStoreError.
+        """
+        if ticket.finished:
+            return _state(ticket, ticket.length or 0, finished=True)
+        try:
+            parts = await self.objects.list_parts(ticket.multipart_id)
+        except NoSuchObject:
+            await self.catalog.finish(ticket.upload_id, request_id)
+            ticket = await self.catalog.find(ticket.upload_id)
+            return _state(ticket, ticket.length or 0, finished=True)
+        state = _state(ticket, sum(part.size_bytes for part in parts), finished=False)
+        return replace(state, parts=max((part.number for part in parts), default=0))
+
+    async def write(self, ticket: UploadTicket, state: UploadState, source: Source, progress: Progress) -> int:
+        """Store a body behind what the upload has; returns the new offset.
+
+        Raises BodyEnded, when what had arrived is stored all the same, and ObjectStoreError.
+        """
+        cutter = Cutter(source, self.settings.part_bytes)
+        offset, number = state.offset, state.parts
+        while await cutter.more():
+            number += 1
+            part = await self.objects.put_part(ticket.multipart_id, number, cutter.part())
+            offset += part.size_bytes
+            self.stats.stored_bytes += part.size_bytes
+            await progress(offset)
+        return offset
+
+    async def finish(self, state: UploadState, request_id: str) -> UploadState:
+        """Hand the upload over to packaging. Raises what the catalog raises; calling again is harmless."""
+        await self.catalog.finish(state.upload_id, request_id)
+        self.stats.finished += 1
+        return replace(state, finished=True, length=state.offset)
+
+
+def _state(ticket: UploadTicket, offset: int, *, finished: bool) -> UploadState:
+    return UploadState(
+        upload_id=ticket.upload_id,
+        video_id=ticket.video_id,
+        offset=offset,
+        length=ticket.length,
+        metadata=ticket.metadata,
+        finished=finished,
+        expires_at_ms=ticket.expires_at_ms,
+    )
