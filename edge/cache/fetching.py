@@ -1,0 +1,310 @@
+"""Fetches from upstream into flights and the store: one per key, bounded in number and in bytes held."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from edge.cache import admission
+from edge.cache.admission import NotStorable, Storable
+from edge.cache.decide import may_stand_in
+from edge.cache.flight import AbandonedError, Flight, Landed, Refreshed, StandIn
+from edge.cache.headers import Headers, combined, without
+from edge.cache.invalidation import Purge
+from edge.cache.key import acceptable_codings
+from edge.cache.model import Request, Stored
+from edge.cache.recent import PurgeLog, SolitaryKeys
+from edge.stats import EdgeStats
+from edge.store.base import Entry, Store, StoreError, Writer
+from edge.upstream.base import (
+    Upstream,
+    UpstreamBrokenError,
+    UpstreamError,
+    UpstreamRequest,
+    UpstreamResponse,
+    UpstreamUnreachableError,
+)
+
+_ERROR_STATUSES = frozenset({500, 502, 503, 504})
+_CONDITIONAL = (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range")
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """Bounds on what fetches may hold."""
+
+    max_flights: int = 512
+    """Fetches at a time; more are refused."""
+    max_object_bytes: int = 64 * 1024 * 1024
+    """A larger body passes through and is not stored."""
+    max_in_flight_bytes: int = 256 * 1024 * 1024
+    """Bytes held for all fetches under way; what does not fit passes through and is not stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sortie:
+    """What to fetch: for which request, and which stored entry to revalidate with which conditions."""
+
+    request: Request
+    entry: Entry | None
+    conditions: Headers
+
+
+class Fetcher:
+    """Starts fetches and sees them through."""
+
+    def __init__(
+        self, store: Store, upstream: Upstream, clock: Callable[[], int], limits: FetchLimits, stats: EdgeStats
+    ) -> None:
+        self._store = store
+        self._upstream = upstream
+        self._clock = clock
+        self._limits = limits
+        self._stats = stats
+        self._flights: dict[tuple[str, ...], Flight] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._solitary = SolitaryKeys()
+        self._purges = PurgeLog()
+
+    def join(self, sortie: Sortie) -> tuple[Flight, bool]:
+        """The flight for a request, and whether another request had begun it."""
+        key = _flight_key(sortie.request)
+        flight = self._flights.get(key)
+        if flight is not None and flight.kept:
+            return flight, True
+        if self._solitary.has(sortie.request.key, asyncio.get_running_loop().time()):
+            return self.alone(sortie), False
+        return self._start(sortie, key), False
+
+    def alone(self, sortie: Sortie) -> Flight:
+        """A flight that nobody else joins."""
+        return self._start(sortie, None)
+
+    def refresh(self, sortie: Sortie) -> None:
+        """Revalidate in the background, unless that is under way."""
+        if _flight_key(sortie.request) not in self._flights and len(self._tasks) < self._limits.max_flights:
+            self._start(sortie, _flight_key(sortie.request))
+
+    def note_purge(self, purge: Purge) -> None:
+        """What is under way may be what was purged: it must not be stored afterwards."""
+        self._purges.note(purge)
+        for key in [key for key in self._flights if purge.kind == "tag" or purge.matches(key[0], ())]:
+            # Who asks after the purge must not be given what was fetched before it.
+            del self._flights[key]
+
+    async def close(self) -> None:
+        """Break off everything."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _start(self, sortie: Sortie, key: tuple[str, ...] | None) -> Flight:
+        flight = Flight()
+        if len(self._tasks) >= self._limits.max_flights:
+            flight.fail(UpstreamUnreachableError("too many fetches are under way"))
+            return flight
+        if key is not None:
+            self._flights[key] = flight
+        task = asyncio.create_task(self._see_through(sortie, flight, key))
+        self._tasks.add(task)
+        self._stats.in_flight = len(self._tasks)
+        task.add_done_callback(self._forget)
+        return flight
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        self._stats.in_flight = len(self._tasks)
+
+    async def _see_through(self, sortie: Sortie, flight: Flight, key: tuple[str, ...] | None) -> None:
+        try:
+            await self._fetch(sortie, flight)
+        except UpstreamError as error:
+            self._stats.upstream_errors += 1
+            flight.fail(error)
+        except AbandonedError as error:
+            flight.fail(UpstreamBrokenError("nobody was reading") if not flight.head.done() else error)
+        except asyncio.CancelledError:
+            flight.fail(UpstreamBrokenError("this edge is shutting down"))
+            raise
+        # A fault of ours must not leave the readers waiting for ever.
+        except Exception:
+            flight.fail(UpstreamBrokenError("an internal error"))
+            logger.exception("a fetch failed", extra={"key": sortie.request.key})
+        finally:
+            if key is not None and self._flights.get(key) is flight:
+                del self._flights[key]
+
+    async def _fetch(self, sortie: Sortie, flight: Flight) -> None:
+        purges_before = self._purges.count
+        requested_ms = self._clock()
+        try:
+            response = await self._ask(sortie.request, sortie.conditions)
+        except UpstreamError as error:
+            if sortie.entry is None or not may_stand_in(sortie.entry.stored, self._clock(), unreachable=True):
+                raise
+            self._stats.upstream_errors += 1
+            logger.warning("upstream failed, a stale response stands in", extra={"error": str(error)})
+            flight.land(StandIn(sortie.entry, None))
+            return
+        try:
+            if sortie.entry is not None and await self._settled(
+                sortie.entry, response, flight, requested_ms, purges_before
+            ):
+                return
+            if sortie.entry is not None and response.status == 304:
+                await response.aclose()
+                response = await self._ask(sortie.request, ())
+            await self._take(sortie, response, flight, requested_ms, purges_before)
+        finally:
+            await response.aclose()
+
+    async def _ask(self, request: Request, conditions: Headers) -> UpstreamResponse:
+        self._stats.upstream_requests += 1
+        headers = without(request.headers, *_CONDITIONAL) + conditions
+        return await self._upstream.send(UpstreamRequest(request.method, request.target, headers))
+
+    async def _settled(
+        self, entry: Entry, response: UpstreamResponse, flight: Flight, requested_ms: int, purges_before: int
+    ) -> bool:
+        """Whether the stored entry is the answer: it was confirmed, or upstream failed and it may stand in."""
+        if response.status in _ERROR_STATUSES and may_stand_in(entry.stored, self._clock(), unreachable=False):
+            flight.land(StandIn(entry, response.status))
+            return True
+        if response.status != 304:
+            return False
+        now_ms = self._clock()
+        headers = admission.tidy(response.headers, now_ms)
+        updated = admission.freshened(entry.stored, headers, requested_ms, now_ms)
+        if updated is None or self._purges.since(purges_before, updated.key, updated.tags):
+            return False
+        flight.land(Refreshed(await self._update(entry, updated), response.status))
+        return True
+
+    async def _update(self, entry: Entry, updated: Stored) -> Entry:
+        try:
+            return await self._store.update(entry, updated) or entry
+        except StoreError:
+            self._note_store_error(entry.stored.key)
+            return entry
+
+    async def _take(
+        self,
+        sortie: Sortie,
+        response: UpstreamResponse,
+        flight: Flight,
+        requested_ms: int,
+        purges_before: int,
+    ) -> None:
+        """Land a new response and see its body through."""
+        now_ms = self._clock()
+        headers = admission.tidy(response.headers, now_ms)
+        request = sortie.request
+        verdict = admission.consider(request, response.status, headers, requested_ms, now_ms)
+        await self._forget_disproved(sortie, response.status, verdict)
+        if isinstance(verdict, NotStorable):
+            stored, detail = (
+                admission.as_stored(request, response.status, headers, requested_ms, now_ms),
+                verdict.reason,
+            )
+            self._solitary.note(request.key, asyncio.get_running_loop().time())
+        else:
+            stored, detail = verdict.stored, None
+            self._solitary.forget(request.key)
+        length = stored.length
+        if detail is not None or (length is not None and not self._has_room(length)):
+            flight.pass_on()
+        writer = await self._open_writer(request.key) if flight.kept else None
+        flight.land(Landed(stored, shareable=flight.kept, detail=detail))
+        await self._pump(stored, response, flight, writer, purges_before)
+
+    async def _forget_disproved(self, sortie: Sortie, status: int, verdict: Storable | NotStorable) -> None:
+        """What was to be revalidated is not the resource's state any more: it must not be served stale after
+        this.
+        """
+        if sortie.entry is None or status in _ERROR_STATUSES:
+            return
+        old = sortie.entry.stored
+        if isinstance(verdict, NotStorable) or verdict.stored.variant != old.variant:
+            try:
+                await self._store.remove(old.key, old.variant)
+            except StoreError:
+                self._note_store_error(old.key)
+
+    async def _pump(
+        self,
+        stored: Stored,
+        response: UpstreamResponse,
+        flight: Flight,
+        writer: Writer | None,
+        purges_before: int,
+    ) -> None:
+        held = 0
+        try:
+            async for block in response.blocks():
+                self._stats.upstream_bytes += len(block)
+                if flight.kept and not self._has_room(len(block), flight.size):
+                    flight.pass_on()
+                if flight.kept:
+                    held += len(block)
+                    self._stats.in_flight_bytes += len(block)
+                if writer is not None:
+                    writer = await self._write(writer, block, keep=flight.kept, key=stored.key)
+                await flight.feed(block)
+            if stored.length is not None and flight.size != stored.length and stored.status not in (204, 304):
+                raise UpstreamBrokenError(f"{flight.size} of {stored.length} bytes came")
+            if writer is not None and not self._purges.since(purges_before, stored.key, stored.tags):
+                finished, writer = writer, None
+                await self._commit(finished, replace(stored, length=flight.size))
+                if self._purges.since(purges_before, stored.key, stored.tags):
+                    await self._store.remove(stored.key, stored.variant)
+            flight.finish()
+        finally:
+            self._stats.in_flight_bytes -= held
+            if writer is not None:
+                await writer.abort()
+
+    async def _write(self, writer: Writer, block: bytes, *, keep: bool, key: str) -> Writer | None:
+        if keep:
+            try:
+                await writer.write(block)
+            except StoreError:
+                self._note_store_error(key)
+            else:
+                return writer
+        await writer.abort()
+        return None
+
+    async def _open_writer(self, key: str) -> Writer | None:
+        try:
+            return await self._store.writer()
+        except StoreError:
+            self._note_store_error(key)
+            return None
+
+    async def _commit(self, writer: Writer, stored: Stored) -> None:
+        try:
+            if await writer.commit(stored) is not None:
+                self._stats.stored += 1
+        except StoreError:
+            self._note_store_error(stored.key)
+            await writer.abort()
+
+    def _has_room(self, more: int, size: int = 0) -> bool:
+        limits = self._limits
+        fits = size + more <= limits.max_object_bytes
+        return fits and self._stats.in_flight_bytes + more <= limits.max_in_flight_bytes
+
+    def _note_store_error(self, key: str) -> None:
+        self._stats.store_errors += 1
+        logger.exception("the cache store failed", extra={"key": key})
+
+
+def _flight_key(request: Request) -> tuple[str, ...]:
+    """Requests that could share a response: the same key and, as nearly every Vary is about that, the same
+    codings.
+    """
+    codings = combined(request.headers, b"accept-encoding")
+    return (request.key, *acceptable_codings(codings)) if codings is not None else (request.key,)

@@ -1,0 +1,123 @@
+"""Upstream over HTTP/1.1 with a bounded pool of connections and a deadline for every wait."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import httpx
+
+from edge.cache.headers import Headers
+from edge.upstream.base import (
+    UpstreamBrokenError,
+    UpstreamError,
+    UpstreamRequest,
+    UpstreamResponse,
+    UpstreamTimeoutError,
+    UpstreamUnreachableError,
+)
+
+_REPEATABLE = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Bounds on connections and waits."""
+
+    max_connections: int = 64
+    connect_s: float = 2.0
+    """To open a connection."""
+    pool_s: float = 5.0
+    """To get a connection from the pool when all are busy."""
+    head_s: float = 15.0
+    """From sending a request to the head of its response, everything included."""
+    read_s: float = 10.0
+    """Between two blocks of a body."""
+
+
+class HttpResponse:
+    """See UpstreamResponse."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        self._response = response
+        self.status = response.status_code
+        self.headers: Headers = tuple((name.lower(), value) for name, value in response.headers.raw)
+
+    async def blocks(self) -> AsyncIterator[bytes]:
+        """See UpstreamResponse.blocks."""
+        try:
+            async for block in self._response.aiter_raw():
+                if block:
+                    yield block
+        except (httpx.HTTPError, httpx.StreamError) as error:
+            raise _translated(error) from error
+
+    async def aclose(self) -> None:
+        """See UpstreamResponse.aclose."""
+        await self._response.aclose()
+
+
+class HttpUpstream:
+    """An origin, shield or peer at a base URL."""
+
+    def __init__(self, url: str, limits: HttpLimits) -> None:
+        parts = urlsplit(url)
+        self._base = f"{parts.scheme}://{parts.netloc}"
+        self._authority = parts.netloc.rpartition("@")[2].encode()
+        self._limits = limits
+        # The transport, not a client: a client follows redirects, keeps cookies and adds fields of its own.
+        self._transport = httpx.AsyncHTTPTransport(
+            limits=httpx.Limits(
+                max_connections=limits.max_connections,
+                max_keepalive_connections=limits.max_connections,
+                keepalive_expiry=30.0,
+            )
+        )
+        self._timeouts = {
+            "connect": limits.connect_s,
+            "read": limits.read_s,
+            "write": limits.read_s,
+            "pool": limits.pool_s,
+        }
+
+    async def send(self, request: UpstreamRequest) -> UpstreamResponse:
+        """See Upstream.send. A GET or HEAD that met a dying kept-alive connection is sent once more."""
+        try:
+            async with asyncio.timeout(self._limits.head_s):
+                try:
+                    return await self._exchange(request)
+                except UpstreamBrokenError:
+                    if request.method not in _REPEATABLE or request.body is not None:
+                        raise
+                    return await self._exchange(request)
+        except TimeoutError as error:
+            raise UpstreamTimeoutError(f"no answer within {self._limits.head_s} s") from error
+
+    async def close(self) -> None:
+        """See Upstream.close."""
+        await self._transport.aclose()
+
+    async def _exchange(self, request: UpstreamRequest) -> HttpResponse:
+        headers = [field for field in request.headers if field[0] != b"host"]
+        headers.append((b"host", next((v for n, v in request.headers if n == b"host"), self._authority)))
+        outgoing = httpx.Request(
+            request.method,
+            self._base + request.target,
+            headers=headers,
+            content=request.body,
+            extensions={"timeout": self._timeouts},
+        )
+        try:
+            response = await self._transport.handle_async_request(outgoing)
+        except httpx.HTTPError as error:
+            raise _translated(error) from error
+        response.request = outgoing
+        return HttpResponse(response)
+
+
+def _translated(error: Exception) -> UpstreamError:
+    if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError | httpx.PoolTimeout):
+        return UpstreamUnreachableError(str(error) or type(error).__name__)
+    if isinstance(error, httpx.TimeoutException):
+        return UpstreamTimeoutError(str(error) or type(error).__name__)
+    return UpstreamBrokenError(str(error) or type(error).__name__)
