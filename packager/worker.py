@@ -99,6 +99,9 @@ class PackagerWorker:
         }
         try:
             await asyncio.gather(*self._loops)
+            if self._jobs:
+                # Until they end, or `drain` loses patience with them.
+                await asyncio.wait(set(self._jobs))
         finally:
             # Consumers last: a job that ends meanwhile still commits.
             await _cancelled(self._loops)
