@@ -1,0 +1,62 @@
+/** Where a reel's videos come from: a feed page by page, one video followed by the feed, or a creator's videos. */
+
+/** @typedef {import('./types.js').Entry} Entry @typedef {import('./types.js').FeedPage} FeedPage @typedef {import('./types.js').Video} Video */
+/** @typedef {{ entries: Entry[], plan: import('./types.js').PlannedFetch[], done: boolean }} Batch */
+
+const PAGE = 6;
+const REMEMBERED = 600;
+
+/** @param {Video} video */
+const watchable = (video) => Boolean(video.playback?.hls) && (video.status === 'ready' || video.status === 'playable');
+
+export class FeedSource {
+  #api;
+  #kind;
+  #first;
+  #listOf;
+  /** @type {string | null} */ #cursor = null;
+  /** @type {Set<string>} */ #seen = new Set();
+
+  /**
+   * @param {import('./api.js').Api} api
+   * @param {{ kind: 'foryou' | 'following', first?: string, listOf?: string }} what `first`: id of the video to begin with; `listOf`: a creator whose videos follow it
+   */
+  constructor(api, { kind, first, listOf }) {
+    this.#api = api;
+    this.#kind = kind;
+    this.#first = first ?? null;
+    this.#listOf = listOf ?? null;
+  }
+
+  /** The next entries; `done` when there are no more. Throws Problem. @returns {Promise<Batch>} */
+  async next() {
+    if (this.#first) {
+      const id = this.#first;
+      const video = await this.#api.video(id);
+      this.#first = null;
+      return { entries: this.#fresh([{ video, source: 'link', position: 0 }], '', 'link'), plan: [], done: false };
+    }
+    if (this.#listOf) return this.#fromCreator(this.#listOf);
+    const page = await this.#api.feed(this.#kind, this.#cursor, PAGE);
+    this.#cursor = page.next_cursor;
+    const entries = this.#fresh(page.items, page.feed_id ?? '', page.mode ?? this.#kind);
+    return { entries, plan: page.prefetch ?? [], done: page.next_cursor === null };
+  }
+
+  /** @param {string} creator @returns {Promise<Batch>} */
+  async #fromCreator(creator) {
+    const page = await this.#api.videosOf(creator, this.#cursor);
+    this.#cursor = page.next_cursor;
+    if (page.next_cursor === null) this.#listOf = null;
+    const items = page.items.map((video, position) => ({ video, source: 'profile', position }));
+    return { entries: this.#fresh(items, '', 'profile'), plan: [], done: false };
+  }
+
+  /** Drops what cannot be watched and what this reel has shown already. @param {FeedPage['items']} items @param {string} feedId @param {string} mode @returns {Entry[]} */
+  #fresh(items, feedId, mode) {
+    const fresh = items.filter(({ video }) => watchable(video) && !this.#seen.has(video.id));
+    for (const { video } of fresh) this.#seen.add(video.id);
+    if (this.#seen.size > REMEMBERED) this.#seen = new Set([...this.#seen].slice(-REMEMBERED / 2));
+    return fresh.map((item) => ({ ...item, feedId, mode }));
+  }
+}
