@@ -1,0 +1,66 @@
+"""A circuit breaker as a rule: state × outcome × now → state. Rules file.
+
+Closed lets every call through; so many failures in a row open it. Open refuses until its time is over; then one
+call probes (half-open): success closes it, failure opens it for twice as long, up to a limit.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import assert_never
+
+from feed.settings import BreakerSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    until_ms: int
+    for_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class HalfOpen:
+    """A probe is under way; its outcome is waited for until `until_ms`."""
+
+    until_ms: int
+    for_ms: int
+    """How long the breaker was open before the probe."""
+
+
+State = Closed | Open | HalfOpen
+
+
+def admit(state: State, now_ms: int, settings: BreakerSettings) -> tuple[bool, State]:
+    """Whether a call may be made now, and the state after asking."""
+    match state:
+        case Closed():
+            return True, state
+        case Open() | HalfOpen():
+            if now_ms < state.until_ms:
+                return False, state
+            return True, HalfOpen(now_ms + settings.probe_ms, state.for_ms)
+    assert_never(state)
+
+
+def after(state: State, ok: bool, now_ms: int, settings: BreakerSettings) -> State:
+    """The state after a call ended. A late outcome of a call made before the breaker opened changes nothing."""
+    match state:
+        case Closed():
+            if ok:
+                return Closed()
+            if state.failures + 1 >= settings.failures:
+                return Open(now_ms + settings.open_ms, settings.open_ms)
+            return Closed(state.failures + 1)
+        case Open():
+            return state
+        case HalfOpen():
+            if ok:
+                return Closed()
+            longer = min(2 * state.for_ms, settings.open_most_ms)
+            return Open(now_ms + longer, longer)
+    assert_never(state)

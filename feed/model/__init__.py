@@ -1,0 +1,1 @@
+"""Scoring and its online updates: pure, deterministic, and bounded in memory."""

@@ -1,0 +1,1 @@
+"""From interactions to lists, as they happen."""
