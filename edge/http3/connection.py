@@ -68,6 +68,7 @@ class Connection:
         self._charged = (0, 0, 0)
         self._address: tuple[str, int] = ("", 0)
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at_s = 0.0
         self._opened_s = now_s
         self._first_seen: dict[int, float] = {}
         self._send_progress: dict[int, tuple[int, float]] = {}
@@ -228,6 +229,14 @@ class Connection:
 
     def sweep(self, now_s: float) -> None:
         """Called about once a second: end what takes too long."""
+        if self.over:
+            return
+        try:
+            self._sweep(now_s)
+        except Exception:
+            self._fail("a sweep")
+
+    def _sweep(self, now_s: float) -> None:
         settings = self._context.settings
         if not self.handshake_complete and now_s - self._opened_s > settings.handshake_timeout_s:
             self._context.stats.timeouts += 1
@@ -280,11 +289,12 @@ class Connection:
         at_s = self._quic.get_timer()
         if self._timer is not None:
             # A timer that fires early costs one look; re-arming it on every packet costs more.
-            if at_s is not None and self._timer.when() <= at_s and not self._timer.cancelled():
+            if at_s is not None and self._timer_at_s <= at_s:
                 return
             self._timer.cancel()
             self._timer = None
         if at_s is not None:
+            self._timer_at_s = at_s
             self._timer = asyncio.get_running_loop().call_at(at_s, self._on_timer)
 
     def _on_timer(self) -> None:

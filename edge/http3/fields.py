@@ -63,6 +63,14 @@ def section_bytes(fields: Fields) -> int:
     return sum(len(name) + len(value) + FIELD_OVERHEAD_BYTES for name, value in fields)
 
 
+def with_authority(fields: Fields) -> Fields:
+    """A request section that names its host by `host` alone, which RFC 9114 4.3.1 allows, with :authority too."""
+    names = {name for name, _ in fields}
+    if b":method" not in names or b":authority" in names:
+        return fields
+    return [*((b":authority", value) for name, value in fields if name == b"host"), *fields]
+
+
 def read_request(fields: Fields, *, max_bytes: int, max_count: int) -> Verdict:
     """Read a request's header section; never raises."""
     if len(fields) > max_count:

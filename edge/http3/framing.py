@@ -18,9 +18,11 @@ from aioquic.h3.connection import (
     Setting,
     encode_frame,
 )
-from aioquic.h3.events import H3Event
+from aioquic.h3.events import H3Event, Headers
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.events import StreamDataReceived
+
+from edge.http3.fields import with_authority
 
 QPACK_TABLE_BYTES = 0
 """No dynamic table for requests. With one, each two bytes of a request may stand for an entry as long as the
@@ -147,6 +149,10 @@ class EdgeH3Connection(H3Connection):
         super()._check_request_or_push_frame_type(frame_type, stream)
         if frame_type == FrameType.HEADERS and (stream.frame_size or 0) > self._max_field_section_bytes:
             raise _SectionTooLargeError
+
+    def _decode_headers(self, stream_id: int, frame_data: bytes | None) -> Headers:
+        # aioquic takes no request without :authority.
+        return with_authority(super()._decode_headers(stream_id, frame_data))
 
     def _abort_incomplete_request(self, stream_id: int) -> None:
         self.incomplete += 1

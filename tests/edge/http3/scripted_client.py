@@ -77,6 +77,7 @@ class ScriptedClient(asyncio.DatagramProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._changed = asyncio.Event()
         self.events: list[QuicEvent] = []
+        self.noise = False
 
     # transport
 

@@ -7,11 +7,14 @@ import socket
 from typing import Any
 
 import pytest
-from aioquic.h3.connection import ErrorCode
+import uvloop
+from aioquic.buffer import encode_uint_var
+from aioquic.h3.connection import ErrorCode, FrameType, encode_frame
 from aioquic.quic.configuration import QuicConfiguration
 from curl_cffi import CurlHttpVersion
 from curl_cffi import requests as curl
 
+from edge.http3 import Http3Server, Http3Settings
 from tests.edge.http3.harness import Running, Serve, eventually
 from tests.edge.http3.scripted_client import connect_client
 
@@ -173,6 +176,36 @@ async def test_draining_lets_requests_end_and_refuses_new_ones(serve: Serve) -> 
     assert running.stats.running_requests == 0
 
 
+async def test_draining_announces_the_first_request_it_will_not_serve(serve: Serve) -> None:
+    running = await serve(echo_app)
+    async with running.client() as busy, running.client(raw=True) as idle:
+        assert (await busy.request("GET", "/")).status == 200
+        await idle.until(lambda: len(idle.answer(3).body) > 0)
+        before = bytes(idle.answer(3).body)
+        await running.server.drain(1.0)
+        await idle.until(lambda: idle.terminated is not None)
+        assert bytes(idle.answer(3).body)[len(before) :] == encode_frame(FrameType.GOAWAY, encode_uint_var(0))
+
+
+def test_it_runs_on_uvloop_as_well(certificate: Any) -> None:
+    async def scenario() -> None:
+        options = Http3Settings(certificate_path=certificate[0], private_key_path=certificate[1])
+        sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        sock.bind(("127.0.0.1", 0))
+        server = Http3Server(echo_app, options, clock=lambda: 0)
+        await server.start(sock)
+        client = await connect_client(sock.getsockname()[1])
+        for _ in range(5):
+            answer = await client.request("POST", "/", body=b"x" * 500_000)
+            assert len(answer.body) == 500_000
+        await client.close()
+        await server.drain(0.0)
+        assert server.stats.internal_errors == 0
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())
+
+
 async def test_draining_cancels_what_outlives_the_grace(serve: Serve) -> None:
     cancelled = asyncio.Event()
 
@@ -193,8 +226,6 @@ async def test_draining_cancels_what_outlives_the_grace(serve: Serve) -> None:
 
 
 async def test_an_unusable_key_is_reported_and_the_socket_left_alone(serve: Serve, tmp_path: Any) -> None:
-    from edge.http3 import Http3Server, Http3Settings
-
     settings = Http3Settings(certificate_path=tmp_path / "none.pem", private_key_path=tmp_path / "none.pem")
     sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with pytest.raises(FileNotFoundError):
