@@ -29,11 +29,35 @@ Send = Callable[[Message], Awaitable[None]]
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 
+_EXPOSED = (
+    b"Accept-Ranges",
+    b"Age",
+    b"Cache-Status",
+    b"Content-Length",
+    b"Content-Range",
+    b"Date",
+    b"ETag",
+    b"Server-Timing",
+    b"X-Request-Id",
+)
+_ALLOWED = (
+    b"Cache-Control",
+    b"CMCD-Object",
+    b"CMCD-Request",
+    b"CMCD-Session",
+    b"CMCD-Status",
+    b"CTA-Common-Access-Token",
+    b"If-Modified-Since",
+    b"If-None-Match",
+    b"If-Range",
+    b"Priority",
+    b"Range",
+)
 _CORS: Headers = (
     (b"access-control-allow-origin", b"*"),
     (
         b"access-control-expose-headers",
-        b"Cache-Status, Age, Content-Length, Content-Range, Server-Timing, Accept-Ranges, ETag, Date, X-Request-Id",
+        b", ".join(_EXPOSED),
     ),
     (b"timing-allow-origin", b"*"),
     # A page that isolates itself (COEP) may still embed media from here.
@@ -43,8 +67,7 @@ _PREFLIGHT: Headers = (
     (b"access-control-allow-methods", b"GET, HEAD, OPTIONS"),
     (
         b"access-control-allow-headers",
-        b"Range, If-None-Match, If-Modified-Since, If-Range, Cache-Control, CTA-Common-Access-Token, Priority"
-         b", CMCD-Object, CMCD-Request, CMCD-Session, CMCD-Status",
+        b", ".join(_ALLOWED),
     ),
     (b"access-control-max-age", b"86400"),
     (b"allow", b"GET, HEAD, OPTIONS"),
