@@ -120,7 +120,10 @@ class World:
         cut_off: bool = False,
         interim: bool = False,
     ) -> Answered:
-        """One request; a body given as several blocks has no Content-Length. `cut_off`: then the client goes away."""
+        """One request; a body given as several blocks has no Content-Length.
+
+        `cut_off`: then the client goes away.
+        """
         blocks = [body] if isinstance(body, bytes) else list(body or [])
         fields = dict(headers or {})
         if isinstance(body, bytes) and "Content-Length" not in fields:
@@ -137,6 +140,13 @@ class World:
             return messages.pop(0) if messages else {"type": "http.disconnect"}
 
         return await exchange(self.app, method, path, fields, receive, interim=interim)
+
+    async def exchange(self, method: str, path: str, fields: dict[str, str], receive: Callable[[], Any]) -> Answered:
+        return await exchange(self.app, method, path, fields, receive)
+
+    def remade(self, objects: Any) -> World:
+        """The same, over another object store."""
+        return make_world(objects, self.root)
 
 
 async def exchange(

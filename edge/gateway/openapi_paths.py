@@ -1,0 +1,159 @@
+"""The calls of the public API, described. Rules file."""
+
+from __future__ import annotations
+
+from edge.gateway import openapi_uploads
+from edge.gateway.openapi_schemas import ID, TEXT, Document, page_of, ref
+
+_OPEN: list[Document] = [{}, {"bearer": []}]
+"""Allowed without a token; what one sees may depend on it."""
+_OWN: list[Document] = [{"bearer": []}]
+PROBLEM: Document = {"description": "Refused.", "content": {"application/problem+json": {"schema": ref("Problem")}}}
+
+
+def json_of(schema: Document) -> Document:
+    return {"application/json": {"schema": schema}}
+
+
+def call(
+    name: str,
+    summary: str,
+    answers: Document,
+    *,
+    tag: str,
+    body: str = "",
+    anonymous: bool = False,
+    parameters: tuple[Document, ...] = (),
+) -> Document:
+    """One operation. `answers`: status → schema of the JSON answered, or None for no content."""
+    described: Document = {
+        "operationId": name,
+        "summary": summary,
+        "tags": [tag],
+        "security": _OPEN if anonymous else _OWN,
+        "responses": {status: _answer(schema) for status, schema in answers.items()} | {"default": PROBLEM},
+    }
+    if body:
+        described["requestBody"] = {"required": body != "SessionRequest", "content": json_of(ref(body))}
+    if parameters:
+        described["parameters"] = list(parameters)
+    return described
+
+
+def _answer(schema: Document | None) -> Document:
+    return {"description": "No content."} if schema is None else {"description": "Done.", "content": json_of(schema)}
+
+
+def path_id(name: str) -> Document:
+    return {"name": name, "in": "path", "required": True, "schema": ID}
+
+
+def _query(name: str, schema: Document, description: str) -> Document:
+    return {"name": name, "in": "query", "schema": schema, "description": description}
+
+
+_PAGE = (
+    _query("limit", {"type": "integer", "minimum": 1, "maximum": 50}, "Most items of the page."),
+    _query("cursor", TEXT, "`next_cursor` of the page before."),
+)
+
+
+def paths() -> Document:
+    """Every path of the public API."""
+    return {**_sessions(), **_videos(), **_feeds(), **_comments(), **_users(), **openapi_uploads.paths(), **_self()}
+
+
+def _sessions() -> Document:
+    summary = (
+        "Open a session: without a token for a new guest or named user; with one a new token for the same user, "
+        "who may choose a handle"
+    )
+    session = ref("Session")
+    answers = {"201": session, "200": session}
+    return {
+        "/v1/sessions": {
+            "post": call("openSession", summary, answers, tag="sessions", body="SessionRequest", anonymous=True)
+        }
+    }
+
+
+def _videos() -> Document:
+    one = {"parameters": [path_id("video_id")]}
+    video = ref("Video")
+    events = call("videoEvents", "Progress as server-sent events", {}, tag="videos", anonymous=True)
+    events["description"] = (
+        "One event `video` with the video document as data now and after each change, until ready, rejected or failed. "
+        "Read it with `fetch`: the token goes in the Authorization field, which EventSource cannot set."
+    )
+    events["responses"]["200"] = {"description": "The stream.", "content": {"text/event-stream": {"schema": TEXT}}}
+    return {
+        "/v1/videos/{video_id}": {
+            **one,
+            "get": call("video", "A video", {"200": video}, tag="videos", anonymous=True),
+            "patch": call("editVideo", "Edit one's video", {"200": video}, tag="videos", body="VideoEdit"),
+            "delete": call("deleteVideo", "Delete one's video", {"204": None}, tag="videos"),
+        },
+        "/v1/videos/{video_id}/events": {**one, "get": events},
+        "/v1/videos/{video_id}/like": {
+            **one,
+            "put": call("like", "Like a video", {"204": None}, tag="social"),
+            "delete": call("unlike", "Take a like back", {"204": None}, tag="social"),
+        },
+    }
+
+
+def _feeds() -> Document:
+    page = {"200": ref("FeedPage")}
+    taken = {"202": ref("InteractionResult")}
+    return {
+        "/v1/feed": {"get": call("feed", "The personal feed", page, tag="feed", parameters=_PAGE)},
+        "/v1/feed/following": {
+            "get": call("followingFeed", "The newest of those one follows", page, tag="feed", parameters=_PAGE)
+        },
+        "/v1/interactions": {
+            "post": call("interact", "Report what one did", taken, tag="feed", body="InteractionBatch")
+        },
+    }
+
+
+def _comments() -> Document:
+    page, comment = {"200": page_of(ref("Comment"))}, {"201": ref("Comment")}
+    return {
+        "/v1/videos/{video_id}/comments": {
+            "parameters": [path_id("video_id")],
+            "get": call("comments", "Newest first", page, tag="social", anonymous=True, parameters=_PAGE),
+            "post": call("comment", "Comment on a video", comment, tag="social", body="NewComment"),
+        },
+        "/v1/comments/{comment_id}": {
+            "parameters": [path_id("comment_id")],
+            "delete": call("deleteComment", "By its author or the video's creator", {"204": None}, tag="social"),
+        },
+    }
+
+
+def _users() -> Document:
+    one = {"parameters": [path_id("user_id")]}
+    listed, videos = {"200": page_of(ref("Listed"))}, {"200": page_of(ref("Video"))}
+
+    def listing(name: str, summary: str, answers: Document) -> Document:
+        return {**one, "get": call(name, summary, answers, tag="users", anonymous=True, parameters=_PAGE)}
+
+    return {
+        "/v1/users/{user_id}": {
+            **one,
+            "get": call("user", "A profile", {"200": ref("Profile")}, tag="users", anonymous=True),
+        },
+        "/v1/users/{user_id}/videos": listing("videosOf", "A user's videos, newest first", videos),
+        "/v1/users/{user_id}/followers": listing("followers", "Who follows a user", listed),
+        "/v1/users/{user_id}/following": listing("following", "Whom a user follows", listed),
+        "/v1/users/{user_id}/follow": {
+            **one,
+            "put": call("follow", "Follow a user", {"204": None}, tag="users"),
+            "delete": call("unfollow", "Follow a user no more", {"204": None}, tag="users"),
+        },
+    }
+
+
+def _self() -> Document:
+    answers = {"200": {"type": "object"}}
+    return {"/openapi.json": {"get": call("openapi", "This document", answers, tag="meta", anonymous=True)}}

@@ -1,0 +1,158 @@
+"""The JSON shapes of the public API, as JSON Schema. Rules file; `documents` makes what is described here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from edge.gateway import bodies, interactions
+from origin.events import InteractionType
+from origin.model import VideoStatus, Visibility
+
+Document = dict[str, Any]
+
+
+def ref(name: str) -> Document:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def shape(properties: Mapping[str, Document], optional: tuple[str, ...] = ()) -> Document:
+    """An object whose members are all there but the optional ones."""
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "properties": dict(properties), "required": required}
+
+
+def nullable(schema: Document) -> Document:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def array_of(items: Document, **more: object) -> Document:
+    return {"type": "array", "items": items, **more}
+
+
+def page_of(items: Document) -> Document:
+    return shape({"items": array_of(items), "next_cursor": nullable(TEXT)})
+
+
+def _said(schema: Document, description: str) -> Document:
+    return {**schema, "description": description}
+
+
+TEXT: Document = {"type": "string"}
+ID: Document = {"type": "string", "pattern": "^[0-9]{1,19}$", "examples": ["7391034480128000"]}
+TIME: Document = {"type": "string", "format": "date-time"}
+URL: Document = {"type": "string", "format": "uri"}
+COUNT: Document = {"type": "integer", "minimum": 0}
+FLAG: Document = {"type": "boolean"}
+
+_STATUSES = [each.value for each in VideoStatus if each is not VideoStatus.DELETED]
+_TYPES = [each.value for each in InteractionType if each is not InteractionType.UNCOMMENT]
+_USER_REF = shape({"id": ID, "handle": TEXT})
+_USER = {"id": ID, "handle": TEXT, "guest": FLAG, "created_at": TIME}
+_COUNTS = dict.fromkeys(("views", "likes", "comments", "shares"), COUNT)
+_PLAYBACK_URLS = {name: nullable(URL) for name in ("hls", "dash", "poster", "preview", "storyboard")}
+_BYTES_AHEAD = "RFC 9218 urgency: 4 for the next video, 5 and 6 for those after it."
+
+SCHEMAS: Document = {
+    "Problem": {
+        **shape(
+            {
+                "type": TEXT,
+                "title": TEXT,
+                "status": {"type": "integer"},
+                "code": _said(TEXT, "Stable; act on this."),
+                "detail": _said(TEXT, "A sentence that may be shown to the user."),
+                "field": _said(TEXT, "The member, parameter or header field that is wrong."),
+                "request_id": TEXT,
+            },
+            optional=("detail", "field", "request_id"),
+        ),
+        "description": "RFC 9457.",
+    },
+    "UserRef": _USER_REF,
+    "User": shape(_USER),
+    "Session": shape({"token": TEXT, "user": ref("User"), "expires_at": TIME}),
+    "Profile": shape(
+        {
+            **_USER,
+            "counts": {"type": "object", "additionalProperties": COUNT},
+            "viewer": shape({"following": FLAG}),
+        }
+    ),
+    "Listed": shape({**_USER, "since": TIME}),
+    "Playback": shape(
+        {
+            **_PLAYBACK_URLS,
+            "captions": array_of(ref("Caption")),
+            "thumbhash": _said(nullable(TEXT), "Base64 ThumbHash of the poster."),
+            "expires_at": _said(nullable(TIME), "When the first of the URLs ends; ask for the video again before."),
+        }
+    ),
+    "Caption": shape({"url": URL, "language": TEXT}),
+    "Video": shape(
+        {
+            "id": ID,
+            "creator": ref("UserRef"),
+            "description": TEXT,
+            "status": {"type": "string", "enum": _STATUSES},
+            "visibility": {"type": "string", "enum": [each.value for each in Visibility]},
+            "progress": {"type": "number", "minimum": 0, "maximum": 1},
+            "duration_ms": nullable(COUNT),
+            "width": _said(nullable(COUNT), "Display size in square pixels, after rotation."),
+            "height": nullable(COUNT),
+            "created_at": TIME,
+            "counts": shape(_COUNTS),
+            "playback": nullable(ref("Playback")),
+            "viewer": shape({"liked": FLAG, "following": FLAG}),
+            "failure": shape({"code": TEXT, "detail": TEXT}),
+        },
+        optional=("failure",),
+    ),
+    "VideoEdit": {
+        "type": "object",
+        "minProperties": 1,
+        "properties": {
+            "description": {"type": "string", "maxLength": bodies.MOST_DESCRIPTION},
+            "visibility": {"type": "string", "enum": [each.value for each in Visibility]},
+        },
+    },
+    "FeedPage": shape(
+        {
+            "items": array_of(shape({"video": ref("Video"), "source": TEXT, "position": COUNT})),
+            "next_cursor": nullable(TEXT),
+            "feed_id": TEXT,
+            "mode": {"type": "string", "enum": ["personal", "cold_start", "global_hot"]},
+            "prefetch": array_of(
+                shape(
+                    {
+                        "video_id": ID,
+                        "url": URL,
+                        "bytes": COUNT,
+                        "priority": {"type": "integer", "minimum": 0, "maximum": 7, "description": _BYTES_AHEAD},
+                    }
+                )
+            ),
+        }
+    ),
+    "Interaction": shape(
+        {
+            "type": {"type": "string", "enum": _TYPES},
+            "video_id": ID,
+            "creator_id": _said(ID, "Who is followed, where no video is named."),
+            "at": _said(TIME, "By the client's clock; moved into the last 24 hours."),
+            "watch_ms": COUNT,
+            "feed_id": TEXT,
+            "position": {"type": "integer"},
+            "event_id": _said({"type": "string", "maxLength": 64}, "The same id twice counts once."),
+        },
+        optional=("video_id", "creator_id", "at", "watch_ms", "feed_id", "position", "event_id"),
+    ),
+    "InteractionBatch": shape({"events": array_of(ref("Interaction"), maxItems=interactions.MOST_EVENTS)}),
+    "InteractionResult": shape({"accepted": COUNT, "rejected": array_of(shape({"index": COUNT, "problem": TEXT}))}),
+    "NewComment": shape({"text": {"type": "string", "minLength": 1, "maxLength": bodies.MOST_COMMENT}}),
+    "Comment": shape({"id": ID, "video_id": ID, "user": ref("UserRef"), "text": TEXT, "created_at": TIME}),
+    "SessionRequest": shape(
+        {"handle": {"type": "string", "minLength": 3, "maxLength": 24, "pattern": "^[A-Za-z]"}}, optional=("handle",)
+    ),
+    "UploadDone": shape({"video_id": ID}),
+}
