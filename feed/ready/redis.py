@@ -30,7 +30,9 @@ class RedisReady:
             url,
             max_connections=_CONNECTIONS,
             socket_connect_timeout=settings.read_timeout_s,
-            socket_timeout=settings.write_timeout_s,
+            # With a timeout of its own the client sends through asyncio.wait_for, which before Python 3.12 can
+            # swallow a cancellation; `_run` times every command instead.
+            socket_timeout=None,
             retry=None,
         )
 
