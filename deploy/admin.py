@@ -9,23 +9,14 @@ from typing import Any, Protocol
 from quart import Quart, Response, jsonify, request
 
 from deploy.telemetry import StatsSources, exposition
-
-
-@dataclass(frozen=True, slots=True)
-class PurgeOrder:
-    """Exactly one of the three says what to forget."""
-
-    url: str | None
-    prefix: str | None
-    tag: str | None
-    soft: bool
-    """Keep it but treat it as stale, so that a dead origin still has something to serve."""
+from edge.cache.invalidation import BadPurgeError, Purge
+from edge.purge import read_purge
 
 
 class MediaCache(Protocol):
     """What the admin port asks of the edge in this process."""
 
-    async def purge(self, order: PurgeOrder) -> int:
+    async def purge(self, purge: Purge) -> int:
         """Returns how many entries were dropped or made stale here."""
 
     def summary(self) -> Mapping[str, Any]:
@@ -87,21 +78,12 @@ def _add_cache(app: Quart, parts: AdminParts) -> None:
     async def purge() -> tuple[Response, int]:
         if parts.cache is None:
             return _problem("no_edge", "this process has no edge role, so it has no cache"), 404
-        order = _purge_order(await request.get_json(force=True, silent=True))
-        if isinstance(order, str):
-            return _problem("bad_purge", order), 400
-        return jsonify({"purged": await parts.cache.purge(order)}), 200
-
-
-def _purge_order(body: object) -> PurgeOrder | str:
-    if not isinstance(body, dict):
-        return "the body must be a JSON object"
-    named = {key: body.get(key) for key in ("url", "prefix", "tag") if body.get(key) is not None}
-    if len(named) != 1 or not all(isinstance(value, str) and value for value in named.values()):
-        return "name exactly one of url, prefix and tag, as a text"
-    if not isinstance(body.get("soft", False), bool):
-        return "soft must be true or false"
-    return PurgeOrder(named.get("url"), named.get("prefix"), named.get("tag"), bool(body.get("soft", False)))
+        document = await request.get_json(force=True, silent=True)
+        try:
+            wanted = read_purge(document if isinstance(document, dict) else {})
+        except BadPurgeError as error:
+            return _problem("bad_purge", str(error)), 400
+        return jsonify({"purged": await parts.cache.purge(wanted)}), 200
 
 
 def _problem(code: str, detail: str) -> Response:

@@ -98,11 +98,11 @@ class Settings:
 
     data: Path = _setting("./var", _path)
     """Folder of all embedded state."""
-    metadata_url: str = _setting(lambda s: f"sqlite:///{s['data']}/metadata.db", _url("sqlite:///"))
+    metadata_url: str = _setting(lambda s: f"sqlite://{s['data']}/metadata.db", _url("sqlite:///"))
     """Metadata store; default: `metadata.db` in the data folder."""
     objects_url: str = _setting(lambda s: f"file://{s['data']}/objects", _url("file:///"))
     """Object store; default: `objects` in the data folder."""
-    events_url: str = _setting(lambda s: f"sqlite:///{s['data']}/events.db", _url("sqlite:///"))
+    events_url: str = _setting(lambda s: f"sqlite://{s['data']}/events.db", _url("sqlite:///"))
     """Event log; default: `events.db` in the data folder."""
     redis_url: str = _setting("embedded:", _url("embedded:", "redis://", "rediss://", "unix://", "memory:"))
     """Speed layer: feeds, counters, rate limits."""

@@ -83,19 +83,19 @@ def _metrics_of(service: str, stats: Any) -> Iterable[Metric]:
         if isinstance(value, bool) or not isinstance(value, int | float | dict):
             continue
         gauge = bool(field.metadata.get("gauge"))
-        family: Metric = (GaugeMetricFamily if gauge else CounterMetricFamily)(
+        family = (GaugeMetricFamily if gauge else CounterMetricFamily)(
             name, f"{service}: {field.name.replace('_', ' ')}", labels=["kind"] if isinstance(value, dict) else None
         )
         if isinstance(value, dict):
             for kind, number in value.items():
-                family.add_metric([str(kind)], number)  # type: ignore[attr-defined]
+                family.add_metric([str(kind)], number)
         else:
-            family.add_metric([], value)  # type: ignore[attr-defined]
+            family.add_metric([], value)
         yield family
 
 
 def exposition(sources: StatsSources) -> bytes:
     """The Prometheus text exposition of all stats."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_StatsCollector(sources))  # type: ignore[arg-type]
+    registry.register(_StatsCollector(sources))
     return generate_latest(registry)

@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from edge.gateway.ports import CommentView, FeedPage, Listed, UserView, VideoView
+from edge.gateway.ports import FeedPage
 from edge.gateway.prefetch_plan import Planned
 from origin.model import Publication, User, Video
+from origin.views import CommentView, Listed, UserView, VideoView
 
 Document = dict[str, object]
 Playback = Callable[[int, str], tuple[str, int]]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from edge.gateway.bodies import BadInput
-from edge.gateway.ports import Interaction, Refused
 from origin.events import InteractionType
 from origin.ids import parse_id
+from origin.views import Interaction, Refused
 
 MOST_EVENTS = 500
 OLDEST_MS = 24 * 3600_000

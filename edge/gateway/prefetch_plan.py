@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge.gateway.ports import VideoView
+from origin.views import VideoView
 
 VIDEOS_AHEAD = 3
 MOST_BYTES = 6 << 20

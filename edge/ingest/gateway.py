@@ -14,7 +14,7 @@ from typing import assert_never
 from edge.gateway import problems
 from edge.gateway.asgi import AsgiApp, Receive, Scope, Send
 from edge.gateway.context import context_of
-from edge.gateway.ports import UploadCatalog, UploadTicket
+from edge.gateway.ports import UploadCatalog
 from edge.gateway.problems import ApiProblem, Problem
 from edge.ingest import protocol, refusals, reply, rufh
 from edge.ingest.body import (
@@ -51,6 +51,7 @@ from edge.ingest.writers import Locked, Turn, Writers
 from origin.ids import parse_id
 from origin.metadata.base import NotFound
 from origin.objects.base import Objects
+from origin.views import UploadTicket
 
 logger = logging.getLogger(__name__)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from edge.gateway.ports import UploadCatalog, UploadTicket
+from edge.gateway.ports import UploadCatalog
 from edge.ingest.body import Cutter, Source
 from edge.ingest.model import UploadState
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from origin.objects.base import NoSuchObject, Objects
+from origin.views import UploadTicket
 
 Progress = Callable[[int], Awaitable[None]]
 """Told the offset after each durable part."""

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from deploy.admin import AdminParts, PurgeOrder, create_admin
+from deploy.admin import AdminParts, create_admin
+from edge.cache.invalidation import Purge
 
 
 @dataclass(slots=True)
@@ -17,10 +18,10 @@ class Stats:
 
 class CountingCache:
     def __init__(self) -> None:
-        self.orders: list[PurgeOrder] = []
+        self.orders: list[Purge] = []
 
-    async def purge(self, order: PurgeOrder) -> int:
-        self.orders.append(order)
+    async def purge(self, purge: Purge) -> int:
+        self.orders.append(purge)
         return 7
 
     def summary(self) -> Mapping[str, Any]:
@@ -59,7 +60,7 @@ async def test_a_purge_names_exactly_one_of_url_prefix_and_tag() -> None:
     client = create_admin(_parts({}, cache)).test_client()
     done = await client.post("/purge", json={"tag": "video-1", "soft": True})
     assert (await done.get_json()) == {"purged": 7}
-    assert cache.orders == [PurgeOrder(None, None, "video-1", True)]
+    assert cache.orders == [Purge("tag", "video-1", True)]
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"tag":"a","url":"b"}', b'{"tag":3}', b'{"tag":"a","soft":1}'])

@@ -9,7 +9,7 @@ from deploy.settings import BadSetting, Bind, load, masked
 
 def test_without_anything_given_the_embedded_default_lives_in_one_folder(tmp_path: Path) -> None:
     settings = load(tmp_path, {})
-    assert settings.metadata_url == f"sqlite:///{tmp_path}/var/metadata.db"
+    assert settings.metadata_url == f"sqlite://{tmp_path}/var/metadata.db"
     assert settings.objects_url == f"file://{tmp_path}/var/objects"
     assert settings.gateway_bind == Bind("127.0.0.1", 8443)
 

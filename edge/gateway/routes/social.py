@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from quart import Quart, Response
 
 from edge.gateway import bodies, documents
-from edge.gateway.ports import Listed
 from edge.gateway.routes.exchange import (
     answer,
     document,
@@ -18,6 +17,7 @@ from edge.gateway.routes.exchange import (
     viewer_id,
 )
 from edge.gateway.services import Services
+from origin.views import Listed
 
 Ask = Callable[[int, int | None, int], Awaitable[Sequence[Listed]]]
 

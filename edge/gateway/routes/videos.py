@@ -9,11 +9,11 @@ from collections.abc import AsyncIterator
 from quart import Quart, Response
 
 from edge.gateway import bodies, documents
-from edge.gateway.ports import VideoView
 from edge.gateway.problems import ApiProblem, unavailable
 from edge.gateway.routes.exchange import answer, document, nothing, required_user, viewer_id
 from edge.gateway.services import Services
 from origin.metadata.base import NotFound
+from origin.views import VideoView
 
 
 def register(app: Quart, services: Services) -> None:

@@ -1,0 +1,47 @@
+"""The `reelway` command: one group, its commands in the files beside this one.
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from deploy.cli.access import keys, sign, token, verify
+from deploy.cli.demo import demo_data
+from deploy.cli.operate import dlq, doctor, purge
+from deploy.cli.run import up
+from deploy.cli.terminal import Failed
+from deploy.cli.upload import upload
+from deploy.settings import BadSetting, load
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="reelway")
+@click.pass_context
+def reelway(context: click.Context) -> None:
+    """Short video, from a phone's upload to a feed that learns.
+
+    Settings come from REELWAY_… variables, then reelway.toml in this folder, then defaults; `reelway doctor` shows
+    them.
+    """
+    context.obj = load(Path.cwd())
+
+
+for command in (up, upload, demo_data, token, sign, verify, keys, dlq, purge, doctor):
+    reelway.add_command(command)
+
+
+def main() -> None:
+    """Run the command line; never shows a stack trace for an operator's mistake."""
+    try:
+        reelway(standalone_mode=True)
+    except BadSetting as error:
+        click.echo(f"reelway: {error}", err=True)
+        sys.exit(2)
+    except Failed as error:
+        click.echo(f"reelway: {error}", err=True)
+        sys.exit(1)

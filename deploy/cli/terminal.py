@@ -1,0 +1,63 @@
+"""How commands talk: a progress bar on a terminal, plain lines elsewhere, JSON lines with --json."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+LINE_EVERY_S = 2.0
+
+
+class Failed(Exception):
+    """The command could not do its work; the text says why and what to do. Exit code 1."""
+
+
+class Reporter:
+    """Reports one command's events: a dictionary each, told in words or as a JSON line."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._json = as_json
+        self._bar_shown = False
+        self._last_line_s = 0.0
+
+    def event(self, words: str, **fields: Any) -> None:
+        """Something happened: `words` for people, `fields` for machines."""
+        self._end_bar()
+        click.echo(json.dumps(fields) if self._json else words)
+
+    def progress(self, label: str, done: float, detail: str, **fields: Any) -> None:
+        """Work is `done` (0–1); shown as a bar, or as a line every LINE_EVERY_S."""
+        if sys.stdout.isatty() and not self._json:
+            filled = int(30 * done)
+            click.echo(f"\r\x1b[K{label} [{'█' * filled}{'·' * (30 - filled)}] {done:4.0%} {detail}", nl=False)
+            self._bar_shown = True
+        elif time.monotonic() - self._last_line_s >= LINE_EVERY_S:
+            self._last_line_s = time.monotonic()
+            click.echo(
+                json.dumps({"progress": round(done, 3), **fields}) if self._json else f"{label} {done:.0%} {detail}"
+            )
+
+    def _end_bar(self) -> None:
+        if self._bar_shown:
+            click.echo("")
+            self._bar_shown = False
+
+
+def table(rows: list[Mapping[str, Any]], as_json: bool, empty: str) -> None:
+    """Rows as JSON lines, or as columns under their names."""
+    if as_json:
+        for row in rows:
+            click.echo(json.dumps(row))
+        return
+    if not rows:
+        click.echo(empty)
+        return
+    names = list(rows[0])
+    widths = [max(len(name), *(len(str(row[name])) for row in rows)) for name in names]
+    for line in ({name: name.upper() for name in names}, *rows):
+        click.echo("  ".join(str(line[name]).ljust(width) for name, width in zip(names, widths, strict=True)).rstrip())

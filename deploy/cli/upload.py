@@ -1,0 +1,157 @@
+"""`reelway upload`: send clips, resume broken ones, follow them until they play."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from deploy.cli.terminal import Failed, Reporter
+from deploy.client import ApiProblem, Client, Created, Unreachable
+from deploy.settings import Settings
+
+STATE_FOLDER = "cli"
+
+
+def remembered(settings: Settings, name: str) -> dict[str, Any]:
+    """What this folder's command line remembers under `name` between calls; empty when nothing readable."""
+    path = settings.data / STATE_FOLDER / f"{name}.json"
+    try:
+        document = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def remember(settings: Settings, name: str, document: Mapping[str, Any]) -> None:
+    """Keep a document, readable by this user only (it may hold a token)."""
+    folder = settings.data / STATE_FOLDER
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{name}.json"
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(document))
+
+
+def signed_in(settings: Settings, url: str, handle: str | None, token: str | None) -> Client:
+    """A client with a session: the token given, the one remembered for this server and handle, or a new one."""
+    client = Client(url, certificate=settings.tls_cert)
+    sessions = remembered(settings, "sessions")
+    key = f"{url} {handle or ''}"
+    client.token = token or sessions.get(key, "")
+    if not client.token:
+        client.open_session(handle)
+        remember(settings, "sessions", {**sessions, key: client.token})
+    return client
+
+
+@click.command()
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--description", default="", help="Text under the video; #words become tags.")
+@click.option("--handle", help="Upload as this named user (with the local issuer); default: a guest.")
+@click.option("--token", help="Upload with this bearer token instead.")
+@click.option("--url", help="The server's public address; default: REELWAY_PUBLIC_URL.")
+@click.option("--no-wait", is_flag=True, help="Do not follow the processing.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+@click.pass_obj
+def upload(
+    settings: Settings,
+    files: tuple[Path, ...],
+    description: str,
+    handle: str | None,
+    token: str | None,
+    url: str | None,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
+    """Upload clips and follow them until they are ready.
+
+    A call that broke off is resumed by the same call: bytes that the server holds are not sent again.
+    """
+    address, reporter = url or settings.public_url, Reporter(as_json)
+    try:
+        client = signed_in(settings, address, handle, token)
+        failed = [path for path in files if not _one(settings, client, address, path, description, no_wait, reporter)]
+    except Unreachable as error:
+        raise Failed(f"{error} (is the server running? `reelway up` starts one)") from error
+    except ApiProblem as error:
+        raise Failed(f"refused: {error}") from error
+    if failed:
+        raise Failed(f"{len(failed)} of {len(files)} clips did not become playable")
+
+
+def _one(
+    settings: Settings, client: Client, url: str, path: Path, description: str, no_wait: bool, reporter: Reporter
+) -> bool:
+    began = time.monotonic()
+    try:
+        created = _send(settings, client, url, path, description, reporter)
+    except ApiProblem as error:
+        reporter.event(f"{path.name}: refused: {error}", file=str(path), refused=error.code, detail=error.detail)
+        return False
+    sent_s = time.monotonic() - began
+    size = path.stat().st_size
+    reporter.event(
+        f"{path.name}: {size / 1e6:.1f} MB sent in {sent_s:.1f} s; it is video {created.video_id}",
+        file=str(path),
+        video_id=created.video_id,
+        sent_bytes=size,
+        sent_s=round(sent_s, 3),
+    )
+    return True if no_wait else follow(client, created.video_id, path.name, reporter)
+
+
+def _send(settings: Settings, client: Client, url: str, path: Path, description: str, reporter: Reporter) -> Created:
+    size, stamp = path.stat().st_size, path.stat().st_mtime_ns
+    unfinished = remembered(settings, "uploads")
+    key = f"{url} {path.absolute()} {size} {stamp}"
+    created = _resumable(client, unfinished.get(key))
+    if created is None:
+        created = client.create_upload(path, description)
+        remember(settings, "uploads", {**unfinished, key: {"location": created.location, "video_id": created.video_id}})
+    began, first = time.monotonic(), client.offset(created.location)
+
+    def told(offset: int) -> None:
+        rate = (offset - first) / max(time.monotonic() - began, 1e-3)
+        left = f", {(size - offset) / rate:.0f} s left" if rate else ""
+        reporter.progress(
+            path.name, offset / size, f"{offset / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s{left}", offset=offset
+        )
+
+    client.send_file(created.location, path, told)
+    remember(settings, "uploads", {other: value for other, value in unfinished.items() if other != key})
+    return created
+
+
+def _resumable(client: Client, unfinished: Mapping[str, str] | None) -> Created | None:
+    if unfinished is None:
+        return None
+    try:
+        client.offset(unfinished["location"])
+    except ApiProblem:
+        return None
+    return Created(unfinished["location"], unfinished["video_id"])
+
+
+def follow(client: Client, video_id: str, name: str, reporter: Reporter) -> bool:
+    """Show a video's processing until its end; True when it plays."""
+    began, playable = time.monotonic(), False
+    for document in client.video_events(video_id):
+        status, elapsed = document["status"], time.monotonic() - began
+        if status in {"playable", "ready"} and not playable:
+            playable = True
+            reporter.event(f"{name}: playable after {elapsed:.1f} s", video_id=video_id, playable_s=round(elapsed, 2))
+        if status == "ready":
+            reporter.event(f"{name}: ready after {elapsed:.1f} s", video_id=video_id, ready_s=round(elapsed, 2))
+        elif status in {"rejected", "failed"}:
+            failure = document.get("failure") or {}
+            reporter.event(
+                f"{name}: {status}: {failure.get('detail', '')}", video_id=video_id, status=status, **failure
+            )
+            return False
+        else:
+            reporter.progress(name, document.get("progress") or 0.0, status, video_id=video_id, status=status)
+    return playable

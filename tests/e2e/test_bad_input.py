@@ -1,0 +1,128 @@
+"""What clients and operators get wrong: each gets a clear answer, and the system goes on."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from deploy.client import ApiProblem, Client
+from tests.e2e.clips import moving, render
+from tests.e2e.system import RunningSystem
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+
+
+def _client(system: RunningSystem) -> Client:
+    client = Client(system.public_url, certificate=system.certificate)
+    client.open_session(None)
+    return client
+
+
+def _failure(system: RunningSystem, clip: Path) -> tuple[str, str]:
+    client = _client(system)
+    created = client.create_upload(clip, "")
+    client.send_file(created.location, clip, lambda _: None)
+    last = {}
+    for document in client.video_events(created.video_id):
+        last = dict(document)
+    assert last["status"] in {"failed", "rejected"}, last
+    assert last["failure"]["detail"]
+    return str(last["status"]), str(last["failure"]["code"])
+
+
+def test_a_file_that_is_no_video_is_refused_at_its_first_bytes(system: RunningSystem, tmp_path: Path) -> None:
+    text = tmp_path / "notes.mp4"
+    text.write_bytes(b"dear diary, " * 100_000)
+    client = _client(system)
+    created = client.create_upload(text, "")
+    with pytest.raises(ApiProblem) as refused:
+        client.send_file(created.location, text, lambda _: None)
+    assert (refused.value.status, refused.value.code) == (415, "not_a_video")
+
+
+def test_an_upload_over_the_size_limit_is_refused_before_it_is_sent(system: RunningSystem, tmp_path: Path) -> None:
+    huge = tmp_path / "huge.mp4"
+    with huge.open("wb") as sparse:
+        sparse.truncate(300 << 20)
+    with pytest.raises(ApiProblem) as refused:
+        _client(system).create_upload(huge, "")
+    assert refused.value.status == 413
+
+
+def test_a_clip_over_sixty_seconds_fails_with_its_reason(system: RunningSystem, tmp_path: Path) -> None:
+    clip = moving(tmp_path / "long.mp4", "128x128", 75)
+    assert _failure(system, clip) == ("failed", "too_long")
+
+
+def test_a_truncated_clip_fails_with_its_reason(system: RunningSystem, tmp_path: Path) -> None:
+    whole = moving(tmp_path / "whole.mp4", "360x640", 4, "-movflags", "+faststart")
+    cut = tmp_path / "cut.mp4"
+    cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.6)])
+    assert _failure(system, cut) == ("failed", "truncated")
+
+
+def test_an_audio_only_file_fails_with_its_reason(system: RunningSystem, tmp_path: Path) -> None:
+    sound = render(tmp_path / "sound.mp4", "-f", "lavfi", "-i", "sine=duration=3", "-c:a", "aac")
+    assert _failure(system, sound) == ("failed", "no_video_track")
+
+
+def test_a_script_that_names_another_file_is_never_followed(system: RunningSystem, tmp_path: Path) -> None:
+    secret = moving(tmp_path / "secret.mp4", "128x128", 2)
+    script = tmp_path / "script.mp4"
+    script.write_bytes(f"ffconcat version 1.0\nfile {secret}\n".encode() + b"#" * 5000)
+    client = _client(system)
+    created = client.create_upload(script, "")
+    with pytest.raises(ApiProblem) as refused:
+        client.send_file(created.location, script, lambda _: None)
+    assert refused.value.code == "not_a_video"
+
+
+def test_a_second_start_on_the_same_ports_says_which_port_is_taken(system: RunningSystem, tmp_path: Path) -> None:
+    environment = system.environment() | {"REELWAY_DATA": str(tmp_path / "other")}
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "reelway"), "up"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert str(system.gateway_port) in done.stderr
+    assert "taken" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_unknown_setting_stops_the_start_with_exit_code_2(tmp_path: Path) -> None:
+    environment = {**os.environ, "REELWAY_COLOUR": "red"}
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "reelway"), "up"],
+        env=environment,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "REELWAY_COLOUR" in done.stderr
+
+
+def test_a_second_process_on_the_same_data_folder_is_told_so(system: RunningSystem, tmp_path: Path) -> None:
+    other = RunningSystem(system.data_folder)
+    done = subprocess.run(
+        [str(Path(sys.executable).parent / "reelway"), "up"],
+        env=other.environment(),
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "data folder" in done.stderr
