@@ -1,15 +1,6 @@
 /** The public API as the app uses it. Every call throws Problem; an expired token is renewed once, silently. */
 import { Problem, send } from './http.js';
 
-/**
- * @typedef {import('./types.js').Video} Video
- * @typedef {import('./types.js').FeedPage} FeedPage
- * @typedef {import('./types.js').Comment} Comment
- * @typedef {import('./types.js').User} User
- * @typedef {import('./types.js').Interaction} Interaction
- */
-/** @template T @typedef {import('./types.js').Page<T>} Page */
-
 /** @param {Record<string, string | number | null>} values */
 function query(values) {
   const filled = Object.entries(values).filter(([, value]) => value !== null && value !== '');
@@ -19,7 +10,7 @@ function query(values) {
 export class Api {
   #sessions;
 
-  /** @param {import('./session.js').Sessions} sessions */
+  /** @param {Sessions} sessions */
   constructor(sessions) { this.#sessions = sessions; }
 
   /** @param {string} method @param {string} path @param {unknown} [body] @returns {Promise<any>} */
@@ -50,10 +41,10 @@ export class Api {
   /** @param {string} id @param {boolean} following */
   follow(id, following) { return this.#call(following ? 'PUT' : 'DELETE', `/v1/users/${id}/follow`); }
 
-  /** @param {string} id @param {string | null} cursor @returns {Promise<Page<Comment>>} */
+  /** @param {string} id @param {string | null} cursor @returns {Promise<Page<VideoComment>>} */
   comments(id, cursor) { return this.#call('GET', `/v1/videos/${id}/comments${query({ limit: 20, cursor })}`); }
 
-  /** @param {string} id @param {string} text @returns {Promise<Comment>} */
+  /** @param {string} id @param {string} text @returns {Promise<VideoComment>} */
   comment(id, text) { return this.#call('POST', `/v1/videos/${id}/comments`, { text }); }
 
   /** @param {string} id */

@@ -1,6 +1,8 @@
 /** Keeps the clip being uploaded in IndexedDB, so that a reload can go on where it was. One clip at a time. */
 
 const [BASE, STORE, KEY] = ['reelway', 'clips', 'current'];
+/** Tells the next page load, without opening the database, that there is a clip to go on with. */
+const MARK = 'reelway.uploading';
 
 /** @typedef {{ file: File, description: string, uploadUrl: string | null, videoId: string | null, sent: boolean }} StoredClip */
 
@@ -33,6 +35,17 @@ async function run(mode, act) {
 export const loadClip = () => run('readonly', (store) => store.get(KEY)).then((clip) => clip ?? null, () => null);
 
 /** @param {StoredClip} clip @returns {Promise<boolean>} false when the browser would not keep it (private window, full disk) */
-export const saveClip = (clip) => run('readwrite', (store) => store.put(clip, KEY)).then(() => true, () => false);
+export async function saveClip(clip) {
+  try {
+    await run('readwrite', (store) => store.put(clip, KEY));
+    localStorage.setItem(MARK, '1');
+    return true;
+  } catch {
+    return false;
+  }
+}
 
-export const forgetClip = () => run('readwrite', (store) => store.delete(KEY)).then(() => undefined, () => undefined);
+export async function forgetClip() {
+  localStorage.removeItem(MARK);
+  await run('readwrite', (store) => store.delete(KEY)).catch(() => undefined);
+}

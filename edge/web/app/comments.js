@@ -2,17 +2,16 @@
 import { avatar, element, icon, must } from './element.js';
 import { explain } from './http.js';
 import { ago, count } from './rules/format.js';
+import { WIDE } from './later.js';
 import { Sheet } from './sheet.js';
 import { toast } from './toast.js';
 
 /**
- * @typedef {import('./types.js').Comment} Comment @typedef {import('./types.js').Video} Video
- * @typedef {{ api: import('./api.js').Api, social: import('./social.js').Social, sessions: import('./session.js').Sessions,
- *   router: import('./router.js').Router, needName: (reason: string) => Promise<boolean> }} CommentsContext
+ * @typedef {{ api: Api, social: Social, sessions: Sessions,
+ *   router: Router, needName: (reason: string) => Promise<boolean> }} CommentsContext
  */
 
 export const COMMENT_LIMIT = 500;
-export const WIDE = matchMedia('(min-width: 900px)');
 const KEY = 'reelway.comments';
 
 /** The list of one video's comments with its entry line. */
@@ -96,7 +95,7 @@ class Thread {
     }
   }
 
-  /** @param {Comment} comment */
+  /** @param {VideoComment} comment */
   #row(comment) {
     const me = this.#context.sessions.user?.id;
     const mine = comment.id && (comment.user.id === me || this.#video.creator.id === me);
@@ -108,7 +107,7 @@ class Thread {
     return row;
   }
 
-  /** @param {Comment} comment @param {HTMLElement} row */
+  /** @param {VideoComment} comment @param {HTMLElement} row */
   async #remove(comment, row) {
     const after = row.nextSibling;
     row.remove();

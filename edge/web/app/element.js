@@ -1,7 +1,6 @@
 /**
  * Building elements. Text only ever becomes text nodes; styles are set through the CSSOM, so that the strict
  * Content-Security-Policy holds.
- *
  * @typedef {Record<string, string | number | boolean | null | undefined | ((event: any) => void)>} Attributes
  * @typedef {Node | string | null | undefined | false} Child
  */

@@ -1,7 +1,6 @@
 /** Where a reel's videos come from: a feed page by page, one video followed by the feed, or a creator's videos. */
 
-/** @typedef {import('./types.js').Entry} Entry @typedef {import('./types.js').FeedPage} FeedPage @typedef {import('./types.js').Video} Video */
-/** @typedef {{ entries: Entry[], plan: import('./types.js').PlannedFetch[], done: boolean }} Batch */
+/** @typedef {{ entries: Entry[], plan: PlannedFetch[], done: boolean }} Batch */
 
 const PAGE = 6;
 const REMEMBERED = 600;
@@ -18,7 +17,7 @@ export class FeedSource {
   /** @type {Set<string>} */ #seen = new Set();
 
   /**
-   * @param {import('./api.js').Api} api
+   * @param {Api} api
    * @param {{ kind: 'foryou' | 'following', first?: string, listOf?: string }} what `first`: id of the video to begin with; `listOf`: a creator whose videos follow it
    */
   constructor(api, { kind, first, listOf }) {

@@ -1,17 +1,13 @@
 /** Puts the app together: one of each part, and which screen an address shows. */
 import { Api } from './api.js';
-import { prefetchHeaders } from './cmcd.js';
-import { Comments } from './comments.js';
 import { element, must, paintAvatar } from './element.js';
 import { FeedSource } from './feed-source.js';
 import { listenForKeys } from './keyboard.js';
+import { prefetchHeaders } from './media-loader.js';
 import { Meter } from './meter.js';
-import { openKeys, openMore, share } from './more.js';
-import { nameAsker } from './name.js';
-import { Panel } from './panel.js';
+import { Later, styled, WIDE } from './later.js';
 import { Players } from './players.js';
 import { Prefetcher } from './prefetch.js';
-import { Profile } from './profile.js';
 import { Reel } from './reel.js';
 import { Reporter } from './report.js';
 import { Router } from './router.js';
@@ -22,10 +18,6 @@ import { Sound } from './sound.js';
 import { blank } from './states.js';
 import { toast } from './toast.js';
 import { listenForGestures } from './touch.js';
-import { UploadPage } from './upload.js';
-import { Uploader } from './uploader.js';
-
-/** @typedef {import('./types.js').Entry} Entry @typedef {import('./rules/routes.js').Route} Route @typedef {import('./player.js').Player} Player */
 
 const main = must('#main');
 const sessions = new Sessions();
@@ -36,10 +28,7 @@ const sound = new Sound();
 const meter = new Meter();
 const prefetcher = new Prefetcher(meter, prefetchHeaders);
 const router = new Router(show);
-const needName = nameAsker(sessions, router);
 const social = new Social(api, needName);
-const uploader = new Uploader(sessions);
-const comments = new Comments({ api, social, sessions, router, needName });
 
 /** @type {Map<string, Reel>} */
 const reels = new Map();
@@ -49,14 +38,37 @@ let reel = null;
 let page = null;
 
 const players = new Players({ meter, prefetcher, sound, onChange: playerChanged, onFailure: (player, failure) => void playerFailed(player, failure) });
-const panel = new Panel({ meter, prefetcher, players, entry: () => reel?.entry ?? null });
 
-/** @type {import('./slide.js').SlideActions} */
+// Parts that the first video does not wait for are fetched when they are first used.
+const comments = new Later(async () => {
+  const [{ Comments }] = await Promise.all([import('./comments.js'), styled('sheets')]);
+  const made = new Comments({ api, social, sessions, router, needName });
+  made.follow(reel?.entry?.video ?? null);
+  return made;
+});
+const panel = new Later(async () => new (await import('./panel.js')).Panel({ meter, prefetcher, players, entry: () => reel?.entry ?? null }));
+const more = new Later(async () => (await Promise.all([import('./more.js'), styled('sheets')]))[0]);
+const uploader = new Later(async () => {
+  const made = new (await import('./uploader.js')).Uploader(sessions);
+  made.addEventListener('change', () => must('#uploads').classList.toggle('busy', made.busy || made.state.phase === 'processing'));
+  addEventListener('beforeunload', (event) => { if (made.busy && !made.state.kept) event.preventDefault(); });
+  await made.restore();
+  return made;
+});
+
+/** @param {string} reason what a handle is needed for @returns {Promise<boolean>} false when the viewer declined to choose one */
+async function needName(reason) {
+  if (sessions.named) return true;
+  const [{ askName }] = await Promise.all([import('./name.js'), styled('sheets')]);
+  return askName(sessions, router, reason);
+}
+
+/** @type {SlideActions} */
 const actions = {
   like: (entry) => void social.like(entry.video, !social.likeOf(entry.video).liked),
-  comments: () => comments.toggle(),
-  share: (entry) => void share(entry, reporter),
-  more: (entry) => openMore({ router, reporter, panel, skip: () => reel?.step(1) }, entry),
+  comments: () => comments.use((part) => part.toggle()),
+  share: (entry) => more.use((part) => void part.share(entry, reporter)),
+  more: (entry) => more.use((part) => part.openMore({ router, reporter, panel: togglePanel, skip: () => reel?.step(1) }, entry)),
   sound: () => sound.toggle(),
   follow: ({ video }) => {
     const before = social.follows(video.creator, video.viewer?.following);
@@ -65,6 +77,8 @@ const actions = {
   seek: (seconds) => players.current?.seek(seconds),
   tap: () => pauseOrPlay(),
 };
+
+const togglePanel = () => panel.use((part) => part.toggle());
 
 function pauseOrPlay() {
   const player = players.current;
@@ -84,7 +98,7 @@ function playerChanged(player) {
 /** Entries whose playback addresses were renewed once already. @type {WeakSet<Entry>} */
 const renewed = new WeakSet();
 
-/** An expired address is renewed once; what will not play is passed over with a note. @param {Player} player @param {import('./player.js').Failure} failure */
+/** An expired address is renewed once; what will not play is passed over with a note. @param {Player} player @param {Failure} failure */
 async function playerFailed(player, failure) {
   const entry = player.entry;
   const owner = reel;
@@ -118,7 +132,7 @@ function show(route, state) {
   showPlace();
   document.title = { foryou: 'Reelway', following: 'Following · Reelway', watch: 'Reelway', profile: 'Profile · Reelway', upload: 'Upload · Reelway', missing: 'Not found · Reelway' }[route.name];
   if (next) next.activate();
-  else showPage(route);
+  else void showPage(route);
 }
 
 /** @param {string} key @param {Route} route @param {any} state */
@@ -141,10 +155,18 @@ function dropReel(old) {
 }
 
 /** @param {Route} route */
-function showPage(route) {
-  if (route.name === 'profile') page = mount(new Profile({ api, social, sessions, router, needName }, route.id));
-  else if (route.name === 'upload') page = mount(new UploadPage({ uploader, router, needName }));
-  else {
+async function showPage(route) {
+  const at = location.href;
+  const still = () => at === location.href && reel === null && page === null;
+  await styled('pages');
+  if (route.name === 'profile') {
+    const { Profile } = await import('./profile.js');
+    await styled('sheets');
+    if (still()) page = mount(new Profile({ api, social, sessions, router, needName }, route.id));
+  } else if (route.name === 'upload') {
+    const [{ UploadPage }, part] = await Promise.all([import('./upload.js'), uploader.get(), styled('sheets')]);
+    if (still()) page = mount(new UploadPage({ uploader: part, router, needName }));
+  } else if (still()) {
     const node = element('section', { class: 'page' }, blank('film', 'Nothing at this address', 'The link may be old or mistyped.', element('a', { class: 'button', href: '/' }, 'Go to For You')));
     page = mount({ node, close: () => node.remove() });
   }
@@ -158,7 +180,7 @@ function mount(made) {
 
 /** @param {Entry | null} entry */
 function onCurrent(entry) {
-  comments.follow(entry?.video ?? null);
+  comments.made?.follow(entry?.video ?? null);
   must('#steps').hidden = entry === null;
 }
 
@@ -209,10 +231,10 @@ listenForKeys({
   pause: pauseOrPlay,
   sound: () => sound.toggle(),
   like: () => { if (reel?.entry) actions.like(reel.entry); },
-  comments: () => comments.toggle(),
+  comments: () => comments.use((part) => part.toggle()),
   fullscreen,
-  panel: () => panel.toggle(),
-  keys: () => openKeys(router),
+  panel: togglePanel,
+  keys: () => more.use((part) => part.openKeys(router)),
 }, () => reel !== null);
 
 must('#up').addEventListener('click', () => reel?.step(-1));
@@ -223,9 +245,10 @@ sessions.addEventListener('change', showMe);
 addEventListener('offline', () => toast('You are offline. What is loaded still plays.'));
 addEventListener('online', () => toast('You are back online.'));
 document.addEventListener('visibilitychange', () => { if (players.current) playerChanged(players.current); });
-uploader.addEventListener('change', () => must('#uploads').classList.toggle('busy', uploader.busy || uploader.state.phase === 'processing'));
-addEventListener('beforeunload', (event) => { if (uploader.busy && !uploader.state.kept) event.preventDefault(); });
+WIDE.addEventListener('change', () => { if (WIDE.matches) comments.use(() => {}); });
 
 showMe();
 router.start();
-void uploader.restore();
+if (WIDE.matches) comments.use(() => {});
+if (localStorage.getItem('reelway.uploading')) uploader.use(() => {});
+if (sessionStorage.getItem('reelway.panel')) togglePanel();

@@ -1,11 +1,7 @@
 /** What the media cost and how it came: protocol, cache, time to first byte, bytes. Feeds the engineers' panel. */
 
-/**
- * @typedef {{ url: string, protocol: string, cacheStatus: string, ttfbMs: number, bytes: number, fromBrowserCache: boolean | null }} Answer `fromBrowserCache`: null when the browser does not tell
- */
-
 export class Meter extends EventTarget {
-  /** The last media answer. @type {Answer | null} */
+  /** The last media answer. @type {MediaAnswer | null} */
   last = null;
   /** ms from a swipe to its first frame, newest last. @type {number[]} */
   firstFrames = [];

@@ -3,8 +3,7 @@ import { element, icon } from './element.js';
 import { Sheet } from './sheet.js';
 import { toast } from './toast.js';
 
-/** @typedef {import('./types.js').Entry} Entry */
-/** @typedef {{ router: import('./router.js').Router, reporter: import('./report.js').Reporter, panel: { toggle: () => void }, skip: (entry: Entry) => void }} MoreContext */
+/** @typedef {{ router: Router, reporter: Reporter, panel: () => void, skip: (entry: Entry) => void }} MoreContext */
 
 const KEYS = /** @type {const} */ ([
   ['↓ or j', 'Next video'], ['↑ or k', 'Previous video'], ['Space', 'Pause or play'], ['m', 'Sound on or off'], ['l', 'Like'],
@@ -30,12 +29,12 @@ export function openMore({ router, reporter, panel, skip }, entry) {
       skip(entry);
       toast('Reported. Thank you, we will look at it.');
     }),
-    row('panel', 'Engineers’ panel', () => panel.toggle()),
+    row('panel', 'Engineers’ panel', panel),
     row('keys', 'Keyboard', () => openKeys(router)))]);
   sheet.open();
 }
 
-/** @param {import('./router.js').Router} router */
+/** @param {Router} router */
 export function openKeys(router) {
   new Sheet(router, 'Keys', [element('dl', { class: 'keys' }, ...KEYS.flatMap(([key, does]) => [
     element('dt', {}, ...key.split(' or ').flatMap((one, index) => [index ? ' or ' : null, element('kbd', {}, one)])), element('dd', {}, does)]))]).open();
@@ -44,7 +43,7 @@ export function openKeys(router) {
 /** @param {Entry} entry */
 const addressOf = (entry) => new URL(`/watch/${entry.video.id}`, location.origin).href;
 
-/** The system's share sheet where there is one, else the link is copied. @param {Entry} entry @param {import('./report.js').Reporter} reporter */
+/** The system's share sheet where there is one, else the link is copied. @param {Entry} entry @param {Reporter} reporter */
 export async function share(entry, reporter) {
   if (!navigator.share) return copyLink(entry, reporter);
   try {
@@ -55,7 +54,7 @@ export async function share(entry, reporter) {
   }
 }
 
-/** @param {Entry} entry @param {import('./report.js').Reporter} reporter */
+/** @param {Entry} entry @param {Reporter} reporter */
 async function copyLink(entry, reporter) {
   try {
     await navigator.clipboard.writeText(addressOf(entry));

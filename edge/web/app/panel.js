@@ -3,7 +3,7 @@ import { element, must } from './element.js';
 import { bitrate, bytes } from './rules/format.js';
 import { totals } from './rules/prefetch.js';
 
-/** @typedef {{ meter: import('./meter.js').Meter, prefetcher: import('./prefetch.js').Prefetcher, players: import('./players.js').Players, entry: () => import('./types.js').Entry | null }} PanelContext */
+/** @typedef {{ meter: Meter, prefetcher: Prefetcher, players: Players, entry: () => Entry | null }} PanelContext */
 
 const EVERY_MS = 500;
 const KEY = 'reelway.panel';
@@ -17,7 +17,6 @@ export class Panel {
   /** @param {PanelContext} context */
   constructor(context) {
     this.#context = context;
-    if (sessionStorage.getItem(KEY)) this.toggle();
   }
 
   toggle() {

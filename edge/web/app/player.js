@@ -1,15 +1,7 @@
 /** One recycled player: a video element and the hls.js instance that fills it. Knows one video at a time and its role. */
 import Hls from '/vendor/hls.min.mjs';
-import { SESSION_ID } from './cmcd.js';
 import { element } from './element.js';
-
-/**
- * @typedef {import('./types.js').Entry} Entry
- * @typedef {import('./types.js').Slot} Slot
- * @typedef {'expired' | 'broken'} Failure
- * @typedef {{ meter: import('./meter.js').Meter, prefetcher: import('./prefetch.js').Prefetcher, sound: import('./sound.js').Sound,
- *   loader: any, onChange: (player: Player) => void, onFailure: (player: Player, failure: Failure) => void }} PlayerContext
- */
+import { SESSION_ID } from './media-loader.js';
 
 /** Seconds of media each role may hold ahead: the primed player stops after its first segment. */
 const AHEAD_S = { current: 24, primed: 2, kept: 1, idle: 1 };

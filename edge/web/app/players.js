@@ -3,21 +3,16 @@ import { Player } from './player.js';
 import { assign, wanted } from './rules/slots.js';
 import { mediaLoader } from './media-loader.js';
 
-/** @typedef {import('./types.js').Entry} Entry */
-
 const PLAYERS = 3;
-
-/** What the pool needs of the feed on screen: its entries and where a video element goes.
- * @typedef {{ entries: Entry[], current: number, mount: (index: number, player: Player) => void }} Reel */
 
 export class Players {
   #prefetcher;
   /** @type {Player[]} */ #players;
   /** @type {(number | null)[]} */ #held = Array(PLAYERS).fill(null);
-  /** @type {Reel | null} */ #reel = null;
+  /** @type {PlayersReel | null} */ #reel = null;
 
   /**
-   * @param {Omit<import('./player.js').PlayerContext, 'loader'>} context
+   * @param {Omit<PlayerContext, 'loader'>} context
    */
   constructor(context) {
     this.#prefetcher = context.prefetcher;
@@ -33,7 +28,7 @@ export class Players {
   /** @param {string} videoId */
   of(videoId) { return this.#players.find((player) => player.entry?.video.id === videoId) ?? null; }
 
-  /** The reel moved to its current index (or is another reel). @param {Reel} reel @param {number} swipedAt */
+  /** The reel moved to its current index (or is another reel). @param {PlayersReel} reel @param {number} swipedAt */
   move(reel, swipedAt) {
     if (this.#reel !== reel) this.release();
     this.#reel = reel;

@@ -4,8 +4,6 @@
  */
 import * as rules from './rules/prefetch.js';
 
-/** @typedef {import('./types.js').PrefetchEntry} PrefetchEntry */
-
 export class Prefetcher extends EventTarget {
   #meter;
   #contentHeaders;
@@ -16,7 +14,7 @@ export class Prefetcher extends EventTarget {
   #cacheWorks = true;
   #conditions = { playing: false, scrolling: false, bufferedS: 0, bufferedToEnd: false };
 
-  /** @param {import('./meter.js').Meter} meter @param {(videoId: string, url: string) => Record<string, string>} contentHeaders CMCD of a request */
+  /** @param {Meter} meter @param {(videoId: string, url: string) => Record<string, string>} contentHeaders CMCD of a request */
   constructor(meter, contentHeaders) {
     super();
     this.#meter = meter;
@@ -25,7 +23,7 @@ export class Prefetcher extends EventTarget {
     navigator.connection?.addEventListener('change', () => this.#step());
   }
 
-  /** @param {import('./types.js').PlannedFetch[]} plan */
+  /** @param {PlannedFetch[]} plan */
   extend(plan) {
     this.entries = rules.extend(this.entries, plan, location.origin);
     this.#step();

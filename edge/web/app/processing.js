@@ -3,13 +3,13 @@ import { pause } from './element.js';
 import { Problem } from './http.js';
 import { read, START } from './rules/sse.js';
 
-/** @typedef {import('./types.js').Video} Video @typedef {Pick<Video, 'status'> & Partial<Video>} Progress */
+/** @typedef {Pick<Video, 'status'> & Partial<Video>} Progress */
 
 const FINAL = new Set(['ready', 'rejected', 'failed', 'deleted']);
 const TRIES = 8;
 
 /**
- * @param {import('./session.js').Sessions} sessions @param {string} videoId @param {AbortSignal} signal
+ * @param {Sessions} sessions @param {string} videoId @param {AbortSignal} signal
  * @yields {Progress} every change. Throws Problem when the server refuses or cannot be reached for long.
  * @returns {AsyncGenerator<Progress, void, void>}
  */
@@ -36,7 +36,7 @@ export async function* followProcessing(sessions, videoId, signal) {
   throw new Problem(0, 'offline', 'Lost touch with the server. Your video is safe: look at your profile in a while.');
 }
 
-/** @param {import('./session.js').Sessions} sessions @param {string} videoId @param {string} lastId @param {AbortSignal} signal */
+/** @param {Sessions} sessions @param {string} videoId @param {string} lastId @param {AbortSignal} signal */
 async function* events(sessions, videoId, lastId, signal) {
   const answer = await fetch(`/v1/videos/${videoId}/events`, {
     signal, cache: 'no-store',

@@ -7,9 +7,8 @@ import { blank, errorReel } from './states.js';
 import { toast } from './toast.js';
 
 /**
- * @typedef {import('./types.js').Video} Video @typedef {import('./types.js').User} User
- * @typedef {{ api: import('./api.js').Api, social: import('./social.js').Social, sessions: import('./session.js').Sessions,
- *   router: import('./router.js').Router, needName: (reason: string) => Promise<boolean> }} ProfileContext
+ * @typedef {{ api: Api, social: Social, sessions: Sessions,
+ *   router: Router, needName: (reason: string) => Promise<boolean> }} ProfileContext
  */
 
 const STATE_WORDS = { uploading: 'Uploading', queued: 'In the queue', processing: 'Processing', playable: 'Still processing', ready: '', rejected: 'Refused', failed: 'Failed' };

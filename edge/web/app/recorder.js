@@ -9,7 +9,7 @@ const TYPES = ['video/mp4;codecs=avc1.42E01E,mp4a.40.2', 'video/webm;codecs=vp9,
 
 export const canRecord = () => typeof MediaRecorder !== 'undefined' && Boolean(navigator.mediaDevices?.getUserMedia);
 
-/** @param {import('./router.js').Router} router @param {(file: File) => void} take */
+/** @param {Router} router @param {(file: File) => void} take */
 export async function record(router, take) {
   /** @type {MediaStream} */ let stream;
   try {

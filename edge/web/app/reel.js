@@ -4,14 +4,6 @@ import { explain, Problem } from './http.js';
 import { Slide } from './slide.js';
 import { emptyReel, errorReel, loadingReel } from './states.js';
 
-/**
- * @typedef {import('./types.js').Entry} Entry
- * @typedef {import('./player.js').Player} Player
- * @typedef {{ players: import('./players.js').Players, prefetcher: import('./prefetch.js').Prefetcher, showings: import('./showing.js').Showings,
- *   social: import('./social.js').Social, sound: import('./sound.js').Sound, sessions: import('./session.js').Sessions,
- *   actions: import('./slide.js').SlideActions, onCurrent: (entry: Entry | null) => void }} ReelContext
- */
-
 const NEAR = 2;
 const MORE_BEFORE_END = 3;
 
@@ -31,7 +23,7 @@ export class Reel {
   #done = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #settling;
 
-  /** @param {ReelContext} context @param {import('./feed-source.js').FeedSource} source @param {'foryou' | 'following' | 'watch'} kind */
+  /** @param {ReelContext} context @param {FeedSource} source @param {'foryou' | 'following' | 'watch'} kind */
   constructor(context, source, kind) {
     this.#context = context;
     this.#source = source;

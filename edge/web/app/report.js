@@ -2,8 +2,6 @@
 import * as batch from './rules/batch.js';
 import { Problem } from './http.js';
 
-/** @typedef {import('./types.js').Interaction} Interaction @typedef {import('./types.js').Entry} Entry */
-
 const KEY = 'reelway.reports';
 
 export class Reporter {
@@ -11,7 +9,7 @@ export class Reporter {
   /** @type {batch.Batch} */ #batch = batch.EMPTY;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #timer;
 
-  /** @param {import('./api.js').Api} api */
+  /** @param {Api} api */
   constructor(api) {
     this.#api = api;
     for (const event of stored()) this.#batch = batch.add(this.#batch, event);

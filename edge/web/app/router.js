@@ -1,8 +1,6 @@
 /** Addresses: links inside the app change the screen without a page load; back closes an open sheet first. */
 import { parse } from './rules/routes.js';
 
-/** @typedef {import('./rules/routes.js').Route} Route */
-
 const calm = matchMedia('(prefers-reduced-motion: reduce)');
 
 export class Router {

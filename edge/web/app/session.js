@@ -1,10 +1,7 @@
 /** Who is watching: a guest from the first second, remembered on this device, renewed without a word. */
 import { Problem, send } from './http.js';
 
-/** @typedef {import('./types.js').Session} Session */
-
 const KEY = 'reelway.session';
-const NAMED_KEY = 'reelway.named';
 const RENEW_AHEAD_MS = 5 * 60_000;
 
 export class Sessions extends EventTarget {
@@ -16,8 +13,7 @@ export class Sessions extends EventTarget {
 
   /** Has the user chosen a handle? */
   get named() {
-    const user = this.#session?.user;
-    return user?.guest === undefined ? localStorage.getItem(NAMED_KEY) === user?.id : !user.guest;
+    return this.#session?.user.guest === false;
   }
 
   /** A token that is good now. Throws Problem when none can be had. @returns {Promise<string>} */
@@ -37,8 +33,7 @@ export class Sessions extends EventTarget {
 
   /** Claims a handle for this user. Throws Problem with code `handle_taken`. @param {string} handle */
   async claim(handle) {
-    const session = await this.#open({ handle });
-    localStorage.setItem(NAMED_KEY, session.user.id);
+    await this.#open({ handle });
     this.dispatchEvent(new Event('change'));
   }
 

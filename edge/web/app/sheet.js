@@ -9,7 +9,7 @@ export class Sheet {
   #closed = () => this.#hide();
   /** Called after the sheet went away. @type {(() => void) | null} */ onclose = null;
 
-  /** @param {import('./router.js').Router} router @param {string} title @param {Node[]} content @param {string} [kind] extra class */
+  /** @param {Router} router @param {string} title @param {Node[]} content @param {string} [kind] extra class */
   constructor(router, title, content, kind = '') {
     this.#router = router;
     const id = `sheet-${crypto.randomUUID().slice(0, 8)}`;

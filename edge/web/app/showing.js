@@ -1,13 +1,11 @@
 /** Follows the video on screen and tells the reporter once about each showing. */
 import * as watch from './rules/watch.js';
 
-/** @typedef {import('./types.js').Entry} Entry */
-
 export class Showings {
   #reporter;
   /** @type {watch.Showing | null} */ #open = null;
 
-  /** @param {import('./report.js').Reporter} reporter */
+  /** @param {Reporter} reporter */
   constructor(reporter) {
     this.#reporter = reporter;
     document.addEventListener('visibilitychange', () => { if (document.hidden) this.#hidden(); });
@@ -18,7 +16,7 @@ export class Showings {
   swap(entry) {
     this.#settle('left');
     this.#open = entry && watch.open({
-      eventId: crypto.randomUUID(), videoId: entry.video.id, feedId: entry.feedId, position: entry.position, durationMs: entry.video.duration_ms,
+      eventId: crypto.randomUUID(), videoId: entry.video.id, feedId: entry.feedId, position: entry.position, durationMs: entry.video.duration_ms ?? 0,
     });
   }
 

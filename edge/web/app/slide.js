@@ -4,12 +4,6 @@ import { ago, clock, count } from './rules/format.js';
 import { decodeThumbHash } from './rules/thumbhash.js';
 import { fit } from './rules/stage.js';
 
-/**
- * @typedef {import('./types.js').Entry} Entry
- * @typedef {{ like: (entry: Entry) => void, comments: (entry: Entry) => void, share: (entry: Entry) => void, more: (entry: Entry) => void,
- *   sound: () => void, follow: (entry: Entry) => void, seek: (seconds: number) => void, tap: () => void }} SlideActions
- */
-
 export class Slide {
   /** @type {HTMLElement} */ node;
   entry;
@@ -52,7 +46,7 @@ export class Slide {
     if (!this.#filled) return;
     const stage = must('.stage', this.node);
     const { video } = this.entry;
-    stage.dataset.fit = fit(video.width, video.height, stage.clientWidth, stage.clientHeight);
+    stage.dataset.fit = fit(video.width ?? 0, video.height ?? 0, stage.clientWidth, stage.clientHeight);
   }
 
   /** @param {boolean} near */
@@ -105,7 +99,7 @@ export class Slide {
 
   #progress() {
     const bar = element('input', {
-      type: 'range', class: 'seek', min: 0, max: Math.max(1, this.entry.video.duration_ms), step: 100, value: 0, 'aria-label': 'Seek',
+      type: 'range', class: 'seek', min: 0, max: this.entry.video.duration_ms || 1, step: 100, value: 0, 'aria-label': 'Seek',
       oninput: () => {
         this.#seeking = true;
         this.#paint(bar, Number(bar.value));
@@ -150,7 +144,7 @@ export class Slide {
     sound.setAttribute('aria-label', state.muted ? 'Sound on' : 'Mute');
   }
 
-  /** @param {import('./player.js').Player} player */
+  /** @param {Player} player */
   show(player) {
     if (!this.#filled) return;
     const { video } = player;

@@ -5,8 +5,6 @@
 import { explain } from './http.js';
 import { toast } from './toast.js';
 
-/** @typedef {import('./types.js').Video} Video */
-
 export class Social extends EventTarget {
   #api;
   #needName;
@@ -15,7 +13,7 @@ export class Social extends EventTarget {
   /** @type {Map<string, number>} */ #comments = new Map();
   /** @type {Set<string>} */ #busy = new Set();
 
-  /** @param {import('./api.js').Api} api @param {(reason: string) => Promise<boolean>} needName resolves false when the viewer declines */
+  /** @param {Api} api @param {(reason: string) => Promise<boolean>} needName resolves false when the viewer declines */
   constructor(api, needName) {
     super();
     this.#api = api;

@@ -4,8 +4,7 @@ import { bytes, timeLeft } from './rules/format.js';
 import { DESCRIPTION_LIMIT, secondsLeft } from './rules/upload.js';
 import { canRecord, record } from './recorder.js';
 
-/** @typedef {import('./uploader.js').UploadState} UploadState */
-/** @typedef {{ uploader: import('./uploader.js').Uploader, router: import('./router.js').Router, needName: (reason: string) => Promise<boolean> }} UploadContext */
+/** @typedef {{ uploader: Uploader, router: Router, needName: (reason: string) => Promise<boolean> }} UploadContext */
 
 const STEPS = { queued: 'Waiting for a free encoder…', uploading: 'Finishing the upload…', processing: 'Making it play everywhere…', playable: 'It plays! The finer qualities follow.', ready: 'Ready' };
 

@@ -29,7 +29,7 @@ export class Uploader extends EventTarget {
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
   /** @type {AbortController | null} */ #following = null;
 
-  /** @param {import('./session.js').Sessions} sessions */
+  /** @param {Sessions} sessions */
   constructor(sessions) {
     super();
     this.#sessions = sessions;

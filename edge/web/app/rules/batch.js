@@ -1,7 +1,5 @@
 /**
  * The queue of interactions still to be delivered: bounded, in order, nothing twice, nothing lost on a refusal. Pure.
- *
- * @typedef {import('../types.js').Interaction} Interaction
  * @typedef {{ pending: Interaction[], inFlight: Interaction[], failures: number }} Batch
  */
 

@@ -1,7 +1,6 @@
 /**
  * What a pointer on the stage means: a tap (pause), two taps (like) or a hold (2×). A finger that moves is
  * scrolling and means nothing. Pure: time comes in with each input; the shell calls `elapse` at `deadline`.
- *
  * @typedef {{ phase: 'idle' | 'down' | 'tapped' | 'down-again' | 'holding', x: number, y: number,
  *   deadline: number | null }} GestureState
  * @typedef {{ type: 'tap' } | { type: 'double', x: number, y: number } | { type: 'hold' } | { type: 'release' }} Gesture

@@ -1,8 +1,5 @@
 /**
  * The feed's prefetch plan: what to fetch next, when to hold back, and what became of the bytes. Pure.
- *
- * @typedef {import('../types.js').PrefetchEntry} PrefetchEntry
- * @typedef {import('../types.js').PlannedFetch} PlannedFetch
  * @typedef {{ saveData: boolean, online: boolean, cacheWorks: boolean, scrolling: boolean, playing: boolean,
  *   bufferedS: number, bufferedToEnd: boolean }} Conditions
  * @typedef {'go' | 'save-data' | 'offline' | 'no-cache' | 'swipe' | 'not-playing' | 'short-buffer'} Verdict

@@ -1,6 +1,5 @@
 /**
  * Addresses and what they show. Pure.
- *
  * @typedef {{ name: 'foryou' } | { name: 'following' } | { name: 'watch', id: string } | { name: 'profile', id: string }
  *   | { name: 'upload' } | { name: 'missing' }} Route
  */

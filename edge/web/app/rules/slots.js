@@ -1,8 +1,6 @@
 /**
  * Which of the few players serves which video: the current one, the next (primed to its first frame) and the
  * previous (kept). A player that already holds a wanted video is never moved. Pure.
- *
- * @typedef {import('../types.js').Slot} Slot
  */
 
 /** @param {number} current @param {number} length @param {boolean} prime @returns {Map<number, Slot>} wanted role of each index, most wanted first */

@@ -1,7 +1,6 @@
 /**
  * Server-sent events out of a byte stream (WHATWG HTML 9.2.6): feed text, get events. Pure; EventSource itself
  * cannot send an Authorization header.
- *
  * @typedef {{ event: string, data: string, id: string }} ServerEvent
  * @typedef {{ rest: string, event: string, data: string[], id: string, retryMs: number | null }} SseState
  */

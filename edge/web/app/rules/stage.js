@@ -21,5 +21,5 @@ export function hues(id) {
   return [hue, (hue + 40 + ((mix >>> 9) % 80)) % 360];
 }
 
-/** Handles the server accepts: letters, digits, dot, dash and underscore, 3–24. @param {string} handle */
-export const handleOk = (handle) => /^[A-Za-z0-9][A-Za-z0-9._-]{1,22}[A-Za-z0-9]$/.test(handle);
+/** Handles the server accepts: 3–24 characters, a letter first, then letters, digits and single dots or underscores between them. @param {string} handle */
+export const handleOk = (handle) => handle.length >= 3 && handle.length <= 24 && /^[A-Za-z][A-Za-z0-9]*(?:[._][A-Za-z0-9]+)*$/.test(handle);

@@ -1,11 +1,10 @@
 /**
  * Rules of an upload: may this file go, how fast is it, what to do after a failure. Pure.
- *
  * @typedef {{ at: number, bytes: number }} Sample
  * @typedef {'wait-online' | 'retry' | 'refused'} AfterFailure
  */
 
-export const DESCRIPTION_LIMIT = 500;
+export const DESCRIPTION_LIMIT = 2200;
 const WINDOW_MS = 8000;
 
 /** Why a file cannot be uploaded, in words, or null. @param {{ name: string, type: string, size: number }} file */

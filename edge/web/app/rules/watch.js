@@ -1,8 +1,6 @@
 /**
  * One showing of one video, and what is said about it: a view once it was watched long enough, a skip when it
  * was left sooner. A showing is told once; its event id makes a repeated delivery harmless. Pure.
- *
- * @typedef {import('../types.js').Interaction} Interaction
  * @typedef {{ eventId: string, videoId: string, feedId: string, position: number, durationMs: number,
  *   watchedMs: number, playingSince: number | null, shown: boolean, told: boolean }} Showing
  */
