@@ -24,3 +24,7 @@ class CommentRefused(Refusal):
 
 class AlreadyNamed(Refusal):
     """The user claimed a handle before; it is kept for good."""
+
+
+class UploadIncomplete(Refusal):
+    """An upload cannot be finished: fewer or more bytes are stored than were announced."""

@@ -1,0 +1,102 @@
+"""Use cases of videos for the packager: the catalog that `packager.catalog` describes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from origin.changes import Changes
+from origin.eventlog.base import EventLog
+from origin.events import PurgeEvent, Topic, VideoChange, encode
+from origin.metadata.base import Metadata, NotFound
+from origin.model import Failure, Publication, Video, VideoStatus
+from origin.objects.base import Objects
+from origin.videos import ENDED, surrogate_key, video_event
+
+_WORKED_ON = frozenset({VideoStatus.PROCESSING, VideoStatus.PLAYABLE})
+_OPEN = frozenset({VideoStatus.UPLOADING, VideoStatus.QUEUED}) | _WORKED_ON
+_CHANGE = {VideoStatus.REJECTED: VideoChange.REJECTED, VideoStatus.FAILED: VideoChange.FAILED}
+
+
+class PackagingCatalog:
+    """Every method may be repeated. Raises MetadataError and EventLogError of the ports; a retry may help."""
+
+    def __init__(
+        self,
+        metadata: Metadata,
+        objects: Objects,
+        eventlog: EventLog,
+        clock: Callable[[], int],
+        changes: Changes,
+    ) -> None:
+        self._metadata = metadata
+        self._objects = objects
+        self._eventlog = eventlog
+        self._clock = clock
+        self._changes = changes
+
+    async def video(self, video_id: int) -> Video | None:
+        """The video as it is now; None when there never was one."""
+        try:
+            return await self._metadata.video(video_id)
+        except NotFound:
+            return None
+
+    async def begin_processing(self, video_id: int) -> Video | None:
+        """Take a video into work; None when it is deleted or decided."""
+        fresh = frozenset({VideoStatus.UPLOADING, VideoStatus.QUEUED})
+        if await self._metadata.transition(video_id, fresh, VideoStatus.PROCESSING):
+            self._changes.announce(video_id)
+        video = await self.video(video_id)
+        return video if video is not None and video.status in _WORKED_ON else None
+
+    async def report_progress(self, video_id: int, progress: float, stage: str) -> bool:  # noqa: ARG002
+        """Note the progress, 0-1; False when the job is to stop. The stage is for the caller's own log lines."""
+        video = await self.video(video_id)
+        if video is None or video.status is VideoStatus.DELETED:
+            return False
+        if video.status not in ENDED:
+            await self._metadata.set_progress(video_id, min(1.0, max(0.0, progress)))
+            self._changes.announce(video_id)
+        return True
+
+    async def publish(self, video_id: int, publication: Publication, status: VideoStatus) -> bool:
+        """Publish, then tell feeds and edges.
+
+        A publication that is there already is told again: the packager may have been cut short between the two. What
+        was stored for a deleted video is removed.
+        """
+        published = await self._metadata.publish(video_id, publication, status, self._clock(), _WORKED_ON)
+        video = await self.video(video_id)
+        if video is None or video.status is VideoStatus.DELETED:
+            await self._objects.delete_prefix(f"v/{video_id}/")
+            return False
+        if published and status is VideoStatus.READY:
+            await self._metadata.set_progress(video_id, 1.0)
+        if video.publication is not None and video.publication.revision == publication.revision:
+            await self._tell(video, VideoChange.PUBLISHED)
+        self._changes.announce(video_id)
+        return published
+
+    async def reject(self, video_id: int, failure: Failure) -> None:
+        """End as rejected; what was published is withdrawn from viewers."""
+        await self._end(video_id, VideoStatus.REJECTED, failure)
+
+    async def fail(self, video_id: int, failure: Failure) -> None:
+        """End as failed."""
+        await self._end(video_id, VideoStatus.FAILED, failure)
+
+    async def _end(self, video_id: int, status: VideoStatus, failure: Failure) -> None:
+        await self._metadata.transition(video_id, _OPEN, status, failure)
+        video = await self.video(video_id)
+        # Told again when it had ended so before: the packager may have been cut short between the two.
+        if video is not None and video.status is status:
+            await self._tell(video, _CHANGE[status])
+            self._changes.announce(video_id)
+
+    async def _tell(self, video: Video, change: VideoChange) -> None:
+        event = video_event(video, change, self._clock())
+        await self._eventlog.append(Topic.VIDEOS, str(video.video_id), encode(event))
+        # More renditions may be noticed late; what is withdrawn may not.
+        soft = change is VideoChange.PUBLISHED
+        purge = PurgeEvent(surrogate_key(video.video_id), soft, event.timestamp, event.request_id)
+        await self._eventlog.append(Topic.PURGES, purge.tag, encode(purge))

@@ -1,0 +1,100 @@
+"""Picks up uploads that a crash or a client left: announces what is stored, sweeps what has expired."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from origin.eventlog.base import EventLogError
+from origin.metadata.base import Metadata, MetadataError
+from origin.model import Upload, UploadState
+from origin.objects.base import ObjectStoreError
+from origin.refusals import Refusal
+from origin.uploads import Uploads
+
+logger = logging.getLogger(__name__)
+EVERY_S = 60.0
+ANNOUNCED_KEPT_MS = 24 * 3600 * 1000
+"""How long after its expiry a finished upload still answers HEAD."""
+_PAGE = 200
+_ERRORS = (MetadataError, ObjectStoreError, EventLogError, Refusal)
+
+
+@dataclass(slots=True)
+class Reconciled:
+    """What one pass did."""
+
+    announced: int = 0
+    expired: int = 0
+    forgotten: int = 0
+    failed: int = 0
+    """Left for the next pass."""
+
+
+class Reconciler:
+    """`run` never ends; cancel it."""
+
+    def __init__(
+        self, uploads: Uploads, metadata: Metadata, clock: Callable[[], int], every_s: float = EVERY_S
+    ) -> None:
+        self._uploads = uploads
+        self._metadata = metadata
+        self._clock = clock
+        self._every_s = every_s
+
+    async def run(self) -> None:
+        """A thorough pass at once, then one every `every_s`."""
+        thorough = True
+        while True:
+            try:
+                done = await self.once(thorough=thorough)
+                thorough = False
+                if done != Reconciled():
+                    logger.info("reconciled uploads", extra={"result": str(done)})
+            except _ERRORS as error:
+                logger.warning("could not reconcile uploads", extra={"error": str(error)})
+            await asyncio.sleep(self._every_s)
+
+    async def once(self, *, thorough: bool) -> Reconciled:
+        """One pass. A thorough one also looks at the bytes of uploads that no client has finished."""
+        done = Reconciled()
+        now_ms = self._clock()
+        async for upload in self._all(UploadState.STORED):
+            await self._finish(upload, done)
+        async for upload in self._all(UploadState.RECEIVING):
+            await self._receiving(upload, done, now_ms, thorough)
+        async for upload in self._all(UploadState.ANNOUNCED):
+            if upload.expires_at_ms + ANNOUNCED_KEPT_MS <= now_ms:
+                await self._metadata.delete_upload(upload.upload_id)
+                done.forgotten += 1
+        return done
+
+    async def _receiving(self, upload: Upload, done: Reconciled, now_ms: int, thorough: bool) -> None:
+        try:
+            if thorough and await self._uploads.is_complete(upload):
+                await self._finish(upload, done)
+            elif upload.expires_at_ms <= now_ms:
+                await self._uploads.cancel(upload.upload_id)
+                done.expired += 1
+        except _ERRORS as error:
+            self._failed(upload, done, error)
+
+    async def _finish(self, upload: Upload, done: Reconciled) -> None:
+        try:
+            await self._uploads.finish(upload.upload_id, "")
+            done.announced += 1
+        except _ERRORS as error:
+            self._failed(upload, done, error)
+
+    def _failed(self, upload: Upload, done: Reconciled, error: Exception) -> None:
+        done.failed += 1
+        logger.warning("an upload waits", extra={"upload_id": upload.upload_id, "error": str(error)})
+
+    async def _all(self, state: UploadState) -> AsyncIterator[Upload]:
+        after_id = 0
+        while uploads := await self._metadata.uploads_in(state, after_id, _PAGE):
+            for upload in uploads:
+                yield upload
+            after_id = uploads[-1].upload_id

@@ -1,0 +1,77 @@
+"""What the use cases take and give. Rules file: the same shapes as `edge.gateway.ports` names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from origin.events import InteractionType
+from origin.model import Comment, User, Video
+
+
+@dataclass(frozen=True, slots=True)
+class VideoView:
+    """A video as one viewer may see it."""
+
+    video: Video
+    """Its counts include increments that are not flushed yet."""
+    creator: User
+    liked: bool
+    following: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    """One reported act, checked for form."""
+
+    event_id: str
+    type: InteractionType
+    video_id: int
+    """0 for follow and unfollow by creator."""
+    creator_id: int
+    """Only read where `video_id` is 0."""
+    at_ms: int
+    watch_ms: int
+    feed_id: str
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An interaction that was not taken, by its index in the batch."""
+
+    index: int
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class UserView:
+    user: User
+    counts: Mapping[str, int]
+    following: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A user in a listing, with the page position to continue from."""
+
+    user: User
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CommentView:
+    comment: Comment
+    user: User
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTicket:
+    upload_id: int
+    video_id: int
+    user_id: int
+    length: int | None
+    metadata: str
+    multipart_id: str
+    finished: bool
+    expires_at_ms: int

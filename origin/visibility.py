@@ -1,0 +1,17 @@
+"""Who may see what. Rules file."""
+
+from __future__ import annotations
+
+from origin.model import WATCHABLE, Video, VideoStatus, Visibility
+
+
+def can_watch(video: Video, viewer_id: int) -> bool:
+    """It plays, for this viewer."""
+    return video.status in WATCHABLE and (video.visibility is not Visibility.PRIVATE or video.creator_id == viewer_id)
+
+
+def can_see(video: Video, viewer_id: int) -> bool:
+    """It may be looked at: a creator also sees what does not play yet, or failed."""
+    if video.status is VideoStatus.DELETED:
+        return False
+    return video.creator_id == viewer_id or can_watch(video, viewer_id)
