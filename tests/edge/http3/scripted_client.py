@@ -100,6 +100,8 @@ class ScriptedClient(asyncio.DatagramProtocol):
         loop = asyncio.get_running_loop()
         while (event := self.quic.next_event()) is not None:
             self._take(event)
+        # aioquic tells of the end only after the draining period.
+        self.terminated = self.terminated or self.quic._close_event
         assert self._transport is not None
         for data, _ in self.quic.datagrams_to_send(loop.time()):
             self._transport.sendto(data)

@@ -14,6 +14,7 @@ from edge.http3.credit import ReceiveLedger, raised_limit
 from edge.http3.fields import Fields, Malformed, RequestHead, Unacceptable, Verdict, read_request
 from edge.http3.limits import EventBudget, SendBounds, excess_frames
 from edge.http3.response import Progress, Response, ResponseError, SendBytes, SendFields, Step
+from edge.http3.udp import run_length
 
 BASE: Fields = [
     (b":method", b"GET"),
@@ -281,6 +282,21 @@ def test_the_ledger_is_the_sum_of_what_streams_hold(entries: list[tuple[int, int
 @given(st.binary(max_size=1500))
 def test_any_datagram_can_be_classified(data: bytes) -> None:
     assert isinstance(classify(data), Packet | Initial | UnknownVersion | Noise)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1300), st.integers(0, 1)), min_size=1, max_size=200))
+def test_runs_of_datagrams_keep_to_the_rules_of_segmentation(entries: list[tuple[int, int]]) -> None:
+    datagrams = [(bytes(size), address) for size, address in entries]
+    position = 0
+    while position < len(datagrams):
+        run = datagrams[position : position + run_length(datagrams, position)]
+        sizes = [len(data) for data, _ in run]
+        assert run
+        assert len({address for _, address in run}) == 1
+        assert sum(sizes) <= 65_507
+        assert all(size == sizes[0] for size in sizes[:-1])
+        assert sizes[-1] <= sizes[0]
+        position += len(run)
 
 
 def test_an_unknown_version_is_only_answered_when_it_paid_for_the_answer() -> None:
