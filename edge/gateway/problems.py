@@ -128,4 +128,6 @@ def _refused(error: refusals.Refusal) -> Problem:
         return Problem(422, "comment_refused", "The comment is refused", detail)
     if isinstance(error, refusals.AlreadyNamed):
         return Problem(409, "already_named", "The handle is kept for good", detail)
+    if isinstance(error, refusals.UploadIncomplete):
+        return Problem(409, "upload_incomplete", "The upload is not complete", detail)
     return Problem(422, "refused", "Refused", detail)

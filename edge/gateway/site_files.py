@@ -53,9 +53,7 @@ def load_site(folder: Path) -> dict[str, SiteFile]:
     for public, relative in _vendored(folder).items():
         paths[public] = folder / relative
     for public, name in (("/", "index.html"), ("/manifest.webmanifest", "manifest.webmanifest")):
-        found = next((place / name for place in (folder, folder / "app") if (place / name).is_file()), None)
-        if found is not None:
-            paths[public] = found
+        paths[public] = folder / name
     return {public: _read(path) for public, path in sorted(paths.items())}
 
 

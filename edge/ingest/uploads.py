@@ -10,6 +10,7 @@ from edge.ingest.body import Cutter, Source
 from edge.ingest.model import UploadState
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
+from origin.metadata.base import NotFound
 from origin.objects.base import NoSuchObject, Objects
 from origin.views import UploadTicket
 
@@ -34,11 +35,17 @@ class Uploads:
         try:
             parts = await self.objects.list_parts(ticket.multipart_id)
         except NoSuchObject:
-            await self.catalog.finish(ticket.upload_id, request_id)
-            ticket = await self.catalog.find(ticket.upload_id)
-            return _state(ticket, ticket.length or 0, finished=True)
+            return await self._joined(ticket, request_id)
         state = _state(ticket, sum(part.size_bytes for part in parts), finished=False)
         return replace(state, parts=max((part.number for part in parts), default=0))
+
+    async def _joined(self, ticket: UploadTicket, request_id: str) -> UploadState:
+        try:
+            await self.catalog.finish(ticket.upload_id, request_id)
+        except NoSuchObject as error:
+            raise NotFound(f"the bytes of upload {ticket.upload_id} are gone") from error
+        ticket = await self.catalog.find(ticket.upload_id)
+        return _state(ticket, ticket.length or 0, finished=True)
 
     async def write(self, ticket: UploadTicket, state: UploadState, source: Source, progress: Progress) -> int:
         """Store a body behind what the upload has; returns the new offset.

@@ -29,9 +29,12 @@ def register(app: Quart, services: Services) -> None:
 async def _page(services: Services, ask: Ask) -> Response:
     user_id = required_user()
     limit = bodies.page_limit(request.args.get("limit"), DEFAULT_PAGE)
+    cursor = request.args.get("cursor") or None
     try:
-        page = await ask(user_id, limit, request.args.get("cursor") or None, services.clock())
+        page = await ask(user_id, limit, cursor, services.clock())
     except ValueError as error:
+        if cursor is None:
+            raise
         raise BadCursor("the cursor is not one of this feed") from error
     views = await services.videos.views([item.video_id for item in page.items], user_id)
     shown = {view.video.video_id: view for view in views}

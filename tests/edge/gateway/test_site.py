@@ -20,8 +20,8 @@ SETTINGS = GatewaySettings("https://localhost:8443", "https://localhost:8443", p
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "app" / "rules").mkdir(parents=True)
     (tmp_path / "node_modules" / "lib").mkdir(parents=True)
-    (tmp_path / "app" / "index.html").write_text(PAGE)
-    (tmp_path / "app" / "manifest.webmanifest").write_text("{}")
+    (tmp_path / "index.html").write_text(PAGE)
+    (tmp_path / "manifest.webmanifest").write_text("{}")
     (tmp_path / "app" / "main.js").write_text("import './rules/a.js';\n" * 100)
     (tmp_path / "app" / "rules" / "a.js").write_text("export {};")
     (tmp_path / "app" / "types.d.ts").write_text("interface A {}")

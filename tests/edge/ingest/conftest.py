@@ -14,7 +14,6 @@ from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_pri
 from edge.gateway.app import create_gateway
 from edge.gateway.issuers.local import LocalIssuer
 from edge.gateway.limits.memory import MemoryLimits
-from edge.gateway.ports import UploadTicket
 from edge.gateway.services import Services
 from edge.gateway.settings import GatewaySettings
 from edge.ingest.gateway import create_ingest
@@ -22,6 +21,7 @@ from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from origin.metadata.base import NotFound
 from origin.objects import Objects, open_objects
+from origin.views import UploadTicket
 
 NOW_MS = 1_767_225_600_000
 CLIP = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 40
