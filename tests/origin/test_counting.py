@@ -1,0 +1,178 @@
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from origin.counters import CountersUnavailable
+from origin.counting import DEAD_LETTERS, GROUP, Counting
+from origin.events import InteractionEvent, InteractionType, Topic, encode
+from origin.model import Counts
+from origin.retry import Backoff
+from origin.social import Social
+from origin.writeback import Count, Follow, Like, Nothing, effect_of
+
+LIKE, UNLIKE, VIEW = InteractionType.LIKE, InteractionType.UNLIKE, InteractionType.VIEW
+
+
+def counting_of(house, counters=None) -> Counting:
+    return Counting(
+        house.eventlog, counters or house.counters, house.metadata, house.clock, lambda: 0.5, flush_every_s=0.02
+    )
+
+
+@contextlib.asynccontextmanager
+async def running(counting: Counting) -> AsyncIterator[None]:
+    task = asyncio.create_task(counting.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+def an_act(kind: InteractionType, video_id: int, event_id: str, user_id: int = 1) -> InteractionEvent:
+    return InteractionEvent(event_id, user_id, kind, video_id, 7, 0)
+
+
+async def append(house, *events: InteractionEvent) -> None:
+    await house.eventlog.append_many(Topic.INTERACTIONS, [(str(e.user_id), encode(e)) for e in events])
+
+
+async def settled(house) -> None:
+    """Until everything appended is counted, flushed and committed."""
+    onlooker = await house.eventlog.consumer(GROUP, [Topic.INTERACTIONS])
+    async with asyncio.timeout(10):
+        while await onlooker.lag():
+            await asyncio.sleep(0.01)
+    await onlooker.close()
+
+
+async def counts(house, video) -> Counts:
+    return (await house.metadata.video(video.video_id)).counts
+
+
+async def test_acts_become_counts(house):
+    video = await house.video(await house.user("cat"))
+    one = video.video_id
+    async with running(counting_of(house)):
+        await append(
+            house,
+            an_act(VIEW, one, "a"),
+            an_act(VIEW, one, "b"),
+            an_act(VIEW, one, "a"),
+            an_act(VIEW, one, "a", user_id=2),
+            an_act(LIKE, one, "c"),
+            an_act(LIKE, one, "d", user_id=2),
+            an_act(UNLIKE, one, "e", user_id=2),
+            an_act(InteractionType.SHARE, one, "f"),
+            an_act(InteractionType.COMMENT, one, "origin:comment:1"),
+            an_act(InteractionType.COMMENT, one, "origin:comment:2"),
+            an_act(InteractionType.COMMENT, one, "forged"),
+            an_act(InteractionType.UNCOMMENT, one, "origin:uncomment:1"),
+            an_act(InteractionType.SKIP, one, "g"),
+        )
+        await settled(house)
+    assert await counts(house, video) == Counts(views=3, likes=1, comments=1, shares=1)
+
+
+async def test_what_the_use_cases_do_is_counted(house):
+    cat, dog = await house.user("cat"), await house.user("dog")
+    video = await house.video(cat)
+    social = Social(house.metadata, house.eventlog, house.clock, house.mint)
+    async with running(counting_of(house)):
+        for _ in range(2):
+            await social.like(dog.user_id, video.video_id, True, "")
+        comment = await social.comment(dog.user_id, video.video_id, "Soft!", "")
+        await social.comment(cat.user_id, video.video_id, "Yes", "")
+        await social.delete_comment(comment.comment.comment_id, dog.user_id, "")
+        await settled(house)
+    assert await counts(house, video) == Counts(likes=1, comments=1)
+
+
+async def test_an_act_whose_state_was_not_set_before_a_crash_is_set_from_the_log(house):
+    video = await house.video(await house.user("cat"))
+    follow = InteractionEvent("f", 1, InteractionType.FOLLOW, 0, 7, 0)
+    await append(house, an_act(LIKE, video.video_id, "a"), follow)
+    async with running(counting_of(house)):
+        await settled(house)
+    assert await house.metadata.liked(1, [video.video_id]) == {video.video_id}
+    assert await house.metadata.follows(1, [7]) == {7}
+
+
+async def test_poison_is_set_aside_and_the_rest_is_counted(house):
+    video = await house.video(await house.user("cat"))
+    await house.eventlog.append(Topic.INTERACTIONS, "1", b"not json")
+    await append(house, an_act(VIEW, video.video_id, "a"))
+    await house.eventlog.append(Topic.INTERACTIONS, "1", b'{"schema": 99}')
+    counting = counting_of(house)
+    async with running(counting):
+        await settled(house)
+    assert (await counts(house, video)).views == 1
+    assert counting.stats.poison == 2
+    assert [r.value for r in await house.eventlog.read(DEAD_LETTERS, {}, 10)] == [b"not json", b'{"schema": 99}']
+
+
+class Flaky:
+    """Counters that are away every other time, before or after they did what was asked."""
+
+    def __init__(self, counters) -> None:
+        self.counters = counters
+        self.calls = 0
+
+    def __getattr__(self, name):
+        async def call(*args):
+            self.calls += 1
+            if self.calls % 4 == 1:
+                raise CountersUnavailable("away")
+            result = await getattr(self.counters, name)(*args)
+            if self.calls % 4 == 3:
+                raise CountersUnavailable("went away after it was done")
+            return result
+
+        return call
+
+
+async def test_counts_stay_right_while_the_speed_layer_comes_and_goes(house):
+    video = await house.video(await house.user("cat"))
+    counting = counting_of(house, Flaky(house.counters))
+    async with running(counting):
+        for n in range(30):
+            await append(
+                house, an_act(VIEW, video.video_id, f"e{n}"), an_act(LIKE if n % 2 else UNLIKE, video.video_id, "")
+            )
+            await asyncio.sleep(0.01)
+        await settled(house)
+    assert await counts(house, video) == Counts(views=30, likes=1)
+    assert counting.stats.retries > 0
+
+
+async def test_counts_stay_right_when_the_consumer_is_killed_again_and_again(house):
+    video = await house.video(await house.user("cat"))
+    for n in range(20):
+        await append(
+            house, an_act(VIEW, video.video_id, f"e{n}"), an_act(LIKE if n % 2 else UNLIKE, video.video_id, "")
+        )
+        async with running(counting_of(house)):
+            await asyncio.sleep(0.003 * (n % 7))
+    async with running(counting_of(house)):
+        await settled(house)
+    assert await counts(house, video) == Counts(views=20, likes=1)
+
+
+def test_every_kind_of_act_has_its_effect():
+    effects = {kind.value: effect_of(an_act(kind, 1, "x")) for kind in InteractionType}
+    assert effects["like"] == Like(True)
+    assert effects["unlike"] == Like(False)
+    assert effects["follow"] == Follow(True)
+    assert effects["unfollow"] == Follow(False)
+    assert isinstance(effects["view"], Count)
+    assert isinstance(effects["share"], Count)
+    for kind in ("skip", "not_interested", "report", "comment", "uncomment"):
+        assert effects[kind] == Nothing()
+
+
+@pytest.mark.parametrize(("attempt", "chance", "delay_s"), [(0, 0.5, 0.05), (3, 0.5, 0.4), (9999, 0.5, 2.5), (5, 0, 0)])
+def test_backoff_doubles_up_to_its_cap(attempt, chance, delay_s):
+    assert Backoff(0.1, 5).delay_s(attempt, chance) == pytest.approx(delay_s)

@@ -1,0 +1,156 @@
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from origin.eventlog import LogUnavailable
+from origin.events import Topic, UploadEvent
+from origin.metadata import NotFound
+from origin.model import UploadState, VideoStatus
+from origin.objects import NoSuchObject
+from origin.reconciling import ANNOUNCED_KEPT_MS, Reconciled, Reconciler
+from origin.refusals import UploadIncomplete
+from origin.uploads import UPLOAD_TTL_MS, Uploads
+
+
+@pytest.fixture
+def uploads(house) -> Uploads:
+    return Uploads(house.metadata, house.objects, house.eventlog, house.clock, house.mint)
+
+
+@pytest.fixture
+def reconciler(house, uploads) -> Reconciler:
+    return Reconciler(uploads, house.metadata, house.clock)
+
+
+async def body(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def a_whole_upload(house, uploads, length: int | None = 8):
+    ticket = await uploads.begin(7, length, "filename eA==", "my #cat", house.now_ms)
+    await house.objects.put_part(ticket.multipart_id, 1, body(b"half"))
+    await house.objects.put_part(ticket.multipart_id, 2, body(b"half"))
+    return ticket
+
+
+async def announced(house) -> list[UploadEvent]:
+    return await house.events(UploadEvent, Topic.UPLOADS)
+
+
+async def test_an_upload_begins_with_a_video_that_is_uploading(house, uploads):
+    ticket = await uploads.begin(7, None, "filename eA==", "my #Cat", house.now_ms)
+    video = await house.metadata.video(ticket.video_id)
+    assert (video.status, video.creator_id, video.tags) == (VideoStatus.UPLOADING, 7, ("cat",))
+    assert await uploads.find(ticket.upload_id) == ticket
+    assert await uploads.live_by(7) == {ticket.upload_id}
+    assert await uploads.fix_length(ticket.upload_id, 9)
+    assert not await uploads.fix_length(ticket.upload_id, 10)
+    assert (await uploads.find(ticket.upload_id)).length == 9
+
+
+async def test_a_finished_upload_is_joined_announced_and_queued(house, uploads):
+    ticket = await a_whole_upload(house, uploads)
+    await uploads.finish(ticket.upload_id, "r1")
+    (event,) = await announced(house)
+    assert (event.video_id, event.user_id, event.request_id) == (ticket.video_id, 7, "r1")
+    assert b"".join([block async for block in house.objects.get(event.raw_s3_path)]) == b"halfhalf"
+    assert (await house.metadata.video(ticket.video_id)).status is VideoStatus.QUEUED
+    assert (await uploads.find(ticket.upload_id)).finished
+    assert await uploads.live_by(7) == set()
+
+
+async def test_finishing_again_and_at_once_announces_once(house, uploads):
+    ticket = await a_whole_upload(house, uploads)
+    await asyncio.gather(*(uploads.finish(ticket.upload_id, "") for _ in range(5)))
+    await uploads.finish(ticket.upload_id, "")
+    assert len(await announced(house)) == 1
+
+
+async def test_an_incomplete_upload_is_not_finished(house, uploads):
+    ticket = await a_whole_upload(house, uploads, length=9)
+    with pytest.raises(UploadIncomplete):
+        await uploads.finish(ticket.upload_id, "")
+    assert not (await uploads.find(ticket.upload_id)).finished
+
+
+async def test_a_crash_after_joining_is_made_good(house, uploads):
+    ticket = await a_whole_upload(house, uploads)
+    await house.objects.complete(ticket.multipart_id, await house.objects.list_parts(ticket.multipart_id))
+    await uploads.finish(ticket.upload_id, "")
+    assert len(await announced(house)) == 1
+
+
+async def test_a_crash_before_the_announcement_is_made_good_by_the_reconciler(house, uploads, reconciler):
+    ticket = await a_whole_upload(house, uploads)
+    log, house.eventlog = house.eventlog, None
+    await log.close()
+    with pytest.raises(LogUnavailable):
+        await uploads.finish(ticket.upload_id, "")
+    assert (await house.metadata.upload(ticket.upload_id)).state is UploadState.STORED
+    from origin.eventlog import open_eventlog
+
+    house.eventlog = open_eventlog("memory:", house.clock)
+    again = Uploads(house.metadata, house.objects, house.eventlog, house.clock, house.mint)
+    assert await Reconciler(again, house.metadata, house.clock).once(thorough=False) == Reconciled(announced=1)
+    assert len(await announced(house)) == 1
+
+
+async def test_a_whole_upload_that_no_client_finished_is_announced_at_the_start(house, uploads, reconciler):
+    await a_whole_upload(house, uploads)
+    await uploads.begin(7, 100, "", "", house.now_ms)
+    assert await reconciler.once(thorough=False) == Reconciled()
+    assert await reconciler.once(thorough=True) == Reconciled(announced=1)
+    assert await reconciler.once(thorough=True) == Reconciled()
+
+
+async def test_an_expired_upload_is_swept_with_its_parts_and_its_video(house, uploads, reconciler):
+    ticket = await a_whole_upload(house, uploads, length=100)
+    house.now_ms += UPLOAD_TTL_MS
+    assert await uploads.live_by(7) == set()
+    assert await reconciler.once(thorough=True) == Reconciled(expired=1)
+    with pytest.raises(NotFound):
+        await uploads.find(ticket.upload_id)
+    with pytest.raises(NoSuchObject):
+        await house.objects.list_parts(ticket.multipart_id)
+    assert (await house.metadata.video(ticket.video_id)).status is VideoStatus.DELETED
+
+
+async def test_a_cancelled_upload_is_gone_and_cancelling_again_is_no_error(house, uploads):
+    ticket = await a_whole_upload(house, uploads)
+    await uploads.cancel(ticket.upload_id)
+    await uploads.cancel(ticket.upload_id)
+    with pytest.raises(NotFound):
+        await uploads.finish(ticket.upload_id, "")
+
+
+async def test_cancelling_a_finished_upload_leaves_its_video(house, uploads):
+    ticket = await a_whole_upload(house, uploads)
+    await uploads.finish(ticket.upload_id, "")
+    await uploads.cancel(ticket.upload_id)
+    assert (await house.metadata.video(ticket.video_id)).status is VideoStatus.QUEUED
+    assert (await house.objects.stat(f"raw/{ticket.video_id}")).size_bytes == 8
+
+
+async def test_a_video_deleted_while_it_was_uploaded_is_not_announced(house, uploads):
+    ticket = await a_whole_upload(house, uploads)
+    await house.metadata.transition(ticket.video_id, set(VideoStatus), VideoStatus.DELETED)
+    await uploads.finish(ticket.upload_id, "")
+    assert await announced(house) == []
+    with pytest.raises(NoSuchObject):
+        await house.objects.stat(f"raw/{ticket.video_id}")
+
+
+async def test_finished_uploads_are_forgotten_in_the_end(house, uploads, reconciler):
+    ticket = await a_whole_upload(house, uploads)
+    await uploads.finish(ticket.upload_id, "")
+    house.now_ms += UPLOAD_TTL_MS + ANNOUNCED_KEPT_MS
+    assert await reconciler.once(thorough=False) == Reconciled(forgotten=1)
+    with pytest.raises(NotFound):
+        await uploads.find(ticket.upload_id)
+
+
+async def test_a_deferred_length_finishes_with_what_is_stored(house, uploads):
+    ticket = await a_whole_upload(house, uploads, length=None)
+    await uploads.finish(ticket.upload_id, "")
+    assert (await house.objects.stat(f"raw/{ticket.video_id}")).size_bytes == 8

@@ -1,0 +1,224 @@
+import asyncio
+
+import pytest
+
+from origin.counters import Increment
+from origin.deleting import Deletions
+from origin.eventlog import Position
+from origin.events import PurgeEvent, Topic, VideoChange, VideoEvent
+from origin.metadata import NotFound
+from origin.model import CountKind, Failure, Publication, VideoStatus, Visibility
+from origin.packaging import PackagingCatalog
+from origin.refusals import NotCreator
+from origin.videos import Videos
+
+
+@pytest.fixture
+def videos(house) -> Videos:
+    return Videos(house.metadata, house.counters, house.eventlog, house.clock, house.changes)
+
+
+@pytest.fixture
+def catalog(house) -> PackagingCatalog:
+    return PackagingCatalog(house.metadata, house.objects, house.eventlog, house.clock, house.changes)
+
+
+def a_publication(revision: int = 1) -> Publication:
+    return Publication(revision, {"hls.m3u8": "v/1/x/hls.m3u8"}, ("v540-aa",), (), 5000, 1080, 1920)
+
+
+async def test_counts_include_what_is_not_flushed(house, videos):
+    creator = await house.user("cat")
+    video = await house.video(creator)
+    view = Increment("", video.video_id, CountKind.VIEWS, 3, Position("interactions", 0, 0))
+    await house.counters.apply("counts", [view])
+    assert (await videos.view(video.video_id, 0)).video.counts.views == 3
+
+
+async def test_with_the_counters_away_flushed_counts_are_shown(house, videos):
+    video = await house.video(await house.user("cat"))
+    await house.counters.close()
+    assert (await videos.view(video.video_id, 0)).video.counts.views == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "visibility", "stranger_sees", "creator_sees"),
+    [
+        (VideoStatus.READY, Visibility.PUBLIC, True, True),
+        (VideoStatus.PLAYABLE, Visibility.UNLISTED, True, True),
+        (VideoStatus.READY, Visibility.PRIVATE, False, True),
+        (VideoStatus.PROCESSING, Visibility.PUBLIC, False, True),
+        (VideoStatus.REJECTED, Visibility.PUBLIC, False, True),
+        (VideoStatus.FAILED, Visibility.PUBLIC, False, True),
+        (VideoStatus.DELETED, Visibility.PUBLIC, False, False),
+    ],
+)
+async def test_who_sees_a_video(house, videos, status, visibility, stranger_sees, creator_sees):
+    creator = await house.user("cat")
+    video = await house.video(creator, status, visibility)
+    for viewer_id, sees in ((0, stranger_sees), (creator.user_id, creator_sees)):
+        if sees:
+            assert (await videos.view(video.video_id, viewer_id)).video.video_id == video.video_id
+        else:
+            with pytest.raises(NotFound):
+                await videos.view(video.video_id, viewer_id)
+
+
+async def test_views_keep_the_order_asked_for_and_leave_out_what_does_not_play(house, videos):
+    creator, viewer = await house.user("cat"), await house.user("dog")
+    one, two = await house.video(creator), await house.video(creator)
+    hidden = await house.video(creator, VideoStatus.PROCESSING)
+    await house.metadata.set_like(viewer.user_id, one.video_id, True, house.now_ms)
+    await house.metadata.set_follow(viewer.user_id, creator.user_id, True, house.now_ms)
+    views = await videos.views([two.video_id, hidden.video_id, 99, one.video_id], viewer.user_id)
+    assert [v.video.video_id for v in views] == [two.video_id, one.video_id]
+    assert [(v.liked, v.following) for v in views] == [(False, True), (True, True)]
+
+
+async def test_a_creator_lists_more_than_a_stranger(house, videos):
+    creator = await house.user("cat")
+    public = await house.video(creator)
+    unlisted = await house.video(creator, visibility=Visibility.UNLISTED)
+    own = await videos.by_creator(creator.user_id, creator.user_id, None, 10)
+    others = await videos.by_creator(creator.user_id, 0, None, 10)
+    assert [v.video.video_id for v in own] == [unlisted.video_id, public.video_id]
+    assert [v.video.video_id for v in others] == [public.video_id]
+
+
+async def test_an_edit_is_told_and_tags_follow_the_description(house, videos):
+    creator = await house.user("cat")
+    video = await house.video(creator)
+    view = await videos.edit(video.video_id, creator.user_id, "now #Dogs and #dogs", Visibility.PRIVATE)
+    assert view.video.tags == ("dogs",)
+    (event,) = await house.events(VideoEvent, Topic.VIDEOS)
+    assert (event.change, event.visibility, event.tags) == (VideoChange.EDITED, "private", ("dogs",))
+    assert len(await house.events(PurgeEvent, Topic.PURGES)) == 1
+
+
+async def test_only_the_creator_edits_and_deletes(house, videos):
+    creator, other = await house.user("cat"), await house.user("dog")
+    video = await house.video(creator)
+    hidden = await house.video(creator, visibility=Visibility.PRIVATE)
+    for act in (videos.delete(video.video_id, other.user_id), videos.edit(video.video_id, other.user_id, "x", None)):
+        with pytest.raises(NotCreator):
+            await act
+    with pytest.raises(NotFound):
+        await videos.delete(hidden.video_id, other.user_id)
+
+
+async def test_a_deleted_video_is_gone_purged_and_its_objects_removed(house, videos):
+    creator = await house.user("cat")
+    video = await house.video(creator)
+    await house.objects.put(f"v/{video.video_id}/v540-aa/0001.m4s", b"media")
+    await videos.delete(video.video_id, creator.user_id)
+    with pytest.raises(NotFound):
+        await videos.view(video.video_id, creator.user_id)
+    with pytest.raises(NotFound):
+        await videos.delete(video.video_id, creator.user_id)
+    deletions = Deletions(house.metadata, house.objects, house.eventlog, house.clock, lambda: 0.5)
+    task = asyncio.create_task(deletions.run())
+    purges = await house.eventlog.consumer("test", [Topic.PURGES])
+    assert len(await purges.poll(1, 5)) == 1
+    await asyncio.sleep(0.1)
+    assert [info async for info in house.objects.list(f"v/{video.video_id}/")] == []
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    (purge,) = await house.events(PurgeEvent, Topic.PURGES)
+    assert (purge.tag, purge.soft) == (f"video-{video.video_id}", False)
+
+
+async def test_watching_a_video_shows_each_step_to_its_end(house, videos, catalog):
+    creator = await house.user("cat")
+    video = await house.video(creator, VideoStatus.QUEUED)
+    seen: list[tuple[str, float]] = []
+
+    async def watch() -> None:
+        async for view in videos.changes(video.video_id, creator.user_id):
+            seen.append((view.video.status.value, view.video.progress))
+
+    task = asyncio.create_task(watch())
+    await asyncio.sleep(0.02)
+    assert await catalog.begin_processing(video.video_id)
+    await asyncio.sleep(0.02)
+    await catalog.report_progress(video.video_id, 0.5, "encode")
+    await asyncio.sleep(0.02)
+    await catalog.publish(video.video_id, a_publication(1), VideoStatus.PLAYABLE)
+    await asyncio.sleep(0.02)
+    await catalog.publish(video.video_id, a_publication(2), VideoStatus.READY)
+    async with asyncio.timeout(5):
+        await task
+    assert [status for status, _ in seen] == ["queued", "processing", "processing", "playable", "ready"]
+    assert seen[2][1] == 0.5
+
+
+async def test_a_watcher_notices_what_another_process_changed(house, videos):
+    creator = await house.user("cat")
+    video = await house.video(creator, VideoStatus.PROCESSING)
+    views = videos.changes(video.video_id, creator.user_id)
+    await anext(views)
+    await house.metadata.transition(video.video_id, {VideoStatus.PROCESSING}, VideoStatus.FAILED, Failure("x", "y"))
+    async with asyncio.timeout(2):
+        assert (await anext(views)).video.status is VideoStatus.FAILED
+    with pytest.raises(StopAsyncIteration):
+        await anext(views)
+
+
+async def test_watching_ends_when_the_video_is_deleted(house, videos):
+    creator = await house.user("cat")
+    video = await house.video(creator, VideoStatus.PROCESSING)
+    views = videos.changes(video.video_id, creator.user_id)
+    await anext(views)
+    await videos.delete(video.video_id, creator.user_id)
+    async with asyncio.timeout(2):
+        with pytest.raises(StopAsyncIteration):
+            await anext(views)
+
+
+async def test_watching_what_one_may_not_see_is_not_found(house, videos):
+    video = await house.video(await house.user("cat"), VideoStatus.PROCESSING)
+    with pytest.raises(NotFound):
+        await anext(videos.changes(video.video_id, 0))
+
+
+async def test_a_job_that_was_cut_short_may_begin_again(house, catalog):
+    video = await house.video(await house.user("cat"), VideoStatus.QUEUED)
+    for _ in range(2):
+        assert (await catalog.begin_processing(video.video_id)).status is VideoStatus.PROCESSING
+    await catalog.publish(video.video_id, a_publication(), VideoStatus.PLAYABLE)
+    assert (await catalog.begin_processing(video.video_id)).status is VideoStatus.PLAYABLE
+    assert await catalog.begin_processing(99) is None
+
+
+async def test_a_publication_is_told_again_when_it_is_repeated(house, catalog):
+    video = await house.video(await house.user("cat"), VideoStatus.PROCESSING)
+    assert await catalog.publish(video.video_id, a_publication(), VideoStatus.READY)
+    assert not await catalog.publish(video.video_id, a_publication(), VideoStatus.READY)
+    events = await house.events(VideoEvent, Topic.VIDEOS)
+    assert [(e.change, e.revision, e.duration_ms) for e in events] == [(VideoChange.PUBLISHED, 1, 5000)] * 2
+    assert (await house.metadata.video(video.video_id)).progress == 1.0
+
+
+async def test_what_was_made_for_a_deleted_video_is_removed(house, videos, catalog):
+    creator = await house.user("cat")
+    video = await house.video(creator, VideoStatus.PROCESSING)
+    await videos.delete(video.video_id, creator.user_id)
+    await house.objects.put(f"v/{video.video_id}/v540-aa/0001.m4s", b"media")
+    assert not await catalog.publish(video.video_id, a_publication(), VideoStatus.READY)
+    assert not await catalog.report_progress(video.video_id, 0.5, "encode")
+    assert [info async for info in house.objects.list("")] == []
+
+
+@pytest.mark.parametrize(
+    ("end", "status", "change"),
+    [("reject", VideoStatus.REJECTED, VideoChange.REJECTED), ("fail", VideoStatus.FAILED, VideoChange.FAILED)],
+)
+async def test_an_end_is_kept_and_told(house, catalog, end, status, change):
+    video = await house.video(await house.user("cat"), VideoStatus.PROCESSING)
+    failure = Failure("code", "Because.")
+    await getattr(catalog, end)(video.video_id, failure)
+    ended = await house.metadata.video(video.video_id)
+    assert (ended.status, ended.failure) == (status, failure)
+    assert [e.change for e in await house.events(VideoEvent, Topic.VIDEOS)] == [change]
+    assert await catalog.begin_processing(video.video_id) is None
+    assert not await catalog.publish(video.video_id, a_publication(), VideoStatus.READY)
