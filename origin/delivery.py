@@ -37,7 +37,7 @@ _TYPES = {
     "json": "application/json",
 }
 _COMPRESSED = frozenset({"m3u8", "mpd", "vtt", "json"})
-_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _GZIP = re.compile(r"(?:^|,)\s*(?:x-)?gzip\s*(?:;\s*q=(?P<q>[0-9.]+)\s*)?(?:,|$)", re.IGNORECASE)
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -16,7 +16,7 @@ MAX_DELTA_S = 2**31
 TARGETS: tuple[bytes, ...] = (b"reelway-cdn-cache-control", b"cdn-cache-control")
 """Targeted fields this cache obeys, the most specific first."""
 
-_DELTA = re.compile(r'"?(\d+)"?')
+_DELTA = re.compile(r'"?([0-9]+)"?')
 _NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 

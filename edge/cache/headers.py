@@ -30,9 +30,11 @@ _LONG_DAYS = "Monday|Tuesday|Wednesday|Thursday|Friday|Saturday|Sunday"
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _MONTH = "|".join(_MONTHS)
 _TIME = r"(?P<hour>\d\d):(?P<minute>\d\d):(?P<second>\d\d)"
-_IMF = re.compile(rf"(?:{_DAYS}), (?P<day>\d\d) (?P<month>{_MONTH}) (?P<year>\d{{4}}) {_TIME} GMT")
-_RFC850 = re.compile(rf"(?:{_LONG_DAYS}), (?P<day>\d\d)-(?P<month>{_MONTH})-(?P<year>\d\d) {_TIME} GMT")
-_ASCTIME = re.compile(rf"(?:{_DAYS}) (?P<month>{_MONTH}) (?P<day>[ \d]\d) {_TIME} (?P<year>\d{{4}})")
+# Dates are case-sensitive when sent and read without regard to case, as caches must (RFC 9111 section 4.2).
+_ANY_CASE = re.IGNORECASE | re.ASCII
+_IMF = re.compile(rf"(?:{_DAYS}), (?P<day>\d\d) (?P<month>{_MONTH}) (?P<year>\d{{4}}) {_TIME} GMT", _ANY_CASE)
+_RFC850 = re.compile(rf"(?:{_LONG_DAYS}), (?P<day>\d\d)-(?P<month>{_MONTH})-(?P<year>\d\d) {_TIME} GMT", _ANY_CASE)
+_ASCTIME = re.compile(rf"(?:{_DAYS}) (?P<month>{_MONTH}) (?P<day>[ \d]\d) {_TIME} (?P<year>\d{{4}})", _ANY_CASE)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CENTURY = 100
 
@@ -108,7 +110,7 @@ def _epoch(match: re.Match[str], now_s: int) -> int | None:
     try:
         moment = datetime(
             year,
-            _MONTHS.index(match["month"]) + 1,
+            _MONTHS.index(match["month"].title()) + 1,
             int(match["day"]),
             int(match["hour"]),
             int(match["minute"]),

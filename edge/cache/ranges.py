@@ -7,7 +7,7 @@ from typing import NamedTuple
 MAX_RANGES = 16
 """A request for more ranges, before or after joining, is answered with the whole body: it costs less."""
 
-_SPEC = re.compile(r"(\d*)[ \t]*-[ \t]*(\d*)")
+_SPEC = re.compile(r"([0-9]*)[ \t]*-[ \t]*([0-9]*)")
 _MAX_DIGITS = 18
 
 

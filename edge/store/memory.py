@@ -25,7 +25,7 @@ class MemoryBody:
             if begin >= span.end:
                 break
             end = begin + len(block)
-            if end > span.start:
+            if span.start < end and span.start < span.end:
                 whole = span.start <= begin and end <= span.end
                 yield block if whole else block[max(0, span.start - begin) : span.end - begin]
             begin = end

@@ -31,6 +31,10 @@ class HttpLimits:
     """To get a connection from the pool when all are busy."""
     head_s: float = 15.0
     """From sending a request to the head of its response, everything included."""
+    idle_s: float = 4.0
+    """To keep an idle connection: less than the 5 s after which common servers close it, so that none dies
+    under a request.
+    """
     read_s: float = 10.0
     """Between two blocks of a body."""
 
@@ -70,7 +74,7 @@ class HttpUpstream:
             limits=httpx.Limits(
                 max_connections=limits.max_connections,
                 max_keepalive_connections=limits.max_connections,
-                keepalive_expiry=30.0,
+                keepalive_expiry=limits.idle_s,
             )
         )
         self._timeouts = {
