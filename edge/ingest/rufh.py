@@ -102,6 +102,8 @@ def _append(request: UploadRequest, speech: Speech, state: UploadState, rules: R
     if length is not None and length > rules.max_bytes:
         return Reject(refusals.too_large(rules.max_bytes), limit(speech, rules, state.expires_at_ms))
     allowance = (rules.max_bytes if length is None else length) - offset
+    if (request.content_length or 0) > allowance:
+        return Reject(refusals.too_large(rules.max_bytes), limit(speech, rules, state.expires_at_ms))
     return Append(speech, length, allowance, completes)
 
 
