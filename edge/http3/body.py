@@ -22,19 +22,19 @@ class BodyState(Enum):
 class RequestBody:
     """Chunks that arrived and were not read. Bounded by the flow-control window, not by itself."""
 
-    __slots__ = ("_chunks", "_expected", "_received", "state", "unread")
+    __slots__ = ("_chunks", "_expected", "received", "state", "unread")
 
     def __init__(self, expected: int | None) -> None:
         self._chunks: deque[bytearray | bytes] = deque()
         self._expected = expected
-        self._received = 0
+        self.received = 0
         self.state = BodyState.OPEN
         self.unread = 0
 
     def feed(self, data: bytes) -> bool:
         """Add bytes. False when they go beyond the content-length: the request is malformed."""
-        self._received += len(data)
-        if self._expected is not None and self._received > self._expected:
+        self.received += len(data)
+        if self._expected is not None and self.received > self._expected:
             return False
         if data:
             self._append(data)
@@ -52,7 +52,7 @@ class RequestBody:
 
     def end(self) -> bool:
         """The client finished. False when bytes of the content-length are missing."""
-        if self._expected is not None and self._received != self._expected:
+        if self._expected is not None and self.received != self._expected:
             return False
         self.state = BodyState.ENDED
         return True

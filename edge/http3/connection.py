@@ -160,6 +160,8 @@ class Connection:
         self._quic.touched.add(event.stream_id)
         request = is_request_stream(event.stream_id)
         if request and streams.is_refused(event.stream_id):
+            if isinstance(event, StreamDataReceived):
+                streams.late_data(event.stream_id)
             return
         incomplete = h3.incomplete
         for http_event in h3.handle_event(event):

@@ -75,6 +75,8 @@ class RequestStreams:
         self._exchanges: dict[int, Exchange] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._refused: set[int] = set()
+        self._unwanted: set[int] = set()
+        """Refused streams whose client was not told yet."""
         self._seen: set[int] = set()
         """Streams whose request head was read: a second head is trailers, even after the response."""
         self._senders: dict[int, asyncio.Future[None]] = {}
@@ -117,6 +119,7 @@ class RequestStreams:
     def forget_gone(self) -> None:
         """Drop the marks of streams that QUIC has forgotten."""
         self._refused = {stream_id for stream_id in self._refused if self._quic.knows(stream_id)}
+        self._unwanted &= self._refused
         self._seen = {stream_id for stream_id in self._seen if self._quic.knows(stream_id)}
 
     def client_moved(self, address: tuple[str, int]) -> None:
@@ -236,13 +239,27 @@ class RequestStreams:
             self.write_fields(stream_id, fields + self.context.default_fields(), end=True)
         except ClientDisconnectedError:
             return
-        self._stop_reading(stream_id)
+        self._stop_reading(stream_id, under_way=True)
 
-    def _stop_reading(self, stream_id: int) -> None:
-        """The response is whole: the rest of the request is not wanted (RFC 9114 4.1)."""
-        if not self._quic.receive_finished(stream_id):
+    def _stop_reading(self, stream_id: int, *, under_way: bool) -> None:
+        """The response is whole: the rest of the request is not wanted (RFC 9114 4.1).
+
+        STOP_SENDING goes out at once when an upload is under way, else with the first bytes that come: many
+        clients end a request a moment after its head, and some take STOP_SENDING for a failure.
+        """
+        if self._quic.receive_finished(stream_id):
+            return
+        self._throw_away(stream_id)
+        if under_way:
             self._quic.stop_receiving(stream_id, ErrorCode.H3_NO_ERROR)
-            self._throw_away(stream_id)
+        else:
+            self._unwanted.add(stream_id)
+
+    def late_data(self, stream_id: int) -> None:
+        """More of a request came after its response."""
+        if stream_id in self._unwanted:
+            self._unwanted.discard(stream_id)
+            self._quic.stop_receiving(stream_id, ErrorCode.H3_NO_ERROR)
 
     def _throw_away(self, stream_id: int) -> None:
         self._h3.abandon(stream_id)
@@ -279,7 +296,7 @@ class RequestStreams:
             return
         self.context.stats.responses += 1
         exchange.body.break_off()
-        self._stop_reading(stream_id)
+        self._stop_reading(stream_id, under_way=exchange.body.received > 0)
         self.touched.add(stream_id)
         self._wake()
 

@@ -75,6 +75,22 @@ async def test_body_and_fin_after_an_early_response_hurt_nobody(serve: Serve) ->
     assert running.stats.internal_errors == 0
 
 
+async def test_a_client_that_ends_its_request_late_is_not_told_to_stop(serve: Serve) -> None:
+    running = await serve(ok_app)
+    async with running.client() as client:
+        upload = client.begin("POST", "/", end=False)
+        answer = await client.finish(upload)
+        await asyncio.sleep(0.05)
+        client.send(upload, b"x" * 100, end=True)
+        await asyncio.sleep(0.1)
+        assert answer.stopped is None
+        endless = client.begin("POST", "/", end=False)
+        answer = await client.finish(endless)
+        client.send(endless, b"x" * 100)
+        await client.until(lambda: answer.stopped == ErrorCode.H3_NO_ERROR)
+    assert running.stats.resets_received == 0
+
+
 async def test_headers_and_fin_may_come_apart(serve: Serve) -> None:
     running = await serve(ok_app)
     async with running.client() as client:
