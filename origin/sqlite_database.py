@@ -258,8 +258,8 @@ def _refuse_newer(version: int, known: int, path: str) -> None:
 
 def _statements(script: str) -> Iterable[str]:
     statement = ""
-    for line in script.splitlines():
-        statement += line + "\n"
+    for piece in script.split(";"):
+        statement += piece + ";"
         if sqlite3.complete_statement(statement):
             yield statement
             statement = ""

@@ -1,0 +1,204 @@
+import asyncio
+import json
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from origin.events import (
+    InteractionEvent,
+    InteractionType,
+    MalformedEvent,
+    NewerSchema,
+    PurgeEvent,
+    UploadEvent,
+    VideoChange,
+    VideoEvent,
+    decode,
+    encode,
+)
+from origin.ids import EPOCH_MS, MAX_ID, ClockBehindEpoch, Snowflake, first_id_at, minted_at_ms, parse_id
+from origin.leases import LEASE_MS, LeaseLost, lease_ids
+from origin.metadata import open_metadata
+from origin.trace import mint_request_id
+
+CLOCKS = st.lists(st.integers(EPOCH_MS, EPOCH_MS + 50), max_size=300)
+
+
+@given(CLOCKS)
+def test_no_clock_makes_one_worker_mint_an_id_twice(clock):
+    ids = Snowflake(3)
+    minted = [ids.mint(now_ms) for now_ms in clock]
+    assert minted == sorted(set(minted))
+
+
+@given(CLOCKS, st.integers(0, 1023), st.integers(0, 1023))
+def test_two_workers_never_mint_the_same_id(clock, one, two):
+    if one != two:
+        first, second = Snowflake(one), Snowflake(two)
+        assert not {first.mint(now) for now in clock} & {second.mint(now) for now in clock}
+
+
+def test_a_millisecond_that_is_used_up_borrows_the_next():
+    ids = Snowflake(0)
+    minted = [ids.mint(EPOCH_MS + 5) for _ in range(10_000)]
+    assert len(set(minted)) == 10_000
+    assert minted_at_ms(minted[-1]) == EPOCH_MS + 7
+
+
+@given(st.integers(EPOCH_MS, EPOCH_MS + (1 << 41) - 1), st.integers(0, 1023))
+def test_an_id_tells_when_it_was_minted_and_fits_63_bits(now_ms, worker):
+    minted = Snowflake(worker).mint(now_ms)
+    assert minted_at_ms(minted) == now_ms
+    assert first_id_at(now_ms) <= minted < first_id_at(now_ms + 1)
+    assert 0 <= minted <= MAX_ID
+    assert parse_id(str(minted)) == minted
+
+
+def test_a_clock_before_the_epoch_is_refused():
+    with pytest.raises(ClockBehindEpoch):
+        Snowflake(0).mint(EPOCH_MS - 1)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_an_id_or_refused(text):
+    try:
+        value = parse_id(text)
+    except ValueError:
+        return
+    assert 0 <= value <= MAX_ID
+
+
+IDS = st.integers(0, MAX_ID)
+TEXT = st.text(max_size=40)
+NUMBERS = st.integers(-(1 << 53), 1 << 53)
+EVENTS = st.one_of(
+    st.builds(UploadEvent, IDS, IDS, TEXT, NUMBERS, NUMBERS, TEXT, TEXT, NUMBERS, TEXT),
+    st.builds(
+        VideoEvent, IDS, IDS, st.sampled_from(VideoChange), NUMBERS, TEXT, NUMBERS, st.tuples(TEXT, TEXT), NUMBERS
+    ),
+    st.builds(InteractionEvent, TEXT, IDS, st.sampled_from(InteractionType), IDS, IDS, NUMBERS, NUMBERS, TEXT, NUMBERS),
+    st.builds(PurgeEvent, TEXT, st.booleans(), NUMBERS, TEXT),
+)
+
+
+@given(EVENTS)
+def test_an_event_comes_back_as_it_was_written(event):
+    assert decode(type(event), encode(event)) == event
+
+
+@given(EVENTS, st.text(min_size=1, max_size=5), st.integers())
+def test_unknown_fields_are_ignored(event, name, value):
+    known = {field.name for field in fields(event)} | {"schema", "error"}
+    document = json.loads(encode(event))
+    if name not in known:
+        assert decode(type(event), json.dumps(document | {name: value}).encode()) == event
+
+
+@given(EVENTS)
+def test_a_newer_schema_is_refused(event):
+    document = json.loads(encode(event)) | {"schema": 2}
+    with pytest.raises(NewerSchema):
+        decode(type(event), json.dumps(document).encode())
+
+
+KINDS = (UploadEvent, VideoEvent, InteractionEvent, PurgeEvent)
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
+    max_leaves=10,
+)
+
+
+@given(st.sampled_from(KINDS), st.binary(max_size=200))
+def test_any_bytes_are_an_event_or_malformed(kind, value):
+    with pytest.raises(MalformedEvent):
+        decode(kind, value)
+
+
+@given(EVENTS, st.data())
+def test_a_field_of_another_type_is_malformed_or_harmless(event, data):
+    document = json.loads(encode(event))
+    document[data.draw(st.sampled_from(sorted(document)))] = data.draw(JSON)
+    try:
+        decoded = decode(type(event), json.dumps(document).encode())
+    except MalformedEvent:
+        return
+    assert decode(type(event), encode(decoded)) == decoded
+
+
+def test_deeply_nested_json_is_malformed():
+    with pytest.raises(MalformedEvent):
+        decode(PurgeEvent, b"[" * 100_000)
+
+
+# leases
+
+
+async def test_ids_are_minted_under_a_lease_and_not_beyond_it():
+    metadata = open_metadata("sqlite:///:memory:")
+    now_ms = EPOCH_MS + 1000
+    ids = await lease_ids(metadata, "a", lambda: now_ms)
+    others = await lease_ids(metadata, "b", lambda: now_ms)
+    assert ids.mint() != others.mint()
+    now_ms += LEASE_MS
+    with pytest.raises(LeaseLost):
+        ids.mint()
+    await metadata.close()
+
+
+async def test_a_renewed_lease_goes_on_with_its_number():
+    metadata = open_metadata("sqlite:///:memory:")
+    now_ms = EPOCH_MS + 1000
+    ids = await lease_ids(metadata, "a", lambda: now_ms)
+    first, worker = ids.mint(), ids.worker
+    now_ms += LEASE_MS - 1
+    await ids.renew()
+    now_ms += LEASE_MS - 1
+    assert ids.mint() > first
+    assert ids.worker == worker
+    await metadata.close()
+
+
+async def test_who_slept_through_its_lease_takes_another_number():
+    metadata = open_metadata("sqlite:///:memory:")
+    now_ms = EPOCH_MS + 1000
+    ids = await lease_ids(metadata, "a", lambda: now_ms)
+    worker = ids.worker
+    now_ms += 2 * LEASE_MS
+    await ids.renew()
+    assert ids.worker != worker
+    assert ids.mint()
+    await ids.close()
+    with pytest.raises(LeaseLost):
+        ids.mint()
+    await metadata.close()
+
+
+async def test_a_wall_clock_set_back_does_not_lengthen_a_lease():
+    metadata = open_metadata("sqlite:///:memory:")
+    now_ms = EPOCH_MS + 1_000_000
+    ids = await lease_ids(metadata, "a", lambda: now_ms, lease_ms=50)
+    now_ms -= 900_000
+    await asyncio.sleep(0.06)
+    with pytest.raises(LeaseLost):
+        ids.mint()
+    await metadata.close()
+
+
+async def test_the_lease_is_renewed_in_the_background():
+    metadata = open_metadata("sqlite:///:memory:")
+    now_ms = EPOCH_MS + 1000
+    ids = await lease_ids(metadata, "a", lambda: now_ms, lease_ms=400)
+    task = asyncio.create_task(ids.run())
+    await asyncio.sleep(0.7)
+    assert ids.mint()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await metadata.close()
+
+
+def test_a_request_id_is_made_of_the_random_bytes_given():
+    assert mint_request_id(lambda count: b"\xab" * count) == "ab" * 8
