@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -115,21 +116,27 @@ class EmbeddedSpeed:
         return [*launch, *(word for name, value in settings.items() for word in (f"--{name}", value))]
 
     async def _ready(self, process: asyncio.subprocess.Process) -> None:
-        while not await self._answers():
+        # A predecessor that is about to go may still answer on the socket.
+        while await self._answering() != process.pid:
             if process.returncode is not None:
                 raise SpeedUnavailable(f"the speed layer ended with {process.returncode}: {self._log_end()}")
             await asyncio.sleep(0.01)
 
-    async def _answers(self) -> bool:
+    async def _answering(self) -> int | None:
+        """The process id of the server that answers on the socket and has read its data."""
         try:
             reader, writer = await asyncio.open_unix_connection(str(self._socket))
         except OSError:
-            return False
+            return None
         try:
-            writer.write(b"PING\r\n")
-            return await reader.readline() == b"+PONG\r\n"
-        except OSError:
-            return False
+            writer.write(b"PING\r\nINFO server\r\n")
+            if await reader.readline() != b"+PONG\r\n":
+                return None
+            length = int((await reader.readline())[1:])
+            found = re.search(rb"process_id:(\d+)", await reader.readexactly(length))
+            return int(found[1]) if found else None
+        except (OSError, ValueError, EOFError):
+            return None
         finally:
             writer.close()
 
