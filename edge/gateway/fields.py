@@ -35,9 +35,23 @@ def is_api(path: str) -> bool:
     return path.startswith("/v1/") or path == "/openapi.json"
 
 
-def security(path: str, public_url: str, media_url: str) -> Fields:
-    """For an answer at `path`. The app's policy allows no inline script or style, and media from the edge alone."""
-    policy = "default-src 'none'; frame-ancestors 'none'" if is_api(path) else _app_policy(media_url)
+def of_api(public_url: str) -> Fields:
+    """For every answer of the API."""
+    return (*_security("default-src 'none'; frame-ancestors 'none'", public_url), *CORS)
+
+
+def of_app(public_url: str, media_url: str) -> Fields:
+    """For every file of the web app: no inline script or style, and media from the edge alone."""
+    return _security(_app_policy(media_url), public_url)
+
+
+def of_request(path: str, headers: Sequence[tuple[bytes, bytes]]) -> Sequence[tuple[bytes, bytes]]:
+    """For the answers to a tus client: each names the protocol's version, whoever refuses (tus 1.0.0)."""
+    is_tus = path.startswith("/v1/uploads") and any(name == b"tus-resumable" for name, _ in headers)
+    return ((b"tus-resumable", b"1.0.0"),) if is_tus else ()
+
+
+def _security(policy: str, public_url: str) -> Fields:
     fields = (
         ("Content-Security-Policy", policy),
         ("X-Content-Type-Options", "nosniff"),

@@ -10,9 +10,20 @@ import secrets
 from dataclasses import dataclass, field
 
 from edge.gateway import context, fields, limit_fields, problems, waf
-from edge.gateway.asgi import AsgiApp, Message, Receive, Scope, Send, encoded, send_problem, send_whole
+from edge.gateway.asgi import (
+    AsgiApp,
+    Message,
+    Receive,
+    Scope,
+    Send,
+    encoded,
+    refuse_upload,
+    send_problem,
+    send_whole,
+)
 from edge.gateway.auth import Authenticator
 from edge.gateway.context import Principal, RequestContext
+from edge.gateway.limits.base import Policy
 from edge.gateway.problems import ApiProblem
 from edge.gateway.services import Services
 from origin import trace
@@ -62,10 +73,17 @@ class Shell:
     ingest: AsgiApp | None
     """The upload resources; None answers them with 404."""
     rules: waf.Filter = field(init=False)
+    policies: dict[str, Policy] = field(init=False)
+    """By route class."""
+    of_api: list[tuple[bytes, bytes]] = field(init=False)
+    of_app: list[tuple[bytes, bytes]] = field(init=False)
 
     def __post_init__(self) -> None:
         settings = self.services.settings
         self.rules = waf.Filter(json_body_bytes=settings.json_body_bytes, upload_body_bytes=settings.upload_body_bytes)
+        self.policies = {policy.name: policy for policy in settings.policies}
+        self.of_api = encoded(fields.of_api(settings.public_url))
+        self.of_app = encoded(fields.of_app(settings.public_url, settings.media_url))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -80,11 +98,9 @@ class Shell:
         path, method = scope["path"], scope["method"]
         request_id = fields.accepted_request_id(scope["headers"]) or secrets.token_hex(8)
         token = trace.request_id.set(request_id)
-        answer = _Answer(send, method, path, encoded([("X-Request-Id", request_id)]))
-        settings = self.services.settings
-        answer.add(fields.security(path, settings.public_url, settings.media_url))
-        if fields.is_api(path):
-            answer.add(fields.CORS)
+        always = self.of_api if fields.is_api(path) else self.of_app
+        own = fields.of_request(path, scope["headers"])
+        answer = _Answer(send, method, path, [(b"x-request-id", request_id.encode()), *always, *own])
         start = asyncio.get_running_loop().time()
         try:
             await self._guarded(scope, receive, answer, request_id)
@@ -101,7 +117,9 @@ class Shell:
             if problem.status == problems.internal().status:
                 self.services.stats.errors += 1
                 logger.exception("a request failed", extra={"request_id": request_id, "path": scope["path"]})
-            if answer.status == 0:
+            if answer.status == 0 and waf.is_upload(scope["path"]):
+                await refuse_upload(scope, receive, answer, problem, request_id)
+            elif answer.status == 0:
                 await send_problem(answer, problem, request_id)
             else:
                 # Too late to say so: ending the task makes the server cut the answer short.
@@ -144,7 +162,7 @@ class Shell:
             raise
 
     async def _spend(self, kind: str, principal: Principal | None, client: str, answer: _Answer) -> None:
-        policy = next((each for each in self.services.settings.policies if each.name == kind), None)
+        policy = self.policies.get(kind)
         if policy is None:
             return
         # Sessions make users, so a user's own bucket would not bound them.

@@ -6,6 +6,7 @@ the routes parse their input strictly, and a web application firewall can still 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -59,6 +60,7 @@ class Blocked:
 Verdict = Passed | Blocked
 _QUERY_TOKENS = frozenset({b"access_token", b"token", b"jwt", b"authorization", b"bearer"})
 _UPLOADS = ("/v1/uploads", "/v1/uploads/")
+_CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _BODY_METHODS = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -134,7 +136,7 @@ def _content_type(headers: Headers, length: int | None) -> Blocked | None:
 
 
 def _has_control(value: bytes) -> bool:
-    return any(byte < 0x20 or byte == 0x7F for byte in value)
+    return _CONTROL.search(value) is not None
 
 
 _ANSWERS: dict[Reason, tuple[int, str]] = {

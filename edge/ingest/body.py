@@ -98,11 +98,6 @@ class Arriving:
             raise Interrupted
         return waiting.result()
 
-    async def drain(self, most_bytes: int) -> None:
-        """Read and throw away."""
-        while most_bytes > 0 and (block := await self.block()) is not None:
-            most_bytes -= len(block)
-
 
 async def _of(receive: Receive) -> Message:
     return await receive()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import assert_never
 
 from edge.gateway import problems
-from edge.gateway.asgi import AsgiApp, Receive, Scope, Send
+from edge.gateway.asgi import AsgiApp, Receive, Scope, Send, refuse_upload
 from edge.gateway.context import context_of
 from edge.gateway.ports import UploadCatalog
 from edge.gateway.problems import ApiProblem, Problem
@@ -87,9 +87,8 @@ class _Ingest:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         context = context_of(scope)
-        settings = self.uploads.settings
         request = _request_of(scope)
-        body = Arriving(receive, settings.idle_timeout_s)
+        body = Arriving(receive, self.uploads.settings.idle_timeout_s)
         user_id = context.principal.user_id if context.principal else 0
         exchange = _Exchange(scope, send, body, request, context.request_id, user_id)
         try:
@@ -102,7 +101,8 @@ class _Ingest:
                 raise
             self.uploads.stats.rejected[problem.code] += 1
             fields = (*protocol.spoken_fields(request), *_fields_of(error))
-            await reply.problem(scope, send, body, settings, problem, fields, context.request_id)
+            rest = None if body.ended or isinstance(error, TooSlow | Interrupted) else receive
+            await refuse_upload(scope, rest, send, problem, context.request_id, fields)
 
     def _problem_of(self, error: Exception) -> Problem:
         stats = self.uploads.stats

@@ -17,6 +17,3 @@ class IngestSettings:
     """A request whose body stops for so long is ended; what arrived is kept."""
     lock_wait_s: float = 5.0
     """For an older request to the same upload to give way."""
-    drain_bytes: int = 8 << 20
-    """Of a refused body, read and thrown away, so that a client that writes before it reads sees the refusal."""
-    drain_s: float = 3.0

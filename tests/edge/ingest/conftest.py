@@ -204,7 +204,7 @@ def make_world(objects: Objects, root: Path, settings: IngestSettings | None = N
     clock, catalog, stats = Clock(), Catalog(objects), IngestStats()
     issuer = LocalIssuer(generate_private_key(SECP256R1()), "reelway")
     chosen = settings or IngestSettings(
-        max_bytes=1 << 20, part_bytes=4096, live_uploads=5, idle_timeout_s=0.3, lock_wait_s=2, drain_s=0.2
+        max_bytes=1 << 20, part_bytes=4096, live_uploads=5, idle_timeout_s=0.3, lock_wait_s=2
     )
     ingest = create_ingest(catalog, objects, chosen, clock, stats)
     nobody: Any = Nobody()

@@ -209,3 +209,19 @@ async def test_an_interim_answer_is_not_sent_where_the_server_cannot(system: Sys
             answer = await client.post(f"{address}/v1/uploads", headers=fields, content=CLIP)
     assert (answer.status_code, answer.headers["upload-complete"]) == (201, "?1")
     assert answer.json()["video_id"] == answer.headers["reelway-video-id"]
+
+
+async def test_a_client_that_writes_before_it_reads_sees_why_it_is_refused(system: System) -> None:
+    async with served(system.app) as address:
+        host, port = address.removeprefix("http://").split(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        body = bytes(3_000_000)
+        head = (
+            f"PATCH /v1/uploads/1 HTTP/1.1\r\nHost: {host}\r\nTus-Resumable: 1.0.0\r\nAuthorization: Bearer x\r\n"
+            f"Content-Length: {len(body)}\r\nContent-Type: application/offset+octet-stream\r\n\r\n"
+        )
+        writer.write(head.encode() + body)
+        await writer.drain()
+        assert (await reader.readline()).startswith(b"HTTP/1.1 401")
+        writer.close()
+        await writer.wait_closed()

@@ -225,3 +225,10 @@ async def test_a_finished_upload_takes_nothing_more(world: World) -> None:
     assert (again.status, again.headers["upload-offset"]) == (204, str(len(CLIP)))
     assert (await patch(world, where, len(CLIP), b"x")).status == 413
     assert world.catalog.announced == [1000]
+
+
+async def test_refusals_before_the_protocol_name_the_version_too(world: World) -> None:
+    nobody = await world.ask("PATCH", "/v1/uploads/1", {**OCTETS, "Authorization": "Bearer x"}, CLIP, user_id=None)
+    assert (nobody.status, nobody.headers["tus-resumable"]) == (401, "1.0.0")
+    large = await world.ask("PATCH", "/v1/uploads/1", {**OCTETS, "Content-Length": str(1 << 30)}, b"x")
+    assert (large.status, large.headers["tus-resumable"]) == (413, "1.0.0")
