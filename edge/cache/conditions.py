@@ -8,12 +8,13 @@ from edge.cache.headers import Headers, combined, first, parse_date
 Verdict = Literal["proceed", "not-modified", "failed"]
 
 _TAG = re.compile(r'(W/)?"[^"]*"')
+_FIELDS = frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"})
 _CONDITIONAL_STATUSES = frozenset(range(200, 300))
 
 
 def evaluate(request_headers: Headers, status: int, response_headers: Headers) -> Verdict:
     """What a GET or HEAD request's conditions make of a response that would be sent."""
-    if status not in _CONDITIONAL_STATUSES:
+    if status not in _CONDITIONAL_STATUSES or not any(name in _FIELDS for name, _ in request_headers):
         return "proceed"
     etag = first(response_headers, b"etag")
     date_s = parse_date(first(response_headers, b"date"))

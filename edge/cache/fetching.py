@@ -102,7 +102,7 @@ class Fetcher:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _start(self, sortie: Sortie, key: tuple[str, ...] | None) -> Flight:
-        flight = Flight()
+        flight = Flight(self._release)
         if len(self._tasks) >= self._limits.max_flights:
             flight.fail(UpstreamUnreachableError("too many fetches are under way"))
             return flight
@@ -213,8 +213,7 @@ class Fetcher:
         else:
             stored, detail = verdict.stored, None
             self._solitary.forget(request.key)
-        length = stored.length
-        if detail is not None or (length is not None and not self._has_room(length)):
+        if detail is not None or not self._set_aside(flight, stored.length or 0):
             flight.pass_on()
         writer = await self._open_writer(request.key) if flight.kept else None
         flight.land(Landed(stored, shareable=flight.kept, detail=detail))
@@ -241,15 +240,13 @@ class Fetcher:
         writer: Writer | None,
         purges_before: int,
     ) -> None:
-        held = 0
         try:
             async for block in response.blocks():
                 self._stats.upstream_bytes += len(block)
-                if flight.kept and not self._has_room(len(block), flight.size):
+                if stored.length is not None and flight.size + len(block) > stored.length:
+                    raise UpstreamBrokenError(f"more than {stored.length} bytes came")
+                if flight.kept and stored.length is None and not self._set_aside(flight, len(block)):
                     flight.pass_on()
-                if flight.kept:
-                    held += len(block)
-                    self._stats.in_flight_bytes += len(block)
                 if writer is not None:
                     writer = await self._write(writer, block, keep=flight.kept, key=stored.key)
                 await flight.feed(block)
@@ -262,7 +259,6 @@ class Fetcher:
                     await self._store.remove(stored.key, stored.variant)
             flight.finish()
         finally:
-            self._stats.in_flight_bytes -= held
             if writer is not None:
                 await writer.abort()
 
@@ -292,10 +288,17 @@ class Fetcher:
             self._note_store_error(stored.key)
             await writer.abort()
 
-    def _has_room(self, more: int, size: int = 0) -> bool:
-        limits = self._limits
-        fits = size + more <= limits.max_object_bytes
-        return fits and self._stats.in_flight_bytes + more <= limits.max_in_flight_bytes
+    def _set_aside(self, flight: Flight, size: int) -> bool:
+        """Hold so many more bytes for a flight, if the limits allow it."""
+        limits, stats = self._limits, self._stats
+        if flight.size + size > limits.max_object_bytes or stats.in_flight_bytes + size > limits.max_in_flight_bytes:
+            return False
+        stats.in_flight_bytes += size
+        flight.hold(size)
+        return True
+
+    def _release(self, size: int) -> None:
+        self._stats.in_flight_bytes -= size
 
     def _note_store_error(self, key: str) -> None:
         self._stats.store_errors += 1

@@ -8,7 +8,7 @@ join, and when the last reader leaves the flight is abandoned.
 
 import asyncio
 from bisect import bisect_right
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from edge.cache.model import Stored
@@ -62,9 +62,15 @@ Outcome = Landed | Refreshed | StandIn | Failed
 
 
 class Flight:
-    """The shared buffer between one sender and many readers, all on one event loop."""
+    """The shared buffer between one sender and many readers, all on one event loop.
 
-    def __init__(self) -> None:
+    `release` is told how many of the held bytes are free again, once the flight has ended and its last reader
+    has left.
+    """
+
+    def __init__(self, release: Callable[[int], None]) -> None:
+        self._release = release
+        self._held = 0
         self.head: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self.kept = True
         self._blocks: list[bytes] = []
@@ -105,6 +111,10 @@ class Flight:
                 return
             await self._moved()
 
+    def hold(self, size: int) -> None:
+        """Note that so many bytes were set aside for this flight."""
+        self._held += size
+
     def pass_on(self) -> None:
         """Stop keeping everything."""
         self.kept = False
@@ -113,6 +123,7 @@ class Flight:
         """The body is complete."""
         self._complete = True
         self._wake()
+        self._let_go()
 
     def fail(self, error: Exception) -> None:
         """The body will never be complete; readers get this."""
@@ -120,11 +131,13 @@ class Flight:
         if isinstance(error, UpstreamError):
             self.land(Failed(error))
         self._wake()
+        self._let_go()
 
     def detach(self, body: "FlightBody") -> None:
         """A reader leaves."""
         self._readers.discard(body)
         self._wake()
+        self._let_go()
 
     def block_at(self, position: int) -> tuple[bytes, int] | None:
         """The block that has the byte at `position` and the offset of its end; None while it has not come."""
@@ -149,6 +162,14 @@ class Flight:
         """A reader has read on."""
         if not self.kept:
             self._wake()
+
+    def _let_go(self) -> None:
+        """Slow readers hold the blocks of a flight that has ended; only with the last of them are these bytes
+        free.
+        """
+        if self._held and not self._readers and (self._complete or self._error is not None):
+            self._release(self._held)
+            self._held = 0
 
     def _slowest(self) -> int:
         return min((body.position for body in self._readers), default=self._size)
@@ -195,6 +216,8 @@ class FlightBody:
                 continue
             block, end = found
             begin = end - len(block)
+            if at < begin:
+                raise UpstreamBrokenError("these bytes have passed and were not kept")
             whole = at == begin and end <= span.end
             yield block if whole else block[at - begin : span.end - begin]
             at = min(end, span.end)

@@ -70,8 +70,10 @@ class CacheNode:
         action = decide(request, [entry.stored for entry in entries], now_ms)
         try:
             return await self._act(request, body, action, entries, now_ms)
-        except EntryGoneError:
-            # It was evicted after `find`: as if it had never been there.
+        except StoreError as error:
+            # An entry that was evicted after `find`, or cannot be read, is as if it had never been there.
+            if not isinstance(error, EntryGoneError):
+                self._note_store_error(request.key)
             return await self._fetch(request, None, (), "uri-miss")
 
     async def purge(self, purge: Purge) -> int:
@@ -238,16 +240,18 @@ class CacheNode:
                 else:
                     await self._store.remove(request.key, entry.stored.variant)
         except StoreError:
-            self.stats.store_errors += 1
-            logger.exception("the cache store failed", extra={"key": request.key})
+            self._note_store_error(request.key)
 
     async def _find(self, key: str) -> tuple[Entry, ...]:
         try:
             return await self._store.find(key)
         except StoreError:
-            self.stats.store_errors += 1
-            logger.exception("the cache store failed", extra={"key": key})
+            self._note_store_error(key)
             return ()
+
+    def _note_store_error(self, key: str) -> None:
+        self.stats.store_errors += 1
+        logger.exception("the cache store failed", extra={"key": key})
 
     async def _purge_key(self, key: str, purge: Purge) -> bool:
         if not purge.soft:

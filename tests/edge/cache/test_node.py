@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import dataclass
 
 import pytest
 from scripted import Script, ok, request, rig
@@ -6,7 +7,10 @@ from scripted import Script, ok, request, rig
 from edge.cache.answer import NodeError
 from edge.cache.fetching import FetchLimits
 from edge.cache.invalidation import Purge
+from edge.cache.model import Stored
 from edge.cache.node import CacheNode
+from edge.store.base import Body, Entry, EntryGoneError, StoreError
+from edge.store.memory import MemoryStore, MemoryWriter
 from edge.upstream.base import UpstreamBrokenError, UpstreamRequest, UpstreamTimeoutError, UpstreamUnreachableError
 
 
@@ -387,3 +391,63 @@ async def test_closing_the_node_ends_what_is_under_way() -> None:
     await edge.node.close()
     with pytest.raises(NodeError):
         await waiting
+
+
+async def test_bytes_that_slow_readers_hold_count_until_the_last_of_them_has_left() -> None:
+    edge = rig(lambda _: ok(b"x" * 1000))
+    edge.node = CacheNode(edge.store, edge.upstream, edge.clock, FetchLimits(max_in_flight_bytes=1500))
+    slow = await edge.node.handle(request("/v/1/a/slow"))
+    await edge.settle()
+    assert edge.node.stats.in_flight_bytes == 1000
+    other = await edge.get("/v/1/a/other")
+    assert len(other.body) == 1000
+    assert "stored" not in other.cache_status
+    assert b"".join([block async for block in slow.blocks()]) == b"x" * 1000
+    await slow.aclose()
+    assert edge.node.stats.in_flight_bytes == 0
+    assert "stored" in (await edge.get("/v/1/a/third")).cache_status
+
+
+async def test_a_store_that_fails_costs_a_fetch_and_not_the_answer() -> None:
+    class FailingStore(MemoryStore):
+        async def find(self, key: str) -> tuple[Entry, ...]:
+            raise StoreError("disk on fire")
+
+        async def writer(self) -> MemoryWriter:
+            raise StoreError("disk on fire")
+
+    edge = rig(lambda _: ok())
+    edge.node = CacheNode(FailingStore(1000, 10), edge.upstream, edge.clock)
+    assert (await edge.get()).body == b"hello world"
+    assert (await edge.get()).body == b"hello world"
+    assert edge.node.stats.store_errors == 4
+
+
+async def test_an_entry_that_is_evicted_between_finding_and_opening_is_fetched_again() -> None:
+    edge = rig(lambda _: ok())
+    await edge.get()
+    (entry,) = await edge.store.find("/v/1/a/x.m4s")
+
+    class Vanishing(MemoryStore):
+        async def find(self, key: str) -> tuple[Entry, ...]:
+            return (Gone(entry.stored),)
+
+    @dataclass
+    class Gone:
+        stored: Stored
+
+        async def open(self) -> Body:
+            raise EntryGoneError
+
+    edge.node = CacheNode(Vanishing(1000, 10), edge.upstream, edge.clock)
+    assert (await edge.get()).body == b"hello world"
+    assert len(edge.upstream.requests) == 2
+
+
+async def test_more_bytes_than_the_content_length_said_are_never_stored() -> None:
+    script = ok(b"x" * 10)
+    script.body = [b"x" * 10, b"y"]
+    edge = rig(lambda _: script)
+    assert (await edge.get()).body == b"x" * 10
+    await edge.settle()
+    assert edge.store.usage().entries == 0
