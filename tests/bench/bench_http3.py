@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from aioquic.asyncio import QuicConnectionProtocol, connect
-from aioquic.asyncio import serve as bare_serve
+from aioquic.asyncio.server import QuicServer
 from aioquic.h3.connection import H3_ALPN, H3Connection
 from aioquic.h3.events import DataReceived, HeadersReceived
 from aioquic.quic.configuration import QuicConfiguration
@@ -75,11 +75,11 @@ async def serve_front(sock: socket.socket, folder: Path, options: dict[str, Any]
 
 async def serve_bare(sock: socket.socket, folder: Path, options: dict[str, Any]) -> None:
     del options
-    port = sock.getsockname()[1]
-    sock.close()
     configuration = QuicConfiguration(is_client=False, alpn_protocols=H3_ALPN)
     configuration.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    await bare_serve("127.0.0.1", port, configuration=configuration, create_protocol=BareServer)
+    await asyncio.get_running_loop().create_datagram_endpoint(
+        lambda: QuicServer(configuration=configuration, create_protocol=BareServer), sock=sock
+    )
     await asyncio.Event().wait()
 
 
@@ -102,9 +102,11 @@ def running(kind: str, folder: Path, options: dict[str, Any], loop_factory: Call
     served = Served(sock.getsockname()[1])
     pid = os.fork()
     if pid == 0:
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.run(SERVERS[kind](sock, folder, options))
-        os._exit(0)
+        try:
+            with asyncio.Runner(loop_factory=loop_factory) as runner:
+                runner.run(SERVERS[kind](sock, folder, options))
+        finally:
+            os._exit(1)
     sock.close()
     try:
         yield served
