@@ -8,7 +8,7 @@ from pathlib import Path
 from edge.gateway.limits.base import Policy
 
 DEFAULT_POLICIES = (
-    Policy("sessions", quota=30, window_s=60),
+    Policy("sessions", quota=120, window_s=60),
     Policy("read", quota=600, window_s=60),
     Policy("write", quota=240, window_s=60),
     Policy("interactions", quota=240, window_s=60),

@@ -6,9 +6,8 @@ shell has already filtered the request, verified its token and spent its rate li
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import assert_never
 
 from edge.gateway import problems
@@ -19,16 +18,12 @@ from edge.gateway.problems import ApiProblem, Problem
 from edge.ingest import protocol, refusals, reply, rufh
 from edge.ingest.body import (
     Arriving,
-    BodyEnded,
-    Checked,
     ClientGone,
     Interrupted,
-    NotVideo,
-    Overrun,
-    Spooled,
     TooSlow,
     WrongChecksum,
 )
+from edge.ingest.intake import Incoming, Rejected, take
 from edge.ingest.model import (
     PREFIX,
     Append,
@@ -39,21 +34,17 @@ from edge.ingest.model import (
     Reject,
     Report,
     Rules,
-    Speech,
     UploadRequest,
     UploadState,
 )
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from edge.ingest.uploads import Uploads
-from edge.ingest.wire import Checksum
 from edge.ingest.writers import Locked, Turn, Writers
 from origin.ids import parse_id
 from origin.metadata.base import NotFound
 from origin.objects.base import Objects
 from origin.views import UploadTicket
-
-logger = logging.getLogger(__name__)
 
 
 def create_ingest(
@@ -106,7 +97,7 @@ class _Ingest:
 
     def _problem_of(self, error: Exception) -> Problem:
         stats = self.uploads.stats
-        if isinstance(error, _Rejected):
+        if isinstance(error, Rejected):
             return error.reject.problem
         if isinstance(error, Interrupted):
             stats.interrupted += 1
@@ -141,9 +132,9 @@ class _Ingest:
         try:
             ticket = await self.uploads.catalog.find(parse_id(name))
         except (ValueError, NotFound) as error:
-            raise _Rejected(Reject(refusals.UNKNOWN)) from error
+            raise Rejected(Reject(refusals.UNKNOWN)) from error
         if ticket.user_id != exchange.user_id:
-            raise _Rejected(Reject(refusals.FOREIGN))
+            raise Rejected(Reject(refusals.FOREIGN))
         return ticket
 
     # the collection
@@ -153,7 +144,7 @@ class _Ingest:
             case Create():
                 return await self._create(exchange, decision)
             case Reject():
-                raise _Rejected(decision)
+                raise Rejected(decision)
             case Report() | Append() | Cancel():
                 raise AssertionError(f"{decision} is no decision about the collection")
             case _:
@@ -162,7 +153,7 @@ class _Ingest:
     async def _create(self, exchange: _Exchange, create: Create) -> Report:
         catalog, settings = self.uploads.catalog, self.uploads.settings
         if len(await catalog.live_by(exchange.user_id)) >= settings.live_uploads:
-            raise _Rejected(Reject(refusals.TOO_MANY_UPLOADS))
+            raise Rejected(Reject(refusals.TOO_MANY_UPLOADS))
         ticket = await catalog.begin(exchange.user_id, create.length, create.metadata, create.description, self.clock())
         self.uploads.stats.created[create.speech.protocol.value] += 1
         async with self.writers.turn(ticket.upload_id) as turn:
@@ -171,8 +162,18 @@ class _Ingest:
             if create.takes_body:
                 allowance = settings.max_bytes if create.length is None else create.length
                 append = Append(create.speech, create.length, allowance, create.completes, create.checksum)
-                state = await self._take(exchange, ticket, state, append, turn)
+                state = await self._first_bytes(exchange, ticket, state, append, turn)
         return protocol.answer_created(create.speech, state, self._rules(), with_body=create.takes_body)
+
+    async def _first_bytes(
+        self, exchange: _Exchange, ticket: UploadTicket, state: UploadState, append: Append, turn: Turn
+    ) -> UploadState:
+        try:
+            return await self._take(exchange, ticket, state, append, turn)
+        except WrongChecksum:
+            # Nothing was stored, and this client was never told where: it will begin anew.
+            await self.uploads.catalog.cancel(ticket.upload_id)
+            raise
 
     # one upload
 
@@ -193,7 +194,7 @@ class _Ingest:
             case Report():
                 return decision
             case Reject():
-                raise _Rejected(decision)
+                raise Rejected(decision)
             case Create():
                 raise AssertionError(f"{decision} is no decision about an upload")
             case _:
@@ -202,70 +203,12 @@ class _Ingest:
     async def _take(
         self, exchange: _Exchange, ticket: UploadTicket, state: UploadState, append: Append, turn: Turn
     ) -> UploadState:
-        """Store the body; finish the upload with its last byte."""
-        turn.on_interrupt(exchange.body.interrupt)
-        if state.finished:
-            return await self._nothing_more(exchange, state)
-        await self._fix_length(state, append.length)
-        state = replace(state, length=append.length)
-        self.uploads.stats.receiving += 1
-        try:
-            offset = await self._store(exchange, ticket, state, append)
-        except (Overrun, NotVideo) as error:
-            await self._void(state)
-            raise _Rejected(Reject(_void_problem(append.speech, error))) from error
-        finally:
-            self.uploads.stats.receiving -= 1
-        return await self._ended(exchange, replace(state, offset=offset), append)
-
-    async def _store(self, exchange: _Exchange, ticket: UploadTicket, state: UploadState, append: Append) -> int:
         async def progress(offset: int) -> None:
             await self._interim(exchange, rufh.interim_progress(append.speech, offset))
 
-        checked = Checked(exchange.body, state.offset, append.allowance)
-        if append.checksum is None:
-            return await self.uploads.write(ticket, state, checked, progress)
-        return await self._store_verified(ticket, state, checked, append.checksum)
-
-    async def _store_verified(
-        self, ticket: UploadTicket, state: UploadState, checked: Checked, checksum: Checksum
-    ) -> int:
-        async def silent(_offset: int) -> None:
-            """tus has no interim answers."""
-
-        spooled = await Spooled.of(checked, checksum)
-        try:
-            return await self.uploads.write(ticket, state, spooled, silent)
-        finally:
-            spooled.close()
-
-    async def _ended(self, exchange: _Exchange, state: UploadState, append: Append) -> UploadState:
-        whole = protocol.is_whole(append.speech, completes=append.completes, offset=state.offset, length=state.length)
-        if isinstance(whole, Problem):
-            if state.offset == 0:
-                await self._void(state)
-            raise _Rejected(Reject(whole))
-        if not whole:
-            return state
-        await self._fix_length(state, state.offset)
-        return await self.uploads.finish(state, exchange.request_id)
-
-    async def _nothing_more(self, exchange: _Exchange, state: UploadState) -> UploadState:
-        """To a finished upload nothing is appended; asked with an empty body, the last answer is given again."""
-        if await exchange.body.block() is not None:
-            raise _Rejected(Reject(refusals.inconsistent_length("The upload is complete; nothing can be appended.")))
-        return state
-
-    async def _fix_length(self, state: UploadState, length: int | None) -> None:
-        if length is None or length == state.length:
-            return
-        if not await self.uploads.catalog.fix_length(state.upload_id, length):
-            raise _Rejected(Reject(refusals.inconsistent_length("The upload has another length already.")))
-
-    async def _void(self, state: UploadState) -> None:
-        """What has the wrong bytes can never become right: end it, so that nobody resumes it."""
-        self.uploads.stats.voided += 1
-        await self.uploads.catalog.cancel(state.upload_id)
+        turn.on_interrupt(exchange.body.interrupt)
+        incoming = Incoming(exchange.body, append, progress, exchange.request_id)
+        return await take(self.uploads, ticket, state, incoming)
 
     async def _interim(self, exchange: _Exchange, fields: Fields | None) -> None:
         await reply.interim(exchange.scope, exchange.send, fields)
@@ -274,25 +217,13 @@ class _Ingest:
         return Rules(self.uploads.settings.max_bytes, self.clock())
 
 
-class _Rejected(Exception):
-    """Carries a refusal out of a turn."""
-
-    def __init__(self, reject: Reject) -> None:
-        super().__init__(reject.problem.code)
-        self.reject = reject
-
-
 def _fields_of(error: Exception) -> tuple[tuple[str, str], ...]:
-    return error.reject.fields if isinstance(error, _Rejected) else ()
+    return error.reject.fields if isinstance(error, Rejected) else ()
 
 
 def _must_be_known(exchange: _Exchange) -> None:
     if exchange.user_id == 0:
         raise ApiProblem(problems.UNAUTHENTICATED)
-
-
-def _void_problem(speech: Speech, error: BodyEnded) -> Problem:
-    return refusals.NOT_A_VIDEO if isinstance(error, NotVideo) else protocol.overrun(speech)
 
 
 def _reported(decision: Decision) -> Report:

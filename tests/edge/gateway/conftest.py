@@ -234,6 +234,8 @@ class Client:
     house: House
     feed: Feed
     issuer: LocalIssuer
+    leave: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set: the client goes away."""
 
     def token(self, user_id: int) -> str:
         return self.issuer.mint(user_id, NOW_MS)[0]
@@ -258,13 +260,13 @@ class Client:
         return await self.send(method, path, query, fields, content)
 
     async def send(self, method: str, path: str, query: str, fields: dict[str, str], content: bytes) -> Answered:
-        answered, ended = Answered(0, {}, b""), asyncio.Event()
+        answered = Answered(0, {}, b"")
         messages = [{"type": "http.request", "body": content, "more_body": False}]
 
         async def receive() -> dict[str, Any]:
             if messages:
                 return messages.pop()
-            await ended.wait()
+            await self.leave.wait()
             return {"type": "http.disconnect"}
 
         async def send(message: dict[str, Any]) -> None:
@@ -289,7 +291,6 @@ class Client:
             "server": ("localhost", 8443),
         }
         await self.app(scope, receive, send)
-        ended.set()
         return answered
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -261,3 +262,25 @@ async def test_unknown_addresses_and_methods_are_problems(client: Client) -> Non
     assert "GET" in answer.headers["allow"]
     too_large = await client.ask("POST", "/v1/interactions", b" " * ((1 << 20) + 1))
     assert (too_large.status, too_large.code) == (413, "body_too_large")
+
+
+async def test_a_viewer_who_leaves_ends_the_stream(client: Client) -> None:
+    closed, begun = [], asyncio.Event()
+
+    async def endless(video_id: int, viewer_id: int):
+        try:
+            while True:
+                yield await client.house.view(video_id, viewer_id)
+                begun.set()
+                await asyncio.sleep(0.01)
+        finally:
+            closed.append(video_id)
+
+    client.house.changes = endless  # type: ignore[method-assign]
+    asking = asyncio.create_task(client.ask("GET", "/v1/videos/11/events"))
+    await asyncio.wait_for(begun.wait(), 2)
+    assert client.services.stats.event_streams == 1
+    client.leave.set()
+    await asyncio.wait_for(asking, 2)
+    assert client.services.stats.event_streams == 0
+    assert closed == [11]

@@ -232,3 +232,11 @@ async def test_refusals_before_the_protocol_name_the_version_too(world: World) -
     assert (nobody.status, nobody.headers["tus-resumable"]) == (401, "1.0.0")
     large = await world.ask("PATCH", "/v1/uploads/1", {**OCTETS, "Content-Length": str(1 << 30)}, b"x")
     assert (large.status, large.headers["tus-resumable"]) == (413, "1.0.0")
+
+
+async def test_a_creation_whose_first_bytes_have_a_wrong_checksum_leaves_nothing(world: World) -> None:
+    wrong = base64.b64encode(bytes(20)).decode()
+    fields = {**OCTETS, "Upload-Length": str(len(CLIP)), "Upload-Checksum": f"sha1 {wrong}"}
+    answer = await world.ask("POST", COLLECTION, fields, CLIP[:100])
+    assert answer.status == 460
+    assert world.catalog.tickets == {}
