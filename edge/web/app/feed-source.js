@@ -2,7 +2,8 @@
 
 /** @typedef {{ entries: Entry[], plan: PlannedFetch[], done: boolean }} Batch */
 
-const PAGE = 6;
+/** A page's prefetch plan covers the three videos after its first. */
+const PAGE = 4;
 const REMEMBERED = 600;
 
 /** @param {Video} video */

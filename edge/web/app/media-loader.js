@@ -19,25 +19,34 @@ export function prefetchHeaders(videoId, url) {
 
 const Base = /** @type {new (config: any) => import('/vendor/hls.min.mjs').Loader<any>} */ (Hls.DefaultConfig.loader);
 
-/** @param {Prefetcher} prefetcher @returns {any} a loader class for hls.js */
-export function mediaLoader(prefetcher) {
+/** @param {Prefetcher} prefetcher @param {Meter} meter @returns {any} a loader class for hls.js */
+export function mediaLoader(prefetcher, meter) {
+  /** @param {string} url @param {any} stats @param {unknown} details */
+  const note = (url, stats, details) => {
+    const measured = { ttfbMs: stats.loading.first - stats.loading.start, bytes: stats.total };
+    // The timing entry is written after the answer's last event.
+    setTimeout(() => {
+      const answer = meter.answered(url, details instanceof XMLHttpRequest ? details : null, measured);
+      prefetcher.served(url, answer.fromBrowserCache);
+    });
+  };
   return class MediaLoader extends Base {
     /** @override @param {import('/vendor/hls.min.mjs').FragmentLoaderContext} context @param {any} config @param {any} callbacks */
     load(context, config, callbacks) {
-      const planned = prefetcher.fetched(context.url);
-      if (!planned) {
-        super.load(context, config, callbacks);
-        return;
-      }
-      for (const name of Object.keys(context.headers ?? {})) {
+      const url = new URL(context.url, location.origin).href;
+      const planned = prefetcher.fetched(url);
+      for (const name of Object.keys(planned && context.headers ? context.headers : {})) {
         if (/^cmcd-/i.test(name)) delete context.headers?.[name];
       }
       super.load(context, config, {
         ...callbacks,
         onSuccess: (/** @type {any} */ response, /** @type {any} */ stats, /** @type {any} */ answered, /** @type {any} */ details) => {
-          // The bandwidth estimate must see what the network took, not the cache.
-          stats.loading.start = stats.loading.end - planned.tookMs;
-          stats.loading.first = stats.loading.start + planned.ttfbMs;
+          note(url, stats, details);
+          if (planned) {
+            // The bandwidth estimate must see what the network took, not the cache.
+            stats.loading.start = stats.loading.end - planned.tookMs;
+            stats.loading.first = stats.loading.start + planned.ttfbMs;
+          }
           callbacks.onSuccess(response, stats, answered, details);
         },
       });

@@ -17,6 +17,7 @@ export class Player {
   stalled = false;
   stalls = 0;
   #recovered = false;
+  #stopped = false;
   #wantsToPlay = false;
   #swipedAt = 0;
   #load = 0;
@@ -77,7 +78,11 @@ export class Player {
       this.#wantsToPlay = false;
       this.video.pause();
       hls?.stopLoad();
-    } else if (hls && hls.levels.length) hls.startLoad();
+      this.#stopped = true;
+    } else if (hls?.levels.length && this.#stopped) {
+      this.#stopped = false;
+      hls.startLoad();
+    }
     if (slot === 'primed') this.video.pause();
   }
 
@@ -120,7 +125,7 @@ export class Player {
     this.#hls = null;
     this.entry = null;
     this.slot = 'idle';
-    this.painted = this.stalled = this.#recovered = this.#wantsToPlay = false;
+    this.painted = this.stalled = this.#recovered = this.#stopped = this.#wantsToPlay = false;
     this.#swipedAt = 0;
     this.stalls = 0;
     this.video.pause();
@@ -154,26 +159,13 @@ export class Player {
     hls.on(Hls.Events.MANIFEST_PARSED, (_, data) => {
       const planned = prefetcher.plannedLevel(data.levels.map((level) => new URL(level.uri, location.origin).href), entry.video.id);
       if (planned >= 0) hls.startLevel = planned;
-      if (this.slot === 'current' || this.slot === 'primed') hls.startLoad(0);
+      this.#stopped = this.slot !== 'current' && this.slot !== 'primed';
+      if (!this.#stopped) hls.startLoad(0);
     });
-    hls.on(Hls.Events.FRAG_LOADED, (_, data) => this.#answered(data));
+    hls.on(Hls.Events.FRAG_BUFFERED, () => { meter.bitsPerSecond = this.bitsPerSecond || meter.bitsPerSecond; });
     hls.on(Hls.Events.ERROR, (_, data) => { if (data.fatal) this.#failed(hls, data); });
     hls.loadSource(url);
     hls.attachMedia(this.video);
-  }
-
-  /** @param {import('/vendor/hls.min.mjs').FragLoadedData} data */
-  #answered({ frag, networkDetails }) {
-    const { meter, prefetcher } = this.#context;
-    const url = new URL(frag.url, location.origin).href;
-    // The timing entry is written after the answer's last event.
-    setTimeout(() => {
-      const answer = meter.answered(url, networkDetails instanceof XMLHttpRequest ? networkDetails : null, {
-        ttfbMs: frag.stats.loading.first - frag.stats.loading.start, bytes: frag.stats.total,
-      });
-      prefetcher.served(url, answer.fromBrowserCache);
-      meter.bitsPerSecond = this.bitsPerSecond || meter.bitsPerSecond;
-    });
   }
 
   /** @param {Hls} hls @param {import('/vendor/hls.min.mjs').ErrorData} data */

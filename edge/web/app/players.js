@@ -16,7 +16,7 @@ export class Players {
    */
   constructor(context) {
     this.#prefetcher = context.prefetcher;
-    const loader = mediaLoader(context.prefetcher);
+    const loader = mediaLoader(context.prefetcher, context.meter);
     this.#players = Array.from({ length: PLAYERS }, () => new Player({ ...context, loader }));
     context.prefetcher.addEventListener('change', () => this.#primeWhenReady());
     context.sound.addEventListener('change', () => { for (const player of this.#players) player.video.muted = context.sound.muted; });

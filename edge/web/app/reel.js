@@ -22,6 +22,7 @@ export class Reel {
   #loading = false;
   #done = false;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #settling;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #arriving;
 
   /** @param {ReelContext} context @param {FeedSource} source @param {'foryou' | 'following' | 'watch'} kind */
   constructor(context, source, kind) {
@@ -190,14 +191,22 @@ export class Reel {
     const swipedAt = performance.now();
     this.current = index;
     if (!this.#active) return;
+    this.#slides.forEach((slide, number) => { if (slide.node.inert !== (number !== index)) slide.node.inert = number !== index; });
+    this.#context.showings.swap(this.entry);
+    this.#context.players.move(this, swipedAt);
+    // The first frame goes before everything else that a swipe brings about.
+    clearTimeout(this.#arriving);
+    this.#arriving = setTimeout(() => this.#arrived(index));
+  }
+
+  /** @param {number} index */
+  #arrived(index) {
+    if (!this.#active || index !== this.current) return;
     this.#slides.forEach((slide, number) => {
-      slide.node.inert = number !== index;
       const distance = Math.abs(number - index);
       if (distance <= NEAR) slide.fill({ near: distance <= 1 });
       else if (slide.filled && distance > NEAR + 1) slide.empty();
     });
-    this.#context.showings.swap(this.entry);
-    this.#context.players.move(this, swipedAt);
     this.refresh();
     this.#tellPrefetcher();
     this.#context.onCurrent(this.entry);
