@@ -49,8 +49,11 @@ def window_after(recent: Sequence[Candidate], settings: MixSettings) -> Window:
 
 def _at_least(n: int, values: Sequence[T]) -> frozenset[T]:
     """Those that occur `n` times or more."""
-    if n == 1 or not values:
-        return frozenset(values)
+    different = frozenset(values)
+    if n == 1:
+        return different
+    if len(different) == len(values):
+        return frozenset()
     return frozenset(value for value, times in Counter(values).items() if times >= n)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
+from itertools import islice
 
 from feed.diversity import Candidate, Strictness, Window, first_allowed, window_after
 from feed.settings import MixSettings
@@ -44,7 +45,7 @@ def compose(
         floor = position % settings.explore_every == quiet and not any(
             pick.explored or pick.candidate.video_id in new for pick in picks[-quiet:]
         )
-        pick = lanes.take(window_after(before, settings), explore_first=floor)
+        pick = lanes.take(window_after(before[-settings.window :], settings), explore_first=floor)
         if pick is None:
             break
         picks.append(pick)
@@ -57,6 +58,7 @@ class _Lanes:
 
     def __init__(self, ranked: Sequence[Candidate], explore: Sequence[Candidate], look_ahead: int) -> None:
         self._rest = iter(ranked)
+        self._more = True
         self._ranked: list[Candidate] = []
         self._explore = list(explore)
         self._look_ahead = look_ahead
@@ -81,9 +83,7 @@ class _Lanes:
         return None
 
     def _fill(self) -> None:
-        while len(self._ranked) < self._look_ahead:
-            candidate = next(self._rest, None)
-            if candidate is None:
-                return
-            if candidate.video_id not in self._taken:
-                self._ranked.append(candidate)
+        missing = self._look_ahead - len(self._ranked)
+        if self._more and missing > 0:
+            self._ranked += islice(self._rest, missing)
+            self._more = len(self._ranked) == self._look_ahead

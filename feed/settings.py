@@ -105,7 +105,8 @@ class FeedSettings:
 @dataclass(frozen=True, slots=True)
 class ScorerSettings:
     mix: MixSettings = field(default_factory=MixSettings)
-    list_length: int = 100
+    list_length: int = 60
+    """Entries of a list: several pages, as it is made again at each interaction."""
     positives: int = 50
     """Liked or watched videos kept per user."""
     window: int = 20
@@ -120,7 +121,7 @@ class ScorerSettings:
     """Of impressions and completions."""
     shrink: float = 5.0
     """Added to a video's co-watch count in the cosine, so that rare pairs do not lead."""
-    popularity_weight: float = 0.02
+    popularity_weight: float = 0.04
     """Of log(1 + decayed popularity)."""
     tag_weight: float = 0.1
     creator_weight: float = 0.1

@@ -38,6 +38,7 @@ from origin.ids import MAX_ID
 _SOURCES = {"p": PERSONAL, "t": "trending", "f": "fresh", "e": "explore"}
 _OLDEST_MS = 30 * 24 * 3_600_000
 """An event's own time counts up to so long before it was appended."""
+_EXPLORE_MOST = 64
 _ROOM_SHARE = 16
 """A full table forgets one video in so many."""
 
@@ -78,10 +79,10 @@ class Scorer:
 
     def interaction(self, event: InteractionEvent, appended_at_ms: int) -> bool:
         """Apply one interaction; False when it is a repeat."""
+        user = self._user(event.user_id)
         if self._repeated(event.event_id):
             return False
         self._advance(appended_at_ms)
-        user = self._user(event.user_id)
         user.last_ms = appended_at_ms
         at_ms = min(max(event.at, appended_at_ms - _OLDEST_MS), appended_at_ms)
         if event.video_id:
@@ -112,34 +113,30 @@ class Scorer:
 
     def build(self, user_id: int) -> tuple[Entry, ...]:
         """Make the user's list as of now; empty when nothing unseen is left."""
-        user = self._user(user_id)
+        user = self.users.get(user_id) or UserState()
         ranked = self.rank(user_id, 3 * self.settings.list_length)
         known = self.table.candidates
         new = self._new(ranked.slots)
         picks = compose(
-            [known[slot] for slot in ranked.slots],
-            [known[slot] for slot in self._explore(user_id)],
+            [known[slot] for slot in ranked.slots.tolist()],
+            [known[slot] for slot in self._explore(user_id)[:_EXPLORE_MOST].tolist()],
             self.settings.list_length,
             self.settings.mix,
             new=new,
         )
-        personal = {
-            int(self.table.ids[slot]) for slot, part in zip(ranked.slots, ranked.personal, strict=True) if part > 0
-        }
+        personal = set(self.table.ids[ranked.slots[ranked.personal > 0]].tolist())
         user.listed = tuple(pick.candidate.video_id for pick in picks)
         user.listed_as = "".join(_source(pick, personal, new) for pick in picks)
-        return self.entries(user_id)
+        return _entries(user)
 
     def entries(self, user_id: int) -> tuple[Entry, ...]:
-        """The list that was made last, without what was withdrawn since."""
-        user = self.users[user_id]
-        return tuple(
-            Entry(video_id, _SOURCES[letter]) for video_id, letter in zip(user.listed, user.listed_as, strict=True)
-        )
+        """The list that was made last for a user that is known, without what was withdrawn since."""
+        return _entries(self.users[user_id])
 
     def rank(self, user_id: int, most: int) -> Ranked:
         """The best unseen videos for the user by score alone."""
-        user, table, settings = self._user(user_id), self.table, self.settings
+        user = self.users.get(user_id) or UserState()
+        table, settings = self.table, self.settings
         by_slot = together(table, self.pairs, user, self.now_ms, settings)
         slots = candidates(table, user, self.shelves, by_slot, settings)
         scores = score(table, user, slots, by_slot, self.now_ms, settings)
@@ -150,7 +147,7 @@ class Scorer:
 
     def _explore(self, user_id: int) -> NDArray[np.int64]:
         """New unseen videos of others, the most promising first."""
-        table, user = self.table, self._user(user_id)
+        table, user = self.table, self.users.get(user_id) or UserState()
         slots = self.shelves.fresh[table.eligible()[self.shelves.fresh]]
         new = self.now_ms - table.published_at_ms[slots] < self.settings.mix.new_for_ms
         slots = slots[new & (table.creators[slots] != user_id)]
@@ -210,12 +207,9 @@ class Scorer:
             self.pairs.pair(slot, others, faded)
 
     def _new(self, slots: NDArray[np.int64]) -> set[int]:
-        new_for_ms = self.settings.mix.new_for_ms
-        return {
-            int(self.table.ids[slot])
-            for slot in slots
-            if is_new(int(self.table.published_at_ms[slot]), self.now_ms, new_for_ms)
-        }
+        table = self.table
+        new = self.now_ms - table.published_at_ms[slots] < self.settings.mix.new_for_ms
+        return set(table.ids[slots[new]].tolist())
 
     def _advance(self, appended_at_ms: int) -> None:
         self.now_ms = max(self.now_ms, appended_at_ms)
@@ -278,6 +272,11 @@ class Scorer:
             bits[: 8 * len(user.seen)] = np.unpackbits(np.frombuffer(user.seen, np.uint8), bitorder="little")
             user.seen = bytearray(np.packbits(bits[kept], bitorder="little").tobytes())
         self.shelves.rename(renamed)
+
+
+def _entries(user: UserState) -> tuple[Entry, ...]:
+    pairs = zip(user.listed, user.listed_as, strict=True)
+    return tuple(Entry(video_id, _SOURCES[letter]) for video_id, letter in pairs)
 
 
 def _source(pick: Pick, personal: set[int], new: set[int]) -> str:

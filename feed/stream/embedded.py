@@ -87,8 +87,8 @@ class ScorerWorker:
         else:
             self._scorer, self._offsets = snapshot.scorer, dict(snapshot.offsets)
             for user_id in snapshot.waiting:
-                self._scorer.build(user_id)
-                self._put(user_id)
+                if user_id in self._scorer.users:
+                    self._put(user_id)
         start.update(self._offsets)
         self._consumer = await self._log.consumer(GROUP, TOPICS, start)
 
