@@ -30,10 +30,12 @@ class FileObjects:
     def __init__(self, root: Path) -> None:
         self._objects = root / "objects"
         self._multipart = root / "multipart"
-        with durable.store_errors("opening the object store"):
+        try:
             for folder in (self._objects, self._multipart):
                 durable.make_folder(folder)
             self._scratch = durable.Scratch(root / "scratch")
+        except OSError as error:
+            raise StoreUnavailable(f"the folder {root} cannot be used: {error.strerror}") from error
         self._off = OffLoop("objects", THREADS)
 
     async def put(self, key: str, body: AsyncIterator[bytes] | bytes) -> ObjectInfo:
@@ -45,8 +47,8 @@ class FileObjects:
             else:
                 async for chunk in body:
                     await incoming.write(chunk)
-            await incoming.keep(target)
-        return await self.stat(key)
+            etag = await incoming.keep(target)
+        return ObjectInfo(key, incoming.size_bytes, etag, incoming.modified_at_ms)
 
     async def stat(self, key: str) -> ObjectInfo:
         return await self._off.run(self._stat, check_key(key))

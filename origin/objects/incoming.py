@@ -28,6 +28,8 @@ class Incoming:
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0
         self.size_bytes = 0
+        self.modified_at_ms = 0
+        """Known once it is kept."""
         self.failed = False
         """The store, not the sender, ended this: there is nothing to keep."""
 
@@ -72,6 +74,7 @@ class Incoming:
         with durable.store_errors(self._what):
             durable.remember_etag(file.fileno(), etag)
             os.fsync(file.fileno())
+            self.modified_at_ms = os.fstat(file.fileno()).st_mtime_ns // 1_000_000
             file.close()
             if make_folder:
                 durable.move_into_place(self._path, target)

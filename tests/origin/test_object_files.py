@@ -1,0 +1,76 @@
+import os
+
+import pytest
+
+from origin.objects import InvalidKey, StoreUnavailable, durable, open_objects
+
+
+async def two_pieces():
+    yield b"bytes"
+    yield b" and more"
+
+
+async def test_without_extended_attributes_etags_are_hashed_again(tmp_path, monkeypatch):
+    with_attributes = open_objects(f"file://{tmp_path}/a")
+    expected = (await with_attributes.put("x", b"bytes and more")).etag
+    await with_attributes.close()
+    monkeypatch.setattr(durable, "ETAG_ATTRIBUTE", "unsupported.etag")
+    objects = open_objects(f"file://{tmp_path}/b")
+    assert (await objects.put("x", two_pieces())).etag == expected
+    assert (await objects.stat("x")).etag == expected
+    identifier = await objects.create_multipart("y")
+    part = await objects.put_part(identifier, 1, two_pieces())
+    assert list(await objects.list_parts(identifier)) == [part]
+    assert (await objects.complete(identifier, [part])).etag == expected
+    await objects.close()
+
+
+async def test_where_a_range_copy_is_not_supported_parts_are_joined_all_the_same(tmp_path, monkeypatch):
+    def unsupported(*_: object) -> int:
+        raise OSError(95, "not supported")
+
+    monkeypatch.setattr(os, "copy_file_range", unsupported)
+    objects = open_objects(f"file://{tmp_path}")
+    identifier = await objects.create_multipart("y")
+    parts = [await objects.put_part(identifier, number, two_pieces()) for number in (1, 2)]
+    info = await objects.complete(identifier, parts)
+    assert b"".join([block async for block in objects.get("y")]) == b"bytes and more" * 2
+    assert info.etag == (await objects.put("z", b"bytes and more" * 2)).etag
+    await objects.close()
+
+
+async def test_a_key_cannot_be_a_folder_of_another(tmp_path):
+    objects = open_objects(f"file://{tmp_path}")
+    await objects.put("a/b", b"x")
+    with pytest.raises(InvalidKey):
+        await objects.put("a/b/c", b"x")
+    with pytest.raises(InvalidKey):
+        await objects.put("a", b"x")
+    await objects.close()
+
+
+async def test_the_scratch_of_the_dead_is_removed_and_of_the_living_kept(tmp_path):
+    dead = tmp_path / "scratch" / "dead"
+    dead.mkdir(parents=True)
+    (dead / "half").write_bytes(b"half")
+    (tmp_path / "scratch" / "dead.lock").touch()
+    one = open_objects(f"file://{tmp_path}")
+    assert not dead.exists()
+    two = open_objects(f"file://{tmp_path}")
+    assert len([path for path in (tmp_path / "scratch").iterdir() if path.is_dir()]) == 2
+    await one.put("x", two_pieces())
+    await one.close()
+    await two.close()
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+async def test_a_folder_that_cannot_be_used_is_unavailable(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(StoreUnavailable, match="cannot be used"):
+        open_objects(f"file://{tmp_path}/file")
+
+
+@pytest.mark.parametrize("url", ["", "file:", "file://host/x", "s3://bucket", "/x", "http://x/y"])
+def test_a_url_of_another_scheme_is_refused(url):
+    with pytest.raises(ValueError, match="no object store"):
+        open_objects(url)
