@@ -177,7 +177,7 @@ class Shell:
 
     def _record(self, scope: Scope, answer: _Answer, request_id: str, elapsed_ms: float) -> None:
         kind = limit_fields.route_class(scope["method"], scope["path"])
-        self.services.stats.requests[kind, answer.status] += 1
+        self.services.stats.requests[f"{kind} {answer.status}"] += 1
         if not scope["path"].endswith("/events"):
             self.services.stats.milliseconds[kind] += round(elapsed_ms)
         known = context.found(scope)

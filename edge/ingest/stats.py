@@ -18,7 +18,7 @@ class IngestStats:
     """Uploads ended because their bytes were no video or more than announced."""
     stored_bytes: int = 0
     """Bytes made durable."""
-    receiving: int = 0
+    receiving: int = field(default=0, metadata={"gauge": True})
     """Requests whose body is arriving now."""
     interrupted: int = 0
     """Requests that gave way to a newer one for the same upload."""

@@ -40,7 +40,7 @@ async def test_every_request_leaves_one_record(client: Client, caplog: pytest.Lo
     )
     assert known["sent_bytes"] > 100
     assert "secret" not in record.getMessage()
-    assert client.services.stats.requests["read", 200] == 1
+    assert client.services.stats.requests["read 200"] == 1
 
 
 async def test_the_api_may_be_called_from_any_page(client: Client) -> None:
