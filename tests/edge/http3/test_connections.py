@@ -6,6 +6,7 @@ import asyncio
 import socket
 from typing import Any
 
+import pylsqpack
 import pytest
 import uvloop
 from aioquic.buffer import encode_uint_var
@@ -93,7 +94,13 @@ async def test_a_client_comes_back_with_its_ticket_but_without_early_data(serve:
 
 
 async def test_early_data_is_not_read_even_if_sent(serve: Serve) -> None:
-    running = await serve(echo_app)
+    handshaken: list[bool] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        handshaken.append(all(c.handshake_complete for c in running.server._connections))
+        await echo_app(scope, receive, send)
+
+    running = await serve(app)
     tickets: list[Any] = []
     async with running.client(tickets=tickets) as client:
         await client.until(lambda: bool(tickets))
@@ -103,9 +110,15 @@ async def test_early_data_is_not_read_even_if_sent(serve: Serve) -> None:
     def resume(configuration: QuicConfiguration) -> None:
         configuration.session_ticket = ticket
 
-    async with running.client(configure=resume) as client:
-        assert (await client.request("GET", "/")).status == 200
-    assert running.stats.internal_errors == 0
+    await eventually(lambda: running.stats.open_connections == 0)
+    async with running.client(configure=resume, raw=True, wait=False) as client:
+        fields = [(b":method", b"GET"), (b":scheme", b"https"), (b":authority", b"a"), (b":path", b"/")]
+        section = pylsqpack.Encoder().encode(0, fields)[1]
+        client.write(client.quic.get_next_available_stream_id(), encode_frame(1, section), end=True)
+        assert not client.connected
+        await client.until(lambda: client.answer(0).ended)
+        assert client.resumed
+    assert handshaken == [True]
 
 
 async def test_tickets_are_bounded(serve: Serve) -> None:

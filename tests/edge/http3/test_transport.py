@@ -7,6 +7,7 @@ from typing import Any
 
 import aioquic
 import pytest
+from aioquic.buffer import encode_uint_var
 from aioquic.h3.connection import ErrorCode
 from aioquic.quic.connection import QuicConnection
 from aioquic.quic.packet import QuicErrorCode
@@ -208,8 +209,12 @@ async def test_an_acknowledgement_of_what_was_never_sent_closes_the_connection(s
         assert client.terminated.error_code == QuicErrorCode.PROTOCOL_VIOLATION
 
 
-async def test_the_largest_payload_the_client_takes_is_kept_to(serve: Serve) -> None:
+@pytest.mark.parametrize(("taken", "used"), [(1300, 1300), (1500, 1400)])
+async def test_the_largest_payload_the_client_takes_is_kept_to(serve: Serve, taken: int, used: int) -> None:
+    class Narrow(QuicConnection):
+        def _serialize_transport_parameters(self) -> bytes:
+            return super()._serialize_transport_parameters() + b"\x03\x02" + encode_uint_var(taken)
+
     running = await serve(Streaming(64 * KIB), max_datagram_bytes=1400)
-    async with running.client() as client:
-        assert only_connection(running)._quic._max_datagram_size == 1400
-        assert client.connected
+    async with running.client(quic_type=Narrow):
+        assert only_connection(running)._quic._max_datagram_size == used
