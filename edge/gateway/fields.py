@@ -11,7 +11,7 @@ _REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _ALLOWED = (
-    "Authorization, Content-Type, Content-Disposition, X-Request-Id, X-HTTP-Method-Override, Tus-Resumable, "
+    "Authorization, Content-Type, Last-Event-ID, X-Request-Id, X-HTTP-Method-Override, Tus-Resumable, "
     "Upload-Length, Upload-Defer-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Concat, "
     "Upload-Complete, Upload-Incomplete, Upload-Draft-Interop-Version, Reelway-Description"
 )

@@ -23,7 +23,7 @@ def route_class(method: str, path: str) -> str:
     if path in _CLASSES_BY_PATH:
         return _CLASSES_BY_PATH[path]
     if path == _UPLOADS or path.startswith(_UPLOADS + "/"):
-        return "create_upload" if method == "POST" and path == _UPLOADS else "upload"
+        return "create_upload" if path == _UPLOADS and method not in _SAFE else "upload"
     return "read" if method in _SAFE else "write"
 
 

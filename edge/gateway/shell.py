@@ -150,7 +150,12 @@ class Shell:
         kind = limit_fields.route_class(scope["method"], scope["path"])
         principal = None
         if scope["path"].startswith("/v1/"):
-            principal = await self._principal(scope)
+            try:
+                principal = await self._principal(scope)
+            except ApiProblem:
+                # Verifying costs: who sends bad tokens pays for it by address.
+                await self._spend(kind, None, client, answer)
+                raise
         await self._spend(kind, principal, client, answer)
         context.attach(scope, RequestContext(request_id, principal, client, kind))
 

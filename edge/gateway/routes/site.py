@@ -50,6 +50,8 @@ def _file(site: Mapping[str, SiteFile], path: str) -> Response:
     response.headers["Cache-Control"] = IMMUTABLE if request.args.get("v") == file.etag else REVALIDATE
     if request.if_none_match.contains_weak(etag):
         response.status_code = 304
+        # A length here would be taken for that of the file (RFC 9110 section 8.6).
+        del response.headers["Content-Length"]
         return response
     response.set_data(file.compressed if zipped and file.compressed is not None else file.body)
     if zipped:

@@ -199,3 +199,25 @@ async def test_no_request_makes_the_gateway_break(
 def test_preflights_are_told_from_the_options_of_upload_clients() -> None:
     assert not fields.is_preflight("OPTIONS", [(b"tus-resumable", b"1.0.0"), (b"origin", b"https://a")])
     assert fields.is_preflight("OPTIONS", [(b"origin", b"https://a"), (b"access-control-request-method", b"POST")])
+
+
+async def test_bad_tokens_are_limited_by_address(remake: Any) -> None:
+    client = remake(GatewaySettings("https://x", "https://y", policies=(Policy("read", 1, 60),)))
+    forged = {"Authorization": "Bearer a.b.c"}
+    assert (await client.ask("GET", "/v1/feed", user_id=None, headers=forged)).status == 401
+    assert (await client.ask("GET", "/v1/feed", user_id=None, headers=forged)).status == 429
+    assert client.services.stats.unauthenticated == 2
+
+
+def test_route_classes() -> None:
+    kind = limit_fields.route_class
+    assert [kind(method, "/v1/uploads") for method in ("POST", "PUT", "OPTIONS")] == [
+        "create_upload",
+        "create_upload",
+        "upload",
+    ]
+    assert kind("PATCH", "/v1/uploads/1") == "upload"
+    assert kind("POST", "/v1/sessions") == "sessions"
+    assert kind("DELETE", "/v1/videos/1/like") == "write"
+    assert kind("GET", "/v1/feed") == "read"
+    assert kind("GET", "/app/main.js") == "site"
