@@ -3,19 +3,20 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from edge.cache import admission
 from edge.cache.admission import NotStorable, Storable
 from edge.cache.decide import may_stand_in
 from edge.cache.flight import AbandonedError, Flight, Landed, Refreshed, StandIn
 from edge.cache.headers import Headers, combined, without
+from edge.cache.intake import FetchLimits, Intake
 from edge.cache.invalidation import Purge
 from edge.cache.key import acceptable_codings
 from edge.cache.model import Request, Stored
-from edge.cache.recent import PurgeLog, SolitaryKeys
+from edge.cache.recent import SolitaryKeys
 from edge.stats import EdgeStats
-from edge.store.base import Entry, Store, StoreError, Writer
+from edge.store.base import Entry, Store, StoreError
 from edge.upstream.base import (
     Upstream,
     UpstreamBrokenError,
@@ -29,18 +30,6 @@ _ERROR_STATUSES = frozenset({500, 502, 503, 504})
 _CONDITIONAL = (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range")
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class FetchLimits:
-    """Bounds on what fetches may hold."""
-
-    max_flights: int = 512
-    """Fetches at a time; more are refused."""
-    max_object_bytes: int = 64 * 1024 * 1024
-    """A larger body passes through and is not stored."""
-    max_in_flight_bytes: int = 256 * 1024 * 1024
-    """Bytes held for all fetches under way; what does not fit passes through and is not stored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +55,7 @@ class Fetcher:
         self._flights: dict[tuple[str, ...], Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._solitary = SolitaryKeys()
-        self._purges = PurgeLog()
+        self._intake = Intake(store, limits, stats)
 
     def join(self, sortie: Sortie) -> tuple[Flight, bool]:
         """The flight for a request, and whether another request had begun it."""
@@ -89,7 +78,7 @@ class Fetcher:
 
     def note_purge(self, purge: Purge) -> None:
         """What is under way may be what was purged: it must not be stored afterwards."""
-        self._purges.note(purge)
+        self._intake.purges.note(purge)
         for key in [key for key in self._flights if purge.kind == "tag" or purge.matches(key[0], ())]:
             # Who asks after the purge must not be given what was fetched before it.
             del self._flights[key]
@@ -102,7 +91,7 @@ class Fetcher:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def _start(self, sortie: Sortie, key: tuple[str, ...] | None) -> Flight:
-        flight = Flight(self._release)
+        flight = Flight(self._intake.release)
         if len(self._tasks) >= self._limits.max_flights:
             flight.fail(UpstreamUnreachableError("too many fetches are under way"))
             return flight
@@ -138,7 +127,7 @@ class Fetcher:
                 del self._flights[key]
 
     async def _fetch(self, sortie: Sortie, flight: Flight) -> None:
-        purges_before = self._purges.count
+        purges_before = self._intake.purges.count
         requested_ms = self._clock()
         try:
             response = await self._ask(sortie.request, sortie.conditions)
@@ -178,7 +167,7 @@ class Fetcher:
         now_ms = self._clock()
         headers = admission.tidy(response.headers, now_ms)
         updated = admission.freshened(entry.stored, headers, requested_ms, now_ms)
-        if updated is None or self._purges.since(purges_before, updated.key, updated.tags):
+        if updated is None or self._intake.purges.since(purges_before, updated.key, updated.tags):
             return False
         flight.land(Refreshed(await self._update(entry, updated), response.status))
         return True
@@ -187,7 +176,7 @@ class Fetcher:
         try:
             return await self._store.update(entry, updated) or entry
         except StoreError:
-            self._note_store_error(entry.stored.key)
+            self._intake.note_store_error(entry.stored.key)
             return entry
 
     async def _take(
@@ -213,11 +202,11 @@ class Fetcher:
         else:
             stored, detail = verdict.stored, None
             self._solitary.forget(request.key)
-        if detail is not None or not self._set_aside(flight, stored.length or 0):
+        if detail is not None or not self._intake.set_aside(flight, stored.length or 0):
             flight.pass_on()
-        writer = await self._open_writer(request.key) if flight.kept else None
+        writer = await self._intake.open_writer(request.key) if flight.kept else None
         flight.land(Landed(stored, shareable=flight.kept, detail=detail))
-        await self._pump(stored, response, flight, writer, purges_before)
+        await self._intake.pump(stored, response, flight, writer, purges_before)
 
     async def _forget_disproved(self, sortie: Sortie, status: int, verdict: Storable | NotStorable) -> None:
         """What was to be revalidated is not the resource's state any more: it must not be served stale after
@@ -230,79 +219,7 @@ class Fetcher:
             try:
                 await self._store.remove(old.key, old.variant)
             except StoreError:
-                self._note_store_error(old.key)
-
-    async def _pump(
-        self,
-        stored: Stored,
-        response: UpstreamResponse,
-        flight: Flight,
-        writer: Writer | None,
-        purges_before: int,
-    ) -> None:
-        try:
-            async for block in response.blocks():
-                self._stats.upstream_bytes += len(block)
-                if stored.length is not None and flight.size + len(block) > stored.length:
-                    raise UpstreamBrokenError(f"more than {stored.length} bytes came")
-                if flight.kept and stored.length is None and not self._set_aside(flight, len(block)):
-                    flight.pass_on()
-                if writer is not None:
-                    writer = await self._write(writer, block, keep=flight.kept, key=stored.key)
-                await flight.feed(block)
-            if stored.length is not None and flight.size != stored.length and stored.status not in (204, 304):
-                raise UpstreamBrokenError(f"{flight.size} of {stored.length} bytes came")
-            if writer is not None and not self._purges.since(purges_before, stored.key, stored.tags):
-                finished, writer = writer, None
-                await self._commit(finished, replace(stored, length=flight.size))
-                if self._purges.since(purges_before, stored.key, stored.tags):
-                    await self._store.remove(stored.key, stored.variant)
-            flight.finish()
-        finally:
-            if writer is not None:
-                await writer.abort()
-
-    async def _write(self, writer: Writer, block: bytes, *, keep: bool, key: str) -> Writer | None:
-        if keep:
-            try:
-                await writer.write(block)
-            except StoreError:
-                self._note_store_error(key)
-            else:
-                return writer
-        await writer.abort()
-        return None
-
-    async def _open_writer(self, key: str) -> Writer | None:
-        try:
-            return await self._store.writer()
-        except StoreError:
-            self._note_store_error(key)
-            return None
-
-    async def _commit(self, writer: Writer, stored: Stored) -> None:
-        try:
-            if await writer.commit(stored) is not None:
-                self._stats.stored += 1
-        except StoreError:
-            self._note_store_error(stored.key)
-            await writer.abort()
-
-    def _set_aside(self, flight: Flight, size: int) -> bool:
-        """Hold so many more bytes for a flight, if the limits allow it."""
-        limits, stats = self._limits, self._stats
-        if flight.size + size > limits.max_object_bytes or stats.in_flight_bytes + size > limits.max_in_flight_bytes:
-            return False
-        stats.in_flight_bytes += size
-        flight.hold(size)
-        return True
-
-    def _release(self, size: int) -> None:
-        self._stats.in_flight_bytes -= size
-
-    def _note_store_error(self, key: str) -> None:
-        self._stats.store_errors += 1
-        logger.exception("the cache store failed", extra={"key": key})
+                self._intake.note_store_error(old.key)
 
 
 def _flight_key(request: Request) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import assert_never
 
 from edge.cache import admission
 from edge.cache import key as keys
-from edge.cache.answer import Answer, NodeError, PassedBody
+from edge.cache.answer import Answer, NodeError
 from edge.cache.decide import (
     Action,
     Fetch,
@@ -24,20 +24,19 @@ from edge.cache.decide import (
     Unavailable,
     decide,
 )
-from edge.cache.fetching import Fetcher, FetchLimits, Sortie
+from edge.cache.fetching import Fetcher, Sortie
 from edge.cache.flight import Failed, Flight, FlightBody, Landed, Refreshed, StandIn
-from edge.cache.headers import Headers, combined, without
-from edge.cache.invalidation import Purge, invalidated_keys
+from edge.cache.headers import Headers, without
+from edge.cache.intake import FetchLimits
+from edge.cache.invalidation import Purge
 from edge.cache.model import Request, Stored
+from edge.cache.passage import Passage, gateway_error
 from edge.cache.ranges import Span
 from edge.cache.reply import CacheStatus, Reply, compose
 from edge.stats import EdgeStats
 from edge.store.base import Body, Entry, EntryGoneError, Store, StoreError
 from edge.upstream.base import (
     Upstream,
-    UpstreamError,
-    UpstreamRequest,
-    UpstreamTimeoutError,
 )
 
 _TO_THE_END = 2**63
@@ -61,6 +60,7 @@ class CacheNode:
         self._upstream = upstream
         self._clock = clock
         self._fetcher = Fetcher(store, upstream, clock, limits or FetchLimits(), self.stats)
+        self._passage = Passage(store, upstream, clock, self.stats, self._fetcher.note_purge)
 
     async def handle(self, request: Request, body: AsyncIterator[bytes] | None = None) -> Answer:
         """Answer a request. `body` is only read for requests that are handed through. Raises NodeError."""
@@ -116,7 +116,7 @@ class CacheNode:
             case Fetch(forward):
                 return await self._fetch(request, None, (), forward)
             case Pass(reason):
-                return await self._pass(request, body, reason, None)
+                return await self._passage.send(request, body, reason, None)
             case Unavailable():
                 raise NodeError(504, "nothing stored may be served, and the request allows nothing else")
             case _:
@@ -136,7 +136,7 @@ class CacheNode:
 
     async def _fetch(self, request: Request, entry: Entry | None, conditions: Headers, forward: Forward) -> Answer:
         if request.method == "HEAD":
-            return await self._pass(request, None, forward, entry)
+            return await self._passage.send(request, None, forward, entry)
         flight, collapsed = self._fetcher.join(Sortie(request, entry, conditions))
         reader = flight.attach()
         try:
@@ -185,7 +185,7 @@ class CacheNode:
                 status = CacheStatus(forward, upstream_status, ttl_s, False, collapsed, "stale-if-error")
                 return await self._from_entry(request, entry, now_ms, status)
             case Failed(error):
-                raise _gateway_error(error, entry_was_stale=forward == "stale") from error
+                raise gateway_error(error, entry_was_stale=forward == "stale") from error
             case _:
                 assert_never(outcome)
 
@@ -202,45 +202,6 @@ class CacheNode:
         asked = request if flight.kept else _without_range(request)
         reply = compose(asked, stored, now_ms, status, aged=_aged(stored, now_ms))
         return _answer(reply, stored, reader)
-
-    async def _pass(
-        self, request: Request, body: AsyncIterator[bytes] | None, reason: str, entry: Entry | None
-    ) -> Answer:
-        """Hand a request through, and take note of what its response says about stored ones."""
-        self.stats.passed += 1
-        requested_ms = self._clock()
-        try:
-            response = await self._upstream.send(UpstreamRequest(request.method, request.target, request.headers, body))
-        except UpstreamError as error:
-            self.stats.upstream_errors += 1
-            raise _gateway_error(error, entry_was_stale=False) from error
-        finally:
-            self.stats.upstream_requests += 1
-        headers = admission.tidy(response.headers, self._clock())
-        await self._learn(request, response.status, headers, entry, requested_ms)
-        line = CacheStatus(reason, response.status).text()
-        upstream_line = combined(headers, b"cache-status")
-        chain = f"{upstream_line}, {line}" if upstream_line else line
-        fields = (*without(headers, b"cache-status"), (b"cache-status", chain.encode("latin-1")))
-        return Answer(response.status, fields, (Span(0, _TO_THE_END),), PassedBody(response, self.stats))
-
-    async def _learn(
-        self, request: Request, status: int, headers: Headers, entry: Entry | None, requested_ms: int
-    ) -> None:
-        try:
-            if request.method not in ("GET", "HEAD", "OPTIONS", "TRACE"):
-                for key in invalidated_keys(request, status, headers):
-                    await self._store.remove(key)
-                    self._fetcher.note_purge(Purge("url", key))
-            elif request.method == "HEAD" and entry is not None and status == 200:
-                updated = admission.freshened(entry.stored, headers, requested_ms, self._clock())
-                length = admission.content_length(headers)
-                if updated is not None and length in (None, entry.stored.length):
-                    await self._store.update(entry, updated)
-                else:
-                    await self._store.remove(request.key, entry.stored.variant)
-        except StoreError:
-            self._note_store_error(request.key)
 
     async def _find(self, key: str) -> tuple[Entry, ...]:
         try:
@@ -283,9 +244,3 @@ def _aged(stored: Stored, now_ms: int) -> bool:
 
 def _without_range(request: Request) -> Request:
     return replace(request, headers=without(request.headers, b"range"))
-
-
-def _gateway_error(error: UpstreamError, *, entry_was_stale: bool) -> NodeError:
-    # A stale response that must be revalidated and cannot be is a 504 (RFC 9111 section 5.2.2.2).
-    timed_out = entry_was_stale or isinstance(error, UpstreamTimeoutError)
-    return NodeError(504 if timed_out else 502, str(error))

@@ -5,7 +5,7 @@ import pytest
 from scripted import Script, ok, request, rig
 
 from edge.cache.answer import NodeError
-from edge.cache.fetching import FetchLimits
+from edge.cache.intake import FetchLimits
 from edge.cache.invalidation import Purge
 from edge.cache.model import Stored
 from edge.cache.node import CacheNode
