@@ -78,7 +78,7 @@ class Client:
 
     def create_upload(self, path: Path, description: str) -> Created:
         fields = {"filename": path.name, "description": description}
-        encoded = ",".join(f"{name} {base64.b64encode(value.encode()).decode()}" for name, value in fields.items())
+        encoded = ",".join(f"{name} {_base64(value)}".rstrip() for name, value in fields.items())
         response = self._send(
             "POST",
             "/v1/uploads",
@@ -170,6 +170,10 @@ class Client:
         if response.is_error:
             raise _problem(response)
         return response
+
+
+def _base64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
 
 
 def _blocks(clip: BinaryIO, offset: int) -> Iterator[bytes]:

@@ -9,22 +9,20 @@ from __future__ import annotations
 import asyncio
 import errno
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from deploy.settings import Bind
+from deploy.tcp import AsgiApp, TcpServer
 from edge.http3 import Http3Server, Http3Settings
 
-AsgiApp = Callable[..., Awaitable[None]]
 GRACE_S = 10.0
 """How long running requests may take to end once a drain has begun."""
-BACKLOG = 1024
 ALT_SVC_MAX_AGE_S = 86_400
 KEEP_ALIVE_MAX_REQUESTS = 1_000_000
 """Hypercorn ends an HTTP/2 connection in the middle of a body when this is reached, so it must not be."""
@@ -46,7 +44,6 @@ def bind_tcp(address: Bind) -> socket.socket:
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     _bind(listener, address, "TCP")
-    listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
 
@@ -79,7 +76,6 @@ class Listener:
     def __init__(self, app: AsgiApp, address: Bind, tls: Tls | None, clock: Callable[[], int]) -> None:
         """Bind the sockets. With `tls` HTTP/3 is served beside HTTP/2 and advertised by Alt-Svc (RFC 7838)."""
         self._app, self._address, self._tls, self._clock = app, address, tls, clock
-        self._stop = asyncio.Event()
         self._tcp = bind_tcp(address)
         try:
             self._udp = bind_udp(address) if tls else None
@@ -87,7 +83,7 @@ class Listener:
             self._tcp.close()
             raise
         self._http3: Http3Server | None = None
-        self._serving: asyncio.Task[None] | None = None
+        self._http12: TcpServer | None = None
 
     @property
     def http3_stats(self) -> Any:
@@ -101,27 +97,17 @@ class Listener:
                 self._http3 = Http3Server(self._app, settings, clock=self._clock)
                 await self._http3.start(self._udp)
                 undo.push_async_callback(self._http3.drain, 0.0)
-            self._serving = asyncio.create_task(
-                serve(self._app, self._hypercorn(), shutdown_trigger=self._stopped), name=f"tcp {self._address}"
-            )
+            self._http12 = TcpServer(self._app, self._hypercorn())
+            await self._http12.start(self._tcp)
             undo.pop_all()
 
     async def drain(self, grace_s: float = GRACE_S) -> None:
         """Take no new requests, let running ones end within `grace_s`, then close."""
-        self._stop.set()
-        closing: list[Awaitable[object]] = []
-        if self._http3 is not None:
-            closing.append(self._http3.drain(grace_s))
-        if self._serving is not None:
-            closing.append(asyncio.wait({self._serving}, timeout=grace_s + 5))
-        await asyncio.gather(*closing)
-
-    async def _stopped(self) -> None:
-        await self._stop.wait()
+        servers = [server for server in (self._http3, self._http12) if server is not None]
+        await asyncio.gather(*(server.drain(grace_s) for server in servers))
 
     def _hypercorn(self) -> Config:
         config = Config()
-        config.bind = [f"fd://{self._tcp.detach()}"]
         if self._tls is not None:
             config.certfile, config.keyfile = str(self._tls.certificate), str(self._tls.key)
             config.alt_svc_headers = [f'h3=":{self._address.port}"; ma={ALT_SVC_MAX_AGE_S}']
@@ -129,8 +115,7 @@ class Listener:
         config.include_server_header = False
         config.keep_alive_timeout = 30.0
         config.keep_alive_max_requests = KEEP_ALIVE_MAX_REQUESTS
-        config.graceful_timeout = GRACE_S
-        config.shutdown_timeout = GRACE_S
+        config.backlog = 1024
         config.accesslog = None
         config.errorlog = None
         config.h11_max_incomplete_size = 64 << 10

@@ -9,21 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from deploy.client import ApiProblem, Client
+from deploy.client import ApiProblem
 from tests.e2e.clips import moving, render
+from tests.e2e.conftest import SignIn
 from tests.e2e.system import RunningSystem
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 
-def _client(system: RunningSystem) -> Client:
-    client = Client(system.public_url, certificate=system.certificate)
-    client.open_session(None)
-    return client
-
-
-def _failure(system: RunningSystem, clip: Path) -> tuple[str, str]:
-    client = _client(system)
+def _failure(system: RunningSystem, sign_in: SignIn, clip: Path) -> tuple[str, str]:
+    client = sign_in(system)
     created = client.create_upload(clip, "")
     client.send_file(created.location, clip, lambda _: None)
     last = {}
@@ -34,47 +29,55 @@ def _failure(system: RunningSystem, clip: Path) -> tuple[str, str]:
     return str(last["status"]), str(last["failure"]["code"])
 
 
-def test_a_file_that_is_no_video_is_refused_at_its_first_bytes(system: RunningSystem, tmp_path: Path) -> None:
+def test_a_file_that_is_no_video_is_refused_at_its_first_bytes(
+    system: RunningSystem, sign_in: SignIn, tmp_path: Path
+) -> None:
     text = tmp_path / "notes.mp4"
     text.write_bytes(b"dear diary, " * 100_000)
-    client = _client(system)
+    client = sign_in(system)
     created = client.create_upload(text, "")
     with pytest.raises(ApiProblem) as refused:
         client.send_file(created.location, text, lambda _: None)
     assert (refused.value.status, refused.value.code) == (415, "not_a_video")
 
 
-def test_an_upload_over_the_size_limit_is_refused_before_it_is_sent(system: RunningSystem, tmp_path: Path) -> None:
+def test_an_upload_over_the_size_limit_is_refused_before_it_is_sent(
+    system: RunningSystem, sign_in: SignIn, tmp_path: Path
+) -> None:
     huge = tmp_path / "huge.mp4"
     with huge.open("wb") as sparse:
         sparse.truncate(300 << 20)
     with pytest.raises(ApiProblem) as refused:
-        _client(system).create_upload(huge, "")
+        sign_in(system).create_upload(huge, "")
     assert refused.value.status == 413
 
 
-def test_a_clip_over_sixty_seconds_fails_with_its_reason(system: RunningSystem, tmp_path: Path) -> None:
+def test_a_clip_over_sixty_seconds_fails_with_its_reason(
+    system: RunningSystem, sign_in: SignIn, tmp_path: Path
+) -> None:
     clip = moving(tmp_path / "long.mp4", "128x128", 75)
-    assert _failure(system, clip) == ("failed", "too_long")
+    assert _failure(system, sign_in, clip) == ("failed", "too_long")
 
 
-def test_a_truncated_clip_fails_with_its_reason(system: RunningSystem, tmp_path: Path) -> None:
+def test_a_truncated_clip_fails_with_its_reason(system: RunningSystem, sign_in: SignIn, tmp_path: Path) -> None:
     whole = moving(tmp_path / "whole.mp4", "360x640", 4, "-movflags", "+faststart")
     cut = tmp_path / "cut.mp4"
     cut.write_bytes(whole.read_bytes()[: int(whole.stat().st_size * 0.6)])
-    assert _failure(system, cut) == ("failed", "truncated")
+    assert _failure(system, sign_in, cut) == ("failed", "truncated")
 
 
-def test_an_audio_only_file_fails_with_its_reason(system: RunningSystem, tmp_path: Path) -> None:
+def test_an_audio_only_file_fails_with_its_reason(system: RunningSystem, sign_in: SignIn, tmp_path: Path) -> None:
     sound = render(tmp_path / "sound.mp4", "-f", "lavfi", "-i", "sine=duration=3", "-c:a", "aac")
-    assert _failure(system, sound) == ("failed", "no_video_track")
+    assert _failure(system, sign_in, sound) == ("failed", "no_video_track")
 
 
-def test_a_script_that_names_another_file_is_never_followed(system: RunningSystem, tmp_path: Path) -> None:
+def test_a_script_that_names_another_file_is_never_followed(
+    system: RunningSystem, sign_in: SignIn, tmp_path: Path
+) -> None:
     secret = moving(tmp_path / "secret.mp4", "128x128", 2)
     script = tmp_path / "script.mp4"
     script.write_bytes(f"ffconcat version 1.0\nfile {secret}\n".encode() + b"#" * 5000)
-    client = _client(system)
+    client = sign_in(system)
     created = client.create_upload(script, "")
     with pytest.raises(ApiProblem) as refused:
         client.send_file(created.location, script, lambda _: None)

@@ -13,6 +13,7 @@ import pytest
 
 from deploy.client import Client
 from tests.e2e.clips import moving
+from tests.e2e.conftest import SignIn
 from tests.e2e.system import RunningSystem
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
@@ -27,13 +28,6 @@ def mortal(tmp_path: Path) -> Iterator[RunningSystem]:
     system.stop()
 
 
-def _client(system: RunningSystem, token: str = "") -> Client:
-    client = Client(system.public_url, certificate=system.certificate, token=token)
-    if not token:
-        client.open_session(None)
-    return client
-
-
 def _until_ready(client: Client, video_id: str) -> dict[str, Any]:
     last: dict[str, Any] = {}
     for document in client.video_events(video_id):
@@ -45,11 +39,13 @@ class Killed(Exception):
     pass
 
 
-def test_an_upload_killed_in_the_middle_resumes_at_its_offset(mortal: RunningSystem, tmp_path: Path) -> None:
+def test_an_upload_killed_in_the_middle_resumes_at_its_offset(
+    mortal: RunningSystem, sign_in: SignIn, tmp_path: Path
+) -> None:
     clip = moving(tmp_path / "clip.mp4", "720x1280", 6, "-b:v", "12M", "-x264-params", "nal-hrd=cbr:force-cfr=1")
     size = clip.stat().st_size
     assert size > 6 << 20, size
-    client = _client(mortal)
+    client = sign_in(mortal)
     created = client.create_upload(clip, "killed while uploading")
     acknowledged = 0
 
@@ -64,21 +60,23 @@ def test_an_upload_killed_in_the_middle_resumes_at_its_offset(mortal: RunningSys
         client.send_file(created.location, clip, kill_after_the_first_chunk)
     assert 0 < acknowledged < size
     mortal.start()
-    again = _client(mortal, client.token)
+    again = sign_in(mortal, client.token)
     assert again.offset(created.location) >= acknowledged
     again.send_file(created.location, clip, lambda _: None)
     assert _until_ready(again, created.video_id)["status"] == "ready"
 
 
-def test_packaging_killed_in_the_middle_completes_once_after_the_restart(mortal: RunningSystem, tmp_path: Path) -> None:
+def test_packaging_killed_in_the_middle_completes_once_after_the_restart(
+    mortal: RunningSystem, sign_in: SignIn, tmp_path: Path
+) -> None:
     clip = moving(tmp_path / "clip.mp4", "720x1280", 6)
-    client = _client(mortal)
+    client = sign_in(mortal)
     created = client.create_upload(clip, "killed while packaging")
     client.send_file(created.location, clip, lambda _: None)
     _wait_for(client, created.video_id, {"processing", "playable"})
     mortal.kill()
     mortal.start()
-    again = _client(mortal, client.token)
+    again = sign_in(mortal, client.token)
     assert _until_ready(again, created.video_id)["status"] == "ready"
     mine = again.call("GET", f"/v1/users/{_creator(again, created.video_id)}/videos")["items"]
     assert [video["id"] for video in mine] == [created.video_id]
@@ -96,8 +94,10 @@ def _wait_for(client: Client, video_id: str, statuses: set[str]) -> None:
         time.sleep(0.02)
 
 
-def test_counts_are_right_after_kills_between_increments_and_flushes(mortal: RunningSystem, tmp_path: Path) -> None:
-    client = _client(mortal)
+def test_counts_are_right_after_kills_between_increments_and_flushes(
+    mortal: RunningSystem, sign_in: SignIn, tmp_path: Path
+) -> None:
+    client = sign_in(mortal)
     created = client.create_upload(clip := moving(tmp_path / "clip.mp4", seconds=2), "counted")
     client.send_file(created.location, clip, lambda _: None)
     assert _until_ready(client, created.video_id)["status"] == "ready"
@@ -109,7 +109,7 @@ def test_counts_are_right_after_kills_between_increments_and_flushes(mortal: Run
         time.sleep(0.05 + 0.45 * round_number)
         mortal.kill()
         mortal.start()
-        client = _client(mortal, client.token)
+        client = sign_in(mortal, client.token)
     deadline = time.monotonic() + 20
     while (views := client.call("GET", f"/v1/videos/{created.video_id}")["counts"]["views"]) != acknowledged:
         assert time.monotonic() < deadline, (views, acknowledged)

@@ -9,22 +9,16 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
 
-import httpx
 import pytest
 from curl_cffi import CurlHttpVersion, requests
 from tusclient.client import TusClient
 
 from deploy.client import Client
 from tests.e2e.clips import moving
+from tests.e2e.conftest import SignIn
 from tests.e2e.system import RunningSystem
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-def signed_in(system: RunningSystem) -> Client:
-    client = Client(system.public_url, certificate=system.certificate)
-    client.open_session(None)
-    return client
 
 
 def published(system: RunningSystem, client: Client, clip: Path, description: str = "") -> dict[str, Any]:
@@ -51,8 +45,10 @@ def uris(playlist: str) -> list[str]:
     return [line for line in playlist.splitlines() if line and not line.startswith("#")]
 
 
-def test_a_clip_goes_up_and_every_segment_comes_down_over_http3(system: RunningSystem, tmp_path: Path) -> None:
-    client = signed_in(system)
+def test_a_clip_goes_up_and_every_segment_comes_down_over_http3(
+    system: RunningSystem, sign_in: SignIn, tmp_path: Path
+) -> None:
+    client = sign_in(system)
     video = published(system, client, moving(tmp_path / "clip.mp4"), "loop #test")
     assert (video["width"], video["height"]) == (360, 640)
     assert 3900 <= video["duration_ms"] <= 4100
@@ -78,7 +74,7 @@ def test_a_clip_goes_up_and_every_segment_comes_down_over_http3(system: RunningS
 
 
 def test_the_same_media_over_http1_and_http2_and_the_way_to_http3_is_told(
-    system: RunningSystem, video: dict[str, Any]
+    system: RunningSystem, sign_in: SignIn, video: dict[str, Any]
 ) -> None:
     for version, number in ((CurlHttpVersion.V1_1, 2), (CurlHttpVersion.V2_0, 3)):
         answer = requests.get(video["playback"]["hls"], http_version=version, verify=str(system.certificate))
@@ -86,7 +82,9 @@ def test_the_same_media_over_http1_and_http2_and_the_way_to_http3_is_told(
         assert "h3=" in answer.headers["alt-svc"]
 
 
-def test_media_without_a_good_token_is_refused_and_nothing_leaks(system: RunningSystem, video: dict[str, Any]) -> None:
+def test_media_without_a_good_token_is_refused_and_nothing_leaks(
+    system: RunningSystem, sign_in: SignIn, video: dict[str, Any]
+) -> None:
     url = video["playback"]["hls"]
     head, _, rest = url.partition("/p/")
     token, _, path = rest.partition("/")
@@ -103,14 +101,19 @@ def test_media_without_a_good_token_is_refused_and_nothing_leaks(system: Running
         assert answer.headers["content-type"].startswith("application/problem+json")
 
 
-def test_an_upload_by_tuspy_becomes_a_video(system: RunningSystem, tmp_path: Path, monkeypatch: Any) -> None:
+def test_an_upload_by_tuspy_becomes_a_video(
+    system: RunningSystem, sign_in: SignIn, tmp_path: Path, monkeypatch: Any
+) -> None:
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(system.certificate))
-    client = signed_in(system)
+    client = sign_in(system)
     tus = TusClient(f"{system.public_url}/v1/uploads", headers={"Authorization": f"Bearer {client.token}"})
     clip = moving(tmp_path / "tuspy.mp4", seconds=2)
-    uploader = tus.uploader(str(clip), chunk_size=64 * 1024, metadata={"description": "by tuspy", "filename": "t.mp4"})
-    uploader.verify_tls_cert = str(system.certificate)
-    uploader.upload()
+    with clip.open("rb") as stream:
+        uploader = tus.uploader(
+            file_stream=stream, chunk_size=64 * 1024, metadata={"description": "by tuspy", "filename": "t.mp4"}
+        )
+        uploader.verify_tls_cert = str(system.certificate)
+        uploader.upload()
     assert uploader.offset == clip.stat().st_size
     mine = client.call("GET", f"/v1/users/{_own_id(client)}/videos")["items"]
     assert [video["description"] for video in mine] == ["by tuspy"]
@@ -123,9 +126,9 @@ def _own_id(client: Client) -> str:
 
 
 def test_a_like_changes_the_next_feed_page_within_a_second(
-    system: RunningSystem, library: list[dict[str, Any]]
+    system: RunningSystem, sign_in: SignIn, library: list[dict[str, Any]]
 ) -> None:
-    viewer = signed_in(system)
+    viewer = sign_in(system)
     before = viewer.call("GET", "/v1/feed?limit=3")
     assert before["mode"] == "cold_start"
     assert before["items"]
@@ -142,8 +145,10 @@ def test_a_like_changes_the_next_feed_page_within_a_second(
     assert [item["video"]["id"] for item in after["items"]] != [item["video"]["id"] for item in before["items"]]
 
 
-def test_counts_follow_and_a_batch_sent_twice_counts_once(system: RunningSystem, video: dict[str, Any]) -> None:
-    viewer = signed_in(system)
+def test_counts_follow_and_a_batch_sent_twice_counts_once(
+    system: RunningSystem, sign_in: SignIn, video: dict[str, Any]
+) -> None:
+    viewer = sign_in(system)
     before = viewer.call("GET", f"/v1/videos/{video['id']}")["counts"]
     events = [act("view", video["id"], 2000), act("share", video["id"])]
     for _ in range(2):
@@ -159,12 +164,14 @@ def test_counts_follow_and_a_batch_sent_twice_counts_once(system: RunningSystem,
     assert viewer.call("GET", f"/v1/videos/{video['id']}")["counts"] == expected
 
 
-def test_a_deleted_video_is_gone_from_the_api_the_feed_and_the_edge(system: RunningSystem, tmp_path: Path) -> None:
-    client = signed_in(system)
+def test_a_deleted_video_is_gone_from_the_api_the_feed_and_the_edge(
+    system: RunningSystem, sign_in: SignIn, tmp_path: Path
+) -> None:
+    client = sign_in(system)
     doomed = published(system, client, moving(tmp_path / "doomed.mp4", seconds=2))
     assert over_http3(system, doomed["playback"]["hls"]).status_code == 200
     client.call("DELETE", f"/v1/videos/{doomed['id']}")
-    answer = httpx.get(f"{system.public_url}/v1/videos/{doomed['id']}", verify=str(system.certificate))
+    answer = requests.get(f"{system.public_url}/v1/videos/{doomed['id']}", verify=str(system.certificate))
     assert answer.status_code == 404
     deadline = time.monotonic() + 5
     while over_http3(system, doomed["playback"]["hls"]).status_code != 404:

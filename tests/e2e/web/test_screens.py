@@ -11,7 +11,7 @@ from tests.e2e.web.conftest import PHONE, WIDE, Opener, Visit
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
-AXE = Path(__file__).parents[3] / "edge/web/node_modules/axe-core/axe.min.js"
+AXE = Path(__file__).resolve().parents[3] / "edge/web/node_modules/axe-core/axe.min.js"
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 CURRENT = ".slide:not([inert])"
 

@@ -1,0 +1,91 @@
+"""HTTP/1.1 and HTTP/2 on one TCP socket: Hypercorn's protocol, our accepting and draining.
+
+Hypercorn's own runner waits its whole grace for clients that merely keep a connection open, and ends in an error
+when that runs out (0.18). Here an idle connection is closed at once when a drain begins, and one that is busy beyond
+the grace is cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import socket
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from hypercorn.asyncio.tcp_server import TCPServer
+from hypercorn.asyncio.worker_context import WorkerContext
+from hypercorn.config import Config
+from hypercorn.events import Event, Updated
+from hypercorn.utils import wrap_app
+
+logger = logging.getLogger(__name__)
+AsgiApp = Callable[..., Awaitable[None]]
+MOST_CONNECTIONS = 10_000
+TLS_SHUTDOWN_S = 1.0
+"""For a client's answer to our close_notify; one that never reads would hold the connection for 30 s otherwise."""
+LAST_WORDS_S = 0.5
+
+
+class _Connection(TCPServer):
+    async def protocol_send(self, event: Event) -> None:
+        # Hypercorn would start an idle timer in a task group that has ended.
+        if not (isinstance(event, Updated) and self.writer.is_closing()):
+            await super().protocol_send(event)
+
+
+class TcpServer:
+    """Serves an ASGI app on a listening socket. One use: `start`, then `drain`."""
+
+    def __init__(self, app: AsgiApp, config: Config) -> None:
+        self._config = config
+        self._app = wrap_app(app, config.wsgi_max_body_size, "asgi")
+        self._context = WorkerContext(None)
+        self._connections: dict[asyncio.Task[object], asyncio.StreamWriter] = {}
+        self._server: asyncio.Server | None = None
+        self.refused = 0
+        """Connections closed at once because there were MOST_CONNECTIONS."""
+
+    async def start(self, listening: socket.socket) -> None:
+        """Accept connections; the socket is the server's from here on. TLS if the config names a certificate."""
+        context = await asyncio.to_thread(self._config.create_ssl_context)
+        self._server = await asyncio.start_server(
+            self._connected,
+            sock=listening,
+            ssl=context,
+            backlog=self._config.backlog,
+            ssl_handshake_timeout=self._config.ssl_handshake_timeout if context else None,
+            ssl_shutdown_timeout=TLS_SHUTDOWN_S if context else None,
+        )
+
+    async def drain(self, grace_s: float) -> None:
+        """Accept no more, close idle connections, let requests end for `grace_s`, then cut the rest."""
+        if self._server is None:
+            return
+        self._server.close()
+        await self._context.terminated.set()
+        if self._connections:
+            await asyncio.wait(set(self._connections), timeout=grace_s)
+        for task, writer in list(self._connections.items()):
+            writer.transport.abort()
+            task.cancel()
+        if self._connections:
+            await asyncio.wait(set(self._connections), timeout=LAST_WORDS_S)
+        await self._server.wait_closed()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        if task is None or len(self._connections) >= MOST_CONNECTIONS:
+            self.refused += 1
+            writer.transport.abort()
+            return
+        self._connections[task] = writer
+        try:
+            # The stream protocol logs a cancelled callback as a failure, so a cut connection returns instead.
+            with suppress(asyncio.CancelledError):
+                loop = asyncio.get_running_loop()
+                await _Connection(self._app, loop, self._config, self._context, {}, reader, writer)
+        except Exception:
+            logger.exception("a connection failed")
+        finally:
+            del self._connections[task]

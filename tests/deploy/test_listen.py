@@ -1,0 +1,102 @@
+"""Listening: three protocols on one address, a taken port in words, a drain that does not wait for the idle."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import ssl
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.clock import now_ms
+from deploy.listen import Listener, PortTaken, Tls
+from deploy.settings import Bind
+from deploy.tls import ensure_pair
+from tests.e2e.system import free_port
+
+
+@pytest.fixture
+def tls(tmp_path: Path) -> Tls:
+    pair = Tls(tmp_path / "cert.pem", tmp_path / "key.pem")
+    ensure_pair(pair.certificate, pair.key, now_ms())
+    return pair
+
+
+class SlowApp:
+    """Answers `/slow` once it is let, everything else at once."""
+
+    def __init__(self) -> None:
+        self.let = asyncio.Event()
+        self.begun = asyncio.Event()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/slow":
+            self.begun.set()
+            await self.let.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"done"})
+
+
+@contextlib.asynccontextmanager
+async def listening(app: SlowApp, tls: Tls) -> AsyncIterator[tuple[Listener, httpx.AsyncClient]]:
+    address = Bind("127.0.0.1", free_port())
+    listener = Listener(app, address, tls, now_ms)
+    await listener.start()
+    context = ssl.create_default_context(cafile=str(tls.certificate))
+    async with httpx.AsyncClient(base_url=f"https://localhost:{address.port}", verify=context, http2=True) as client:
+        yield listener, client
+    await listener.drain(0)
+
+
+async def test_the_way_to_http3_is_advertised_on_http2(tls: Tls) -> None:
+    async with listening(SlowApp(), tls) as (_, client):
+        answer = await client.get("/")
+        assert (answer.status_code, answer.http_version) == (200, "HTTP/2")
+        assert answer.headers["alt-svc"].startswith('h3=":')
+
+
+async def test_a_drain_does_not_wait_for_idle_connections(tls: Tls) -> None:
+    async with listening(SlowApp(), tls) as (listener, client):
+        await client.get("/")
+        began = time.monotonic()
+        await listener.drain(30)
+        assert time.monotonic() - began < 10
+
+
+async def test_a_drain_lets_a_running_request_end(tls: Tls) -> None:
+    app = SlowApp()
+    async with listening(app, tls) as (listener, client):
+        request = asyncio.create_task(client.get("/slow"))
+        await app.begun.wait()
+        drain = asyncio.create_task(listener.drain(10))
+        await asyncio.sleep(0.1)
+        app.let.set()
+        assert (await request).text == "done"
+        await drain
+
+
+async def test_a_request_that_outlasts_the_grace_is_cut(tls: Tls) -> None:
+    app = SlowApp()
+    async with listening(app, tls) as (listener, client):
+        request = asyncio.create_task(client.get("/slow"))
+        await app.begun.wait()
+        await listener.drain(0.1)
+        with pytest.raises(httpx.TransportError):
+            await request
+        del request
+    gc.collect()
+
+
+async def test_a_taken_port_is_named(tls: Tls) -> None:
+    address = Bind("127.0.0.1", free_port())
+    first = Listener(SlowApp(), address, tls, now_ms)
+    await first.start()
+    with pytest.raises(PortTaken, match=f"TCP port 127.0.0.1:{address.port} is taken"):
+        Listener(SlowApp(), address, None, now_ms)
+    await first.drain(0)
