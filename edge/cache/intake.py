@@ -52,16 +52,15 @@ class Intake:
                     raise UpstreamBrokenError(f"more than {stored.length} bytes came")
                 if flight.kept and stored.length is None and not self.set_aside(flight, len(block)):
                     flight.pass_on()
+                # Readers first: the disk must not delay them.
+                await flight.feed(block)
                 if writer is not None:
                     writer = await self._write(writer, block, keep=flight.kept, key=stored.key)
-                await flight.feed(block)
             if stored.length is not None and flight.size != stored.length and stored.status not in (204, 304):
                 raise UpstreamBrokenError(f"{flight.size} of {stored.length} bytes came")
             if writer is not None and not self.purges.since(purges_before, stored.key, stored.tags):
                 finished, writer = writer, None
-                await self._commit(finished, replace(stored, length=flight.size))
-                if self.purges.since(purges_before, stored.key, stored.tags):
-                    await self._store.remove(stored.key, stored.variant)
+                await self._commit(finished, replace(stored, length=flight.size), purges_before)
             flight.finish()
         finally:
             if writer is not None:
@@ -86,10 +85,13 @@ class Intake:
             self.note_store_error(key)
             return None
 
-    async def _commit(self, writer: Writer, stored: Stored) -> None:
+    async def _commit(self, writer: Writer, stored: Stored, purges_before: int) -> None:
         try:
             if await writer.commit(stored) is not None:
                 self._stats.stored += 1
+            # A purge may have come while the store was at work.
+            if self.purges.since(purges_before, stored.key, stored.tags):
+                await self._store.remove(stored.key, stored.variant)
         except StoreError:
             self.note_store_error(stored.key)
             await writer.abort()
