@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from origin.ids import parse_id
+
 SCHEMA = 1
 
 
@@ -170,9 +172,16 @@ def _build(kind: type[E], document: dict[str, Any]) -> E:
         raise MalformedEvent(f"{kind.__name__}: {error}") from error
 
 
+def _id(name: str, value: str) -> int:
+    try:
+        return parse_id(value)
+    except ValueError as error:
+        raise MalformedEvent(f"{name}: {error}") from error
+
+
 def _value(kind: type[Event], name: str, annotation: str, value: object) -> object:
-    if name in _IDS and isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 19:
-        return int(value)
+    if name in _IDS and isinstance(value, str):
+        return _id(name, value)
     if (kind.__name__, name) in _ENUMS:
         try:
             return _ENUMS[kind.__name__, name](str(value))

@@ -36,7 +36,12 @@ class Social:
     async def create_user(self, handle: str | None) -> User:
         """A named user, or a guest with a made-up handle. Raises HandleTaken."""
         user_id = self._mint()
-        user = User(user_id, handle or guest_handle(user_id), guest=handle is None, created_at_ms=self._clock())
+        user = User(
+            user_id,
+            guest_handle(user_id) if handle is None else handle,
+            guest=handle is None,
+            created_at_ms=self._clock(),
+        )
         await self._metadata.create_user(user)
         return user
 

@@ -146,7 +146,8 @@ class FileObjects:
                 if incoming.size_bytes and not incoming.failed:
                     await asyncio.shield(incoming.keep(folder / _part_name(number), make_folder=False))
                 raise
-            etag = await incoming.keep(folder / _part_name(number), make_folder=False)
+            with _missing(f"no multipart of {key}: completed or aborted meanwhile"):
+                etag = await incoming.keep(folder / _part_name(number), make_folder=False)
         return Part(number, incoming.size_bytes, etag)
 
     async def list_parts(self, multipart_id: str) -> Sequence[Part]:

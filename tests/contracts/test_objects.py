@@ -263,6 +263,17 @@ async def test_aborting_forgets_the_parts_and_may_be_repeated(objects):
         await objects.complete(identifier, [part])
 
 
+async def test_a_part_that_ends_after_the_abort_is_no_such_object(objects):
+    identifier = await objects.create_multipart("raw/1")
+
+    async def aborted_meanwhile() -> AsyncIterator[bytes]:
+        yield b"begun"
+        await objects.abort(identifier)
+
+    with pytest.raises(NoSuchObject):
+        await objects.put_part(identifier, 1, aborted_meanwhile())
+
+
 async def test_an_unknown_multipart_is_no_such_object(objects):
     for identifier in ("", "x", "../..", "0" * 32, "0" * 32 + ".", multipart_id("0" * 32, "raw/1")):
         with pytest.raises(NoSuchObject):

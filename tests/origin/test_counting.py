@@ -106,12 +106,15 @@ async def test_poison_is_set_aside_and_the_rest_is_counted(house):
     await house.eventlog.append(Topic.INTERACTIONS, "1", b"not json")
     await append(house, an_act(VIEW, video.video_id, "a"))
     await house.eventlog.append(Topic.INTERACTIONS, "1", b'{"schema": 99}')
+    too_large = encode(an_act(LIKE, 10**19 - 1, "b"))
+    await house.eventlog.append(Topic.INTERACTIONS, "1", too_large)
     counting = counting_of(house)
     async with running(counting):
         await settled(house)
     assert (await counts(house, video)).views == 1
-    assert counting.stats.poison == 2
-    assert [r.value for r in await house.eventlog.read(DEAD_LETTERS, {}, 10)] == [b"not json", b'{"schema": 99}']
+    assert counting.stats.poison == 3
+    dead = [record.value for record in await house.eventlog.read(DEAD_LETTERS, {}, 10)]
+    assert dead == [b"not json", b'{"schema": 99}', too_large]
 
 
 class Flaky:
