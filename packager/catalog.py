@@ -7,15 +7,11 @@ from typing import Protocol
 from origin.model import Failure, Publication, Video, VideoStatus
 
 
-class CatalogUnavailable(Exception):
-    """The system of record did not answer. A retry may help."""
-
-
 class Catalog(Protocol):
     """Every method is safe to repeat, because an event may be delivered again after a crash.
 
     A video that is deleted, or whose end is decided (`ready`, `rejected`, `failed`), is changed by none of them.
-    All raise CatalogUnavailable.
+    All raise MetadataError and EventLogError of origin's ports; a retry may help.
     """
 
     async def video(self, video_id: int) -> Video | None:
@@ -34,7 +30,8 @@ class Catalog(Protocol):
     async def publish(self, video_id: int, publication: Publication, status: VideoStatus) -> bool:
         """Replace the publication and set `playable` or `ready` in one step; a viewer sees the old or the new.
 
-        Refused (False) when the video was deleted meanwhile, or has a publication with this revision or a later one.
+        Refused (False) when the video was deleted meanwhile, or has a publication with this revision or a later one. A
+        publication that is in place already is announced again: a crash may have come between the two.
         """
 
     async def reject(self, video_id: int, failure: Failure) -> None:

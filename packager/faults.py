@@ -5,9 +5,9 @@ from __future__ import annotations
 import errno
 from dataclasses import dataclass
 
-from origin.eventlog.base import EventLogError
+from origin.eventlog.base import EventLogError, LogFull
+from origin.metadata.base import MetadataError, MetadataFull
 from origin.objects.base import InvalidKey, NoSuchObject, ObjectStoreError, StoreFull
-from packager.catalog import CatalogUnavailable
 from packager.moderation.base import ModerationError
 from packager.process import ProcessError, ProcessTimedOut
 
@@ -32,9 +32,9 @@ def classify(error: Exception) -> Fault:
             return classify(error.exceptions[0])
         case NoSuchObject() | InvalidKey():
             return Fault("upload_missing", str(error), final=True)
-        case StoreFull() | DiskFull():
+        case StoreFull() | MetadataFull() | LogFull() | DiskFull():
             return Fault("disk_full", str(error), final=False)
-        case ObjectStoreError() | EventLogError() | CatalogUnavailable():
+        case ObjectStoreError() | EventLogError() | MetadataError():
             return Fault("storage_unavailable", str(error), final=False)
         case ModerationError():
             return Fault("moderation_unavailable", str(error), final=False)

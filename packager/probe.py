@@ -30,6 +30,8 @@ PROBE_LIMITS = ProcessLimits(wall_s=30, cpu_s=10, address_space_bytes=1024**3, f
 TOO_MANY_FRAMES = Refused(
     "frame_rate_too_high", "This clip has far too many frames. Export it at 30 or 60 frames a second."
 )
+COUNTED_STREAMS = 64
+"""Far above what is admitted, so that the refusal can name the number; a file with more is not opened."""
 SAFE_INPUT = ("-f", "mov", "-protocol_whitelist", "file")
 
 
@@ -44,7 +46,7 @@ async def probe(
     if not is_isobmff(head):
         return NOT_A_VIDEO, Usage()
     try:
-        header = await run(_header_argv(path, tools, limits), cwd=work_folder, limits=PROBE_LIMITS)
+        header = await run(_header_argv(path, tools), cwd=work_folder, limits=PROBE_LIMITS)
         document = header.stdout.decode("utf-8", "replace")
         index = video_stream_index(document)
         span, usage = (None, header.usage) if index is None else await _span(path, index, tools, limits, work_folder)
@@ -75,9 +77,9 @@ async def _span(
     return packet_span(packets.stdout.decode("ascii", "replace").splitlines()), packets.usage
 
 
-def _header_argv(path: Path, tools: Tools, limits: UploadLimits) -> tuple[str, ...]:
+def _header_argv(path: Path, tools: Tools) -> tuple[str, ...]:
     return (
-        tools.ffprobe, "-v", "error", *SAFE_INPUT, "-max_streams", str(limits.streams + 1),
+        tools.ffprobe, "-v", "error", *SAFE_INPUT, "-max_streams", str(COUNTED_STREAMS),
         "-show_streams", "-show_format", "-of", "json", str(path),
     )  # fmt: skip
 

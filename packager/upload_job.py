@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
 
+from origin.eventlog.base import EventLogError
 from origin.events import UploadEvent
-from origin.model import Failure, Video, VideoStatus
+from origin.metadata.base import MetadataError
+from origin.model import WATCHABLE, Failure, Video, VideoStatus
 from origin.objects.base import Objects
 from packager.admission import Refused
-from packager.catalog import Catalog, CatalogUnavailable
+from packager.catalog import Catalog
 from packager.faults import DiskFull
 from packager.moderation.base import Evidence, Moderation, Reject, Verdict
 from packager.pipeline import Hooks, NotPackaged, Package, package_file
@@ -81,12 +83,19 @@ class UploadJob:
         """Raises whatever kept the job from its end (see `faults`); a clip that is refused is an end, not an error."""
         video = await self._catalog.begin_processing(event.video_id)
         if video is None:
+            await self._announce_again(event.video_id)
             return JobOutcome(JobEnd.ABANDONED)
         try:
             await asyncio.to_thread(self._make_folder)
             return await self._watched(event, video)
         finally:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
+
+    async def _announce_again(self, video_id: int) -> None:
+        """An earlier start of this job may have been cut short between the last publication and its announcement."""
+        video = await self._catalog.video(video_id)
+        if video is not None and video.status in WATCHABLE and video.publication is not None:
+            await self._catalog.publish(video_id, video.publication, video.status)
 
     async def _watched(self, event: UploadEvent, video: Video) -> JobOutcome:
         """Package with a second task that reports progress and stops everything when the video is deleted."""
@@ -185,7 +194,7 @@ class UploadJob:
             self._progress.changed.clear()
             try:
                 alive = await self._catalog.report_progress(video_id, self._progress.value, self._progress.stage)
-            except CatalogUnavailable:
+            except (MetadataError, EventLogError):
                 # Progress is a courtesy; the publication that follows will tell whether the catalog is back.
                 alive = True
             if not alive:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Record
 from origin.events import MalformedEvent, Topic, UploadEvent, decode, encode
-from origin.model import Failure
+from origin.model import WATCHABLE, Failure
 from origin.objects.base import Objects
 from origin.trace import request_id
 from packager.catalog import Catalog
@@ -223,13 +223,16 @@ class PackagerWorker:
         await self._append(Topic.UPLOADS_RETRY, str(event.video_id), encode(again))
 
     async def _bury(self, event: UploadEvent, fault: Fault) -> None:
+        """Give up. A video that plays already goes on playing with the renditions it has."""
         await self._append(Topic.UPLOADS_DEAD, str(event.video_id), encode(event))
         failure = Failure("processing_failed", "Something went wrong on our side while this clip was prepared.")
         if fault.code == "upload_missing":
             failure = Failure("upload_missing", "The uploaded file is no longer there. Upload the clip again.")
         while True:
             try:
-                await self._catalog.fail(event.video_id, failure)
+                video = await self._catalog.video(event.video_id)
+                if video is None or video.status not in WATCHABLE:
+                    await self._catalog.fail(event.video_id, failure)
             except Exception:
                 # Left undone, the video would say "processing" for ever.
                 logger.exception("failure could not be recorded", extra={"video_id": event.video_id})

@@ -127,6 +127,15 @@ class ClipMaker:
     def _thousand_fps(self, path: Path) -> None:
         self.run("-f", "lavfi", "-i", "color=blue:s=64x64:r=1000:d=5", *H264, path)
 
+    def _huge_picture(self, path: Path) -> None:
+        """8192x8192 in a few kilobytes."""
+        self.run("-f", "lavfi", "-i", "color=blue:s=8192x8192:r=5:d=0.4", *H264, path)
+
+    def _many_tracks(self, path: Path) -> None:
+        maps = [word for _ in range(10) for word in ("-map", "1:a")]
+        sound = ["-f", "lavfi", "-i", "sine=d=1"]
+        self.run(*_picture("64x64", "10", 1), *sound, "-map", "0:v", *maps, *H264, path)
+
     def _ribbon(self, path: Path) -> None:
         self.run("-f", "lavfi", "-i", "color=blue:s=1024x64:r=10:d=1", *H264, path)
 

@@ -306,6 +306,8 @@ REFUSED = {
     "long": "too_long",
     "thousand_fps": "frame_rate_too_high",
     "ribbon": "unsupported_shape",
+    "huge_picture": "too_many_pixels",
+    "many_tracks": "too_many_streams",
 }
 
 

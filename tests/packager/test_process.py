@@ -101,7 +101,7 @@ async def test_a_child_beyond_its_cpu_time_is_ended_by_the_kernel(tmp_path: Path
     with pytest.raises(ProcessFailed) as caught:
         await run(child("while True: pass"), cwd=tmp_path, limits=ProcessLimits(wall_s=30, cpu_s=1))
     assert caught.value.returncode - 128 in {signal.SIGXCPU, signal.SIGKILL}
-    assert caught.value.usage.cpu_s >= 0.9
+    assert caught.value.usage.cpu_s >= 0.6
 
 
 async def test_a_child_cannot_take_more_memory_than_allowed(tmp_path: Path) -> None:

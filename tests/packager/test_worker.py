@@ -13,9 +13,9 @@ import pytest
 
 from origin.eventlog import EventLog, open_eventlog
 from origin.events import Topic, UploadEvent, decode, encode
+from origin.metadata.base import MetadataUnavailable
 from origin.model import Failure, Publication, Video, VideoStatus, Visibility
 from origin.objects import Objects, open_objects
-from packager.catalog import CatalogUnavailable
 from packager.moderation import Allow, Evidence, ModerationUnavailable, Reject, Verdict
 from packager.settings import PackagerSettings, RetryPolicy
 from packager.worker import PackagerWorker
@@ -67,6 +67,7 @@ class ShelfCatalog:
 
     async def publish(self, video_id: int, publication: Publication, status: VideoStatus) -> bool:
         self._answer()
+        self.history.append((video_id, f"told {publication.revision}"))
         video = self.videos[video_id]
         if video.status not in OPEN:
             return False
@@ -90,7 +91,7 @@ class ShelfCatalog:
     def _answer(self) -> None:
         if self.away > 0:
             self.away -= 1
-            raise CatalogUnavailable("the catalog is away")
+            raise MetadataUnavailable("the catalog is away")
 
     def _set(self, video_id: int, **changes: object) -> None:
         self.videos[video_id] = replace(self.videos[video_id], **changes)  # type: ignore[arg-type]
@@ -327,6 +328,20 @@ async def test_the_same_event_twice_publishes_once(house: House, clip: Clip) -> 
     publication = house.catalog.videos[12].publication
     assert publication is not None
     assert publication.revision == 1
+    # A crash may have come between the publication and its announcement, so a redelivery announces it again.
+    assert [what for _, what in house.catalog.history if what.startswith("told")] == ["told 1", "told 1"]
+
+
+async def test_a_video_that_plays_goes_on_playing_when_its_other_rungs_fail(house: House, clip: Clip) -> None:
+    # Room for the 540 rung, and too little for the 720.
+    house.settings = replace(house.settings, output_bytes=800_000, retry=RetryPolicy(attempts=1))
+    worker = house.start()
+    await house.upload(15, clip("bbb"))
+    await house.until(lambda: worker.stats.failed == 1)
+    assert house.catalog.videos[15].status is VideoStatus.PLAYABLE
+    (dead,) = await house.dead_letters()
+    event = decode(UploadEvent, dead)
+    assert (event.attempt, event.error_code) == (1, "encoder_failed")
 
 
 async def test_a_job_that_was_cut_short_completes_after_the_restart(house: House, clip: Clip) -> None:
