@@ -1,8 +1,8 @@
 """The product's scorer against popularity on real short-video exposures (KuaiRand-Pure, CC BY-SA 4.0; not in this
 repository: `conftest.py` leaves this file out where the data is not beside it).
 
-Global-time split: everything before 1 May is learned as events in time order, the long views after it are the truth. Each
-user's list is ranked from all videos that the user was not shown before; positives are `long_view`.
+Global-time split: everything before 1 May is learned as events in time order, the long views after it are the
+truth. Each user's list is ranked from all videos that the user was not shown before; positives are `long_view`.
 """
 
 from dataclasses import dataclass

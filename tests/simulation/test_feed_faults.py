@@ -1,7 +1,8 @@
 """The feed under faults, on memory backends with a virtual clock and a printed seed.
 
 Viewers page and react; the speed layer goes away and comes back, the metadata store too, the scorer is killed and
-started again from its checkpoint. The feed always answers, repeats nothing while something unseen is left, and converges.
+started again from its checkpoint. The feed always answers, repeats nothing while something unseen is left, and
+converges.
 """
 
 import random
