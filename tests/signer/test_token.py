@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from signer.cwt import MAX_TOKEN_BYTES, MalformedTokenError, mac, seal, strict_loads, take_apart
+from signer.cwt import MAX_TOKEN_BYTES, MalformedTokenError, authentic, mac, seal, strict_loads, take_apart
 from signer.keys import KeyRing, SigningKey
 from signer.token import Claims, Granted, Refused, at_boundary, path_prefix, sign, verify
 
@@ -281,3 +281,34 @@ def test_a_token_signed_for_something_else_than_a_whole_prefix_is_an_error() -> 
 def test_a_playback_token_is_short() -> None:
     assert len(TOKEN) < 200
     assert take_apart(TOKEN).kid == KEY.kid
+
+
+INTEROP_SECRET = bytes.fromhex("403697de87af64611c1d32a05dab0fe1fcb715a86ab435f1ec99192d79569388")
+"""The key of RFC 8392 appendix A.2.2, which the open implementations of CAT use in their examples."""
+
+
+def test_a_token_made_by_another_implementation_is_understood() -> None:
+    # Made with npm @eyevinn/cat 0.16.4, generate(): iss, exp 1900000000, iat, cti 0b71, catu {3: {1:
+    # "/v/42/"}}, catm, catv 1.
+    token = (
+        "2D3RhEOhAQWhBExTeW1tZXRyaWMyNTZYOacBZ2V5ZXZpbm4EGnE_swAGGmtJ0gAHQgtxGQE4oQOhAWYvdi80Mi8ZATmCY0dFVGRI"
+        "RUFEGQE2AVggS_dnDbqPEV64w3Fp3DMk1aza7EhItIdOj7p45YiE9UE"
+    )
+    ring = KeyRing({"Symmetric256": SigningKey("Symmetric256", INTEROP_SECRET, 0, 0)})
+    granted = verify(token, "/v/42/hls.m3u8", "GET", ring, NOW_MS)
+    assert isinstance(granted, Granted)
+    assert granted.claims == Claims("/v/42/", 1_900_000_000, None, NOW_MS // 1000, b"\x0bq", ("GET", "HEAD"))
+    assert verify(token, "/v/43/hls.m3u8", "GET", ring, NOW_MS) == Refused("wrong_path")
+
+
+def test_a_published_token_that_ends_before_it_begins_is_authentic_and_never_valid() -> None:
+    # From the readme of @eyevinn/cat: exp 1742159862, nbf and iat 1742159883, no path.
+    token = (
+        "2D3RhEOhAQWhBFBha2FtYWlfa2V5X2hzMjU2U6MEGmfXP_YGGmfXQAsFGmfXQAtYINTT_KlOyhaV6NaSxFXkqJWfBagSkPkem10dysoA-C0w"
+    )
+    envelope = take_apart(token)
+    assert authentic(envelope, INTEROP_SECRET)
+    assert strict_loads(envelope.payload) == {4: 1742159862, 6: 1742159883, 5: 1742159883}
+    ring = KeyRing({"akamai_key_hs256": SigningKey("akamai_key_hs256", INTEROP_SECRET, 0, 0)})
+    assert verify(token, "/v/1/a", "GET", ring, 1742159861999) == Refused("not_yet_valid")
+    assert verify(token, "/v/1/a", "GET", ring, 1742159883000) == Refused("expired")
