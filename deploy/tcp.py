@@ -85,6 +85,8 @@ class TcpServer:
             with suppress(asyncio.CancelledError):
                 loop = asyncio.get_running_loop()
                 await _Connection(self._app, loop, self._config, self._context, {}, reader, writer)
+        except OSError as error:
+            logger.debug("a connection ended badly", extra={"error": str(error)})
         except Exception:
             logger.exception("a connection failed")
         finally:

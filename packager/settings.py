@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass, field
-
-
-def _half_of_the_cores() -> int:
-    return max(1, (os.cpu_count() or 1) // 2)
-
-
-def _encoder_threads() -> int:
-    return min(4, os.cpu_count() or 1)
+from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +35,8 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class PackagerSettings:
-    jobs_at_once: int = field(default_factory=_half_of_the_cores)
-    threads: int = field(default_factory=_encoder_threads)
+    jobs_at_once: int = 1
+    threads: int = 4
     """Decoder, filter and encoder threads of one child."""
     niceness: int = 5
     """Added to the children's nice value, so that serving goes before encoding on a shared machine."""
