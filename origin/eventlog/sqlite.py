@@ -9,23 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
 
-from origin.eventlog.base import LogFull, LogUnavailable, Position, Record
+from origin.eventlog import sqlite_statements as statements
+from origin.eventlog.base import EventLogError, LogFull, LogUnavailable, Position, Record
 from origin.eventlog.claims import Claims
-from origin.eventlog.retention import Retention, droppable_until, expired_before_ms
+from origin.eventlog.retention import Retention, expired_before_ms
+from origin.eventlog.sqlite_statements import PARTITION
 from origin.sqlite_database import Database, DatabaseError, DatabaseFull
 
 logger = logging.getLogger(__name__)
 LOOK_AGAIN_S = 0.1
 TRIM_EVERY_MS = 60_000
-_TRIM_ROWS = 1_000
-"""Per transaction, so that appends never wait long for a trim."""
-_PARTITION = 0
 
 
 class SqliteEventLog:
@@ -51,35 +49,46 @@ class SqliteEventLog:
             return []
         now_ms = self._clock()
         with _log_errors():
-            first = await self._database.write(lambda connection: _append(connection, topic, records, now_ms))
+            first = await self._database.write(lambda connection: statements.append(connection, topic, records, now_ms))
         for consumer in self._consumers:
             consumer.wake(topic)
         self._trim_sometimes(now_ms)
-        return [Position(topic, _PARTITION, first + index) for index in range(len(records))]
+        return [Position(topic, PARTITION, first + index) for index in range(len(records))]
 
     async def consumer(
         self, group: str, topics: Sequence[str], start: Mapping[tuple[str, int], int] | None = None
     ) -> SqliteConsumer:
-        begin = {topic: offset for (topic, partition), offset in (start or {}).items() if partition == _PARTITION}
+        begin = {topic: offset for (topic, partition), offset in (start or {}).items() if partition == PARTITION}
         consumer = SqliteConsumer(self, self._database, self._claims, group, topics, begin)
         self._consumers.add(consumer)
         return consumer
 
     async def read(self, topic: str, after: Mapping[int, int], limit: int) -> Sequence[Record]:
-        next_offset = after.get(_PARTITION, -1) + 1
+        next_offset = after.get(PARTITION, -1) + 1
         with _log_errors():
-            return await self._database.read(lambda connection: _read(connection, topic, next_offset, limit))
+            return await self._database.read(lambda connection: statements.read(connection, topic, next_offset, limit))
 
     async def trim(self, now_ms: int) -> int:
-        """Forget records beyond the retention; returns how many. Appending calls it once a minute."""
-        topics = await self._database.read(_topics)
+        """Forget records beyond the retention; returns how many. Appending calls it once a minute.
+
+        Raises LogUnavailable and LogFull (forgetting needs some room, too).
+        """
+        with _log_errors():
+            return await self._trim_age(now_ms) + await self._trim_size()
+
+    async def _trim_age(self, now_ms: int) -> int:
+        topics = await self._database.read(statements.topics)
         trimmed = 0
         for topic in topics:
             before_ms = expired_before_ms(self._retention, topic, now_ms)
-            while count := await self._database.write(partial(_trim_age, topic=topic, before_ms=before_ms)):
+            while count := await self._database.write(partial(statements.trim_age, topic=topic, before_ms=before_ms)):
                 trimmed += count
-        while await self._database.read(_used_bytes) > self._retention.size_bytes:
-            count = await self._database.write(_trim_oldest)
+        return trimmed
+
+    async def _trim_size(self) -> int:
+        trimmed = 0
+        while await self._database.read(statements.used_bytes) > self._retention.size_bytes:
+            count = await self._database.write(statements.trim_oldest)
             if not count:
                 break
             logger.warning("the event log outgrew its size: forgot records", extra={"records": count})
@@ -110,7 +119,7 @@ class SqliteEventLog:
             await consumer.close()
         if self._trimming is not None:
             self._trimming.cancel()
-            with contextlib.suppress(asyncio.CancelledError, DatabaseError):
+            with contextlib.suppress(asyncio.CancelledError, EventLogError):
                 await self._trimming
         await self._database.close()
 
@@ -169,7 +178,7 @@ class SqliteConsumer:
         # The first topic changes each time, so that a busy one never starves another.
         self._turn += 1
         with _log_errors():
-            records = await self._database.read(lambda connection: _read_all(connection, wanted, max_records))
+            records = await self._database.read(lambda connection: statements.read_all(connection, wanted, max_records))
         for record in records:
             self._next[record.position.topic] = record.position.offset + 1
         return records
@@ -184,7 +193,7 @@ class SqliteConsumer:
                 continue
             try:
                 with _log_errors():
-                    committed = await self._database.read(partial(_committed, group=self._group, topic=topic))
+                    committed = await self._database.read(partial(statements.committed, group=self._group, topic=topic))
             except BaseException:
                 self._claims.give_up(descriptor)
                 raise
@@ -194,11 +203,11 @@ class SqliteConsumer:
     async def commit(self, position: Position) -> None:
         group = self._group
         with _log_errors():
-            await self._database.write(lambda connection: _commit(connection, group, position))
+            await self._database.write(lambda connection: statements.commit(connection, group, position))
 
     async def lag(self) -> int:
         with _log_errors():
-            return await self._database.read(lambda c: sum(_lag(c, self._group, topic) for topic in self.topics))
+            return await self._database.read(partial(statements.lag, group=self._group, topics=self.topics))
 
     async def close(self) -> None:
         self._closed = True
@@ -218,101 +227,3 @@ def _log_errors() -> Iterator[None]:
         raise LogFull(str(error)) from error
     except (DatabaseError, OSError) as error:
         raise LogUnavailable(str(error)) from error
-
-
-def _append(connection: sqlite3.Connection, topic: str, records: Sequence[tuple[str, bytes]], now_ms: int) -> int:
-    row = connection.execute(
-        "INSERT INTO heads VALUES (?1, 0, ?2) ON CONFLICT (topic) DO UPDATE SET next_offset = next_offset + ?2"
-        " RETURNING next_offset",
-        (topic, len(records)),
-    ).fetchone()
-    first = int(row[0]) - len(records)
-    connection.executemany(
-        "INSERT INTO records VALUES (?, ?, ?, ?, ?)",
-        [(topic, first + index, key, value, now_ms) for index, (key, value) in enumerate(records)],
-    )
-    return first
-
-
-def _read(connection: sqlite3.Connection, topic: str, next_offset: int, limit: int) -> list[Record]:
-    rows = connection.execute(
-        'SELECT "offset", key, value, appended_at_ms FROM records WHERE topic = ? AND "offset" >= ?'
-        ' ORDER BY "offset" LIMIT ?',
-        (topic, next_offset, limit),
-    )
-    return [Record(Position(topic, _PARTITION, row[0]), row[1], row[2], row[3]) for row in rows]
-
-
-def _read_all(connection: sqlite3.Connection, wanted: Mapping[str, int], limit: int) -> list[Record]:
-    records: list[Record] = []
-    for topic, next_offset in wanted.items():
-        if len(records) < limit:
-            records += _read(connection, topic, next_offset, limit - len(records))
-    return records
-
-
-def _committed(connection: sqlite3.Connection, group: str, topic: str) -> int:
-    row = connection.execute(
-        "SELECT next_offset FROM commits WHERE consumer_group = ? AND topic = ?", (group, topic)
-    ).fetchone()
-    return int(row[0]) if row else 0
-
-
-def _commit(connection: sqlite3.Connection, group: str, position: Position) -> None:
-    connection.execute(
-        "INSERT INTO commits VALUES (?, ?, ?) ON CONFLICT (consumer_group, topic)"
-        " DO UPDATE SET next_offset = max(next_offset, excluded.next_offset)",
-        (group, position.topic, position.offset + 1),
-    )
-
-
-def _lag(connection: sqlite3.Connection, group: str, topic: str) -> int:
-    row = connection.execute("SELECT first_offset, next_offset FROM heads WHERE topic = ?", (topic,)).fetchone()
-    return row[1] - max(row[0], _committed(connection, group, topic)) if row else 0
-
-
-def _topics(connection: sqlite3.Connection) -> list[str]:
-    return [topic for (topic,) in connection.execute("SELECT topic FROM heads")]
-
-
-def _trim_age(connection: sqlite3.Connection, topic: str, before_ms: int) -> int:
-    head = connection.execute("SELECT next_offset FROM heads WHERE topic = ?", (topic,)).fetchone()
-    wanted = [row[0] for row in connection.execute("SELECT next_offset FROM commits WHERE topic = ?", (topic,))]
-    rows = connection.execute(
-        'SELECT "offset", appended_at_ms FROM records WHERE topic = ? AND "offset" < ? ORDER BY "offset" LIMIT ?',
-        (topic, droppable_until(head[0], wanted), _TRIM_ROWS),
-    )
-    old = 0
-    until = -1
-    for offset, appended_at_ms in rows:
-        if appended_at_ms >= before_ms:
-            break
-        old, until = old + 1, offset + 1
-    if old:
-        _forget(connection, topic, until)
-    return old
-
-
-def _trim_oldest(connection: sqlite3.Connection) -> int:
-    firsts = connection.execute(
-        "SELECT r.appended_at_ms, h.topic, h.first_offset, h.next_offset FROM heads h"
-        ' JOIN records r ON r.topic = h.topic AND r."offset" = h.first_offset'
-    ).fetchall()
-    if not firsts:
-        return 0
-    _, topic, first, head = min(firsts)
-    until = min(first + _TRIM_ROWS, head)
-    _forget(connection, topic, until)
-    return int(until - first)
-
-
-def _forget(connection: sqlite3.Connection, topic: str, until: int) -> None:
-    connection.execute('DELETE FROM records WHERE topic = ? AND "offset" < ?', (topic, until))
-    connection.execute("UPDATE heads SET first_offset = ? WHERE topic = ?", (until, topic))
-
-
-def _used_bytes(connection: sqlite3.Connection) -> int:
-    pages, free, size = (
-        connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_count", "freelist_count", "page_size")
-    )
-    return int((pages - free) * size)

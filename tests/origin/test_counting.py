@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from origin.counters import CountersUnavailable
+from origin.counters import CountersUnavailable, open_counters
 from origin.counting import DEAD_LETTERS, GROUP, Counting
 from origin.events import InteractionEvent, InteractionType, Topic, encode
 from origin.model import Counts
@@ -162,6 +162,33 @@ async def test_counts_stay_right_when_the_consumer_is_killed_again_and_again(hou
     async with running(counting_of(house)):
         await settled(house)
     assert await counts(house, video) == Counts(views=20, likes=1)
+
+
+class Unflushable:
+    """Counters that gather but never give a batch."""
+
+    def __init__(self) -> None:
+        self.counters = open_counters("memory:")
+
+    async def apply(self, group, increments):
+        return await self.counters.apply(group, increments)
+
+    async def begin_flush(self):
+        raise CountersUnavailable("not now")
+
+
+async def test_what_a_speed_layer_lost_before_a_flush_is_counted_from_the_log_again(house):
+    video = await house.video(await house.user("cat"))
+    await append(house, *(an_act(VIEW, video.video_id, f"e{n}") for n in range(5)), an_act(LIKE, video.video_id, "l"))
+    lost = counting_of(house, Unflushable())
+    async with running(lost):
+        async with asyncio.timeout(5):
+            while lost.stats.increments < 6:  # noqa: ASYNC110 -- the stats tell nobody
+                await asyncio.sleep(0.01)
+    assert await counts(house, video) == Counts()
+    async with running(counting_of(house)):
+        await settled(house)
+    assert await counts(house, video) == Counts(views=5, likes=1)
 
 
 def test_every_kind_of_act_has_its_effect():

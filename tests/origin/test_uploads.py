@@ -154,3 +154,51 @@ async def test_a_deferred_length_finishes_with_what_is_stored(house, uploads):
     ticket = await a_whole_upload(house, uploads, length=None)
     await uploads.finish(ticket.upload_id, "")
     assert (await house.objects.stat(f"raw/{ticket.video_id}")).size_bytes == 8
+
+
+class Crash(BaseException):
+    """As if the process had died here."""
+
+
+class Crashing:
+    """A store that dies at one of its calls, before or after it did what was asked."""
+
+    def __init__(self, store, fuse: list[int]) -> None:
+        self._store = store
+        self._fuse = fuse
+
+    def __getattr__(self, name):
+        async def call(*args):
+            self._burn()
+            result = await getattr(self._store, name)(*args)
+            self._burn()
+            return result
+
+        return call
+
+    def _burn(self) -> None:
+        self._fuse[0] -= 1
+        if self._fuse[0] == 0:
+            raise Crash
+
+
+@pytest.mark.parametrize("steps", range(1, 20))
+async def test_wherever_finishing_crashes_the_next_start_announces_the_upload(house, uploads, reconciler, steps):
+    ticket = await a_whole_upload(house, uploads)
+    fuse = [steps]
+    crashing = Uploads(
+        Crashing(house.metadata, fuse), Crashing(house.objects, fuse), Crashing(house.eventlog, fuse),
+        house.clock, house.mint,
+    )  # fmt: skip
+    try:
+        await crashing.finish(ticket.upload_id, "")
+    except Crash:
+        assert fuse[0] == 0
+    else:
+        assert steps > 14
+    await reconciler.once(thorough=True)
+    # Only a crash between the append and the change of status announces twice, which the packager drops.
+    assert 1 <= len(await announced(house)) <= 2
+    assert (await house.metadata.upload(ticket.upload_id)).state is UploadState.ANNOUNCED
+    assert (await house.metadata.video(ticket.video_id)).status is VideoStatus.QUEUED
+    assert b"".join([b async for b in house.objects.get(f"raw/{ticket.video_id}")]) == b"halfhalf"
