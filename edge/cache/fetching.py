@@ -14,7 +14,7 @@ from edge.cache.intake import FetchLimits, Intake
 from edge.cache.invalidation import Purge
 from edge.cache.key import acceptable_codings
 from edge.cache.model import Request, Stored
-from edge.cache.recent import SolitaryKeys
+from edge.cache.recent import RecentKeys
 from edge.stats import EdgeStats
 from edge.store.base import Entry, Store, StoreError
 from edge.upstream.base import (
@@ -28,6 +28,13 @@ from edge.upstream.base import (
 
 _ERROR_STATUSES = frozenset({500, 502, 503, 504})
 _CONDITIONAL = (b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since", b"if-range", b"range")
+
+SOLITARY_S = 2.0
+"""After a response that may not be shared, requests for its key do not queue behind each other for so long."""
+REST_S = 2.0
+"""After upstream failed and a stale response stood in for it, upstream is not asked again for that key for so
+long.
+"""
 
 logger = logging.getLogger(__name__)
 
@@ -54,7 +61,9 @@ class Fetcher:
         self._stats = stats
         self._flights: dict[tuple[str, ...], Flight] = {}
         self._tasks: set[asyncio.Task[None]] = set()
-        self._solitary = SolitaryKeys()
+        self._solitary = RecentKeys(SOLITARY_S)
+        self._unreachable = RecentKeys(REST_S)
+        self._erroring = RecentKeys(REST_S)
         self._intake = Intake(store, limits, stats)
 
     def join(self, sortie: Sortie) -> tuple[Flight, bool]:
@@ -75,6 +84,16 @@ class Fetcher:
         """Revalidate in the background, unless that is under way."""
         if _flight_key(sortie.request) not in self._flights and len(self._tasks) < self._limits.max_flights:
             self._start(sortie, _flight_key(sortie.request))
+
+    def is_resting(self, stored: Stored, now_ms: int) -> bool:
+        """Whether upstream has just failed for this response and it may stand in: then waiting for another
+        failure helps nobody.
+        """
+        now_s = asyncio.get_running_loop().time()
+        unreachable = self._unreachable.has(stored.key, now_s)
+        if not unreachable and not self._erroring.has(stored.key, now_s):
+            return False
+        return may_stand_in(stored, now_ms, unreachable=unreachable)
 
     def note_purge(self, purge: Purge) -> None:
         """What is under way may be what was purged: it must not be stored afterwards."""
@@ -136,6 +155,7 @@ class Fetcher:
                 raise
             self._stats.upstream_errors += 1
             logger.warning("upstream failed, a stale response stands in", extra={"error": str(error)})
+            self._unreachable.note(sortie.request.key, asyncio.get_running_loop().time())
             flight.land(StandIn(sortie.entry, None))
             return
         try:
@@ -160,6 +180,7 @@ class Fetcher:
     ) -> bool:
         """Whether the stored entry is the answer: it was confirmed, or upstream failed and it may stand in."""
         if response.status in _ERROR_STATUSES and may_stand_in(entry.stored, self._clock(), unreachable=False):
+            self._erroring.note(entry.stored.key, asyncio.get_running_loop().time())
             flight.land(StandIn(entry, response.status))
             return True
         if response.status != 304:

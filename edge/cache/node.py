@@ -109,9 +109,12 @@ class CacheNode:
             case ServeAndRefresh(stored, conditions):
                 self.stats.stale_hits += 1
                 entry = _entry(entries, stored)
-                self._fetcher.refresh(Sortie(replace(request, method="GET"), entry, conditions))
+                if not self._fetcher.is_resting(stored, now_ms):
+                    self._fetcher.refresh(Sortie(replace(request, method="GET"), entry, conditions))
                 return await self._hit(request, entry, now_ms)
             case Revalidate(stored, conditions, forward):
+                if self._fetcher.is_resting(stored, now_ms):
+                    return await self._stand_in(request, _entry(entries, stored), now_ms, CacheStatus(forward))
                 return await self._fetch(request, _entry(entries, stored), conditions, forward)
             case Fetch(forward):
                 return await self._fetch(request, None, (), forward)
@@ -180,14 +183,18 @@ class CacheNode:
             case StandIn(entry, upstream_status):
                 if collapsed and not keys.matches(entry.stored.vary, request.headers):
                     return None
-                self.stats.stood_in += 1
-                ttl_s = -entry.stored.staleness_ms(now_ms) // 1000
-                status = CacheStatus(forward, upstream_status, ttl_s, False, collapsed, "stale-if-error")
-                return await self._from_entry(request, entry, now_ms, status)
+                status = CacheStatus(forward, upstream_status, collapsed=collapsed)
+                return await self._stand_in(request, entry, now_ms, status)
             case Failed(error):
                 raise gateway_error(error, entry_was_stale=forward == "stale") from error
             case _:
                 assert_never(outcome)
+
+    async def _stand_in(self, request: Request, entry: Entry, now_ms: int, status: CacheStatus) -> Answer:
+        self.stats.stood_in += 1
+        ttl_s = -entry.stored.staleness_ms(now_ms) // 1000
+        status = replace(status, ttl_s=ttl_s, detail="stale-if-error")
+        return await self._from_entry(request, entry, now_ms, status)
 
     def _from_flight(
         self,

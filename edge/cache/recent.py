@@ -5,8 +5,7 @@ from collections import deque
 from edge.cache.invalidation import Purge
 
 REMEMBERED_PURGES = 1024
-REMEMBERED_SOLITARY = 4096
-SOLITARY_S = 2.0
+REMEMBERED_KEYS = 4096
 
 
 class PurgeLog:
@@ -33,25 +32,26 @@ class PurgeLog:
         return any(self._purges[-place].matches(key, tags) for place in range(1, missed + 1))
 
 
-class SolitaryKeys:
-    """Keys whose last response could not be shared: their requests do not queue behind each other for
-    SOLITARY_S.
+class RecentKeys:
+    """Keys of which something was noted within the last `lifetime_s` seconds; of too many the oldest are
+    forgotten.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, lifetime_s: float) -> None:
+        self._lifetime_s = lifetime_s
         self._until: dict[str, float] = {}
 
     def note(self, key: str, now_s: float) -> None:
-        """The response just seen may not be shared. `now_s` is a monotonic time."""
+        """It is so now. `now_s` is a monotonic time."""
         self._until.pop(key, None)
-        self._until[key] = now_s + SOLITARY_S
-        while len(self._until) > REMEMBERED_SOLITARY:
+        self._until[key] = now_s + self._lifetime_s
+        while len(self._until) > REMEMBERED_KEYS:
             del self._until[next(iter(self._until))]
 
     def forget(self, key: str) -> None:
-        """The response just seen may be shared."""
+        """It is not so any more."""
         self._until.pop(key, None)
 
     def has(self, key: str, now_s: float) -> bool:
-        """Whether a request for the key should go alone."""
+        """Whether it was so recently."""
         return self._until.get(key, 0.0) > now_s

@@ -8,7 +8,7 @@ import pytest
 from edge.cache.invalidation import BadPurgeError, Purge, invalidated_keys
 from edge.cache.model import Request, Stored, Terms
 from edge.cache.node import CacheNode
-from edge.cache.recent import REMEMBERED_PURGES, PurgeLog, SolitaryKeys
+from edge.cache.recent import REMEMBERED_KEYS, REMEMBERED_PURGES, PurgeLog, RecentKeys
 from edge.purge import PurgeFollower, read_purge
 from edge.store import Store, open_store
 from edge.upstream import InProcessUpstream
@@ -70,14 +70,18 @@ def test_a_log_of_purges_that_forgot_says_yes() -> None:
     assert not log.since(1, "/x", ("b",))
 
 
-def test_a_solitary_key_is_forgotten_after_a_while() -> None:
-    keys = SolitaryKeys()
+def test_a_recent_key_is_forgotten_after_a_while_and_among_too_many() -> None:
+    keys = RecentKeys(2.0)
     keys.note("/a", 10.0)
     assert keys.has("/a", 11.0)
     assert not keys.has("/a", 12.5)
     assert not keys.has("/b", 11.0)
-    keys.forget("/a")
+    for number in range(REMEMBERED_KEYS):
+        keys.note(f"/{number}", 11.0)
     assert not keys.has("/a", 11.0)
+    assert keys.has("/0", 11.0)
+    keys.forget("/0")
+    assert not keys.has("/0", 11.0)
 
 
 @pytest.fixture

@@ -319,7 +319,13 @@ async def test_a_soft_purge_makes_stale_and_the_stale_may_still_stand_in() -> No
     assert await edge.node.purge(Purge("tag", "video-1", soft=True)) == 1
     answers[0] = UpstreamUnreachableError("no")
     assert "detail=stale-if-error" in (await edge.get()).cache_status
-    answers[0] = ok(b"new")
+
+
+async def test_after_a_soft_purge_the_next_request_gets_the_new_response() -> None:
+    bodies = iter([b"old", b"new"])
+    edge = rig(lambda _: ok(next(bodies), etag=None))
+    await edge.get()
+    await edge.node.purge(Purge("url", "/v/1/a/x.m4s", soft=True))
     assert (await edge.get()).body == b"new"
 
 
@@ -451,3 +457,26 @@ async def test_more_bytes_than_the_content_length_said_are_never_stored() -> Non
     assert (await edge.get()).body == b"x" * 10
     await edge.settle()
     assert edge.store.usage().entries == 0
+
+
+async def test_while_upstream_is_down_it_is_asked_once_and_not_for_every_request() -> None:
+    answers: list[Script | UpstreamUnreachableError] = [ok(cache_control="max-age=1, stale-if-error=60")]
+    edge = rig(lambda _: answers[0])
+    await edge.get()
+    answers[0] = UpstreamUnreachableError("no")
+    edge.clock.forward(30)
+    got = [await edge.get() for _ in range(20)]
+    assert all("detail=stale-if-error" in answer.cache_status for answer in got)
+    assert len(edge.upstream.requests) == 2
+
+
+async def test_a_failing_refresh_behind_stale_answers_is_not_repeated_for_every_request() -> None:
+    answers: list[Script] = [ok(cache_control="max-age=1, stale-while-revalidate=60, stale-if-error=60")]
+    edge = rig(lambda _: answers[0])
+    await edge.get()
+    answers[0] = Script(503)
+    edge.clock.forward(30)
+    for _ in range(20):
+        assert (await edge.get()).body == b"hello world"
+        await edge.settle()
+    assert len(edge.upstream.requests) == 2
