@@ -6,8 +6,9 @@ left the feed starts over with what was shown longest ago, so that a small syste
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 from feed.coldstart import Popularity
 from feed.cursor import mark
@@ -71,16 +72,9 @@ def choose(
     mix: MixSettings,
 ) -> list[Choice]:
     """Up to `count` items for the positions from `start` on. `recent`: the items before, oldest first."""
-    personal = [c for c in offer.personal if seen.when(c.video_id) < 0]
-    picks = compose(
-        [c for c in personal if c.creator_id != user_id] + _unseen(offer, personal, seen, user_id, mix),
-        _explore(offer.popular, seen, user_id),
-        count,
-        mix,
-        start=start,
-        recent=recent,
-        new={c.video_id for c in personal if offer.sources.get(c.video_id) in _NEW_SOURCES},
-    )
+    new = {i for i, source in offer.sources.items() if source in _NEW_SOURCES}
+    explore = _explore(offer.popular, seen, user_id)
+    picks = compose(_unseen(offer, seen, user_id), explore, count, mix, start=start, recent=recent, new=new)
     choices = [Choice(pick.candidate, _source(pick, offer)) for pick in picks]
     if len(choices) < count:
         again = _again(offer, seen, {choice.candidate.video_id for choice in choices})
@@ -90,23 +84,19 @@ def choose(
     return choices
 
 
-def _unseen(
-    offer: Offer, personal: Sequence[Candidate], seen: Shown, user_id: int, mix: MixSettings
-) -> list[Candidate]:
-    """Everybody's list without what was shown; the viewer's own videos come last."""
-    listed = {c.video_id for c in personal}
-    own = [c for c in personal if c.creator_id == user_id]
-    rest: list[Candidate] = []
-    for candidate in offer.popular.ranked:
-        if candidate.video_id in listed or seen.when(candidate.video_id) >= 0:
+def _unseen(offer: Offer, seen: Shown, user_id: int) -> Iterator[Candidate]:
+    """The personal list, then everybody's, without what was shown; the viewer's own videos come last."""
+    own: list[Candidate] = []
+    given: set[int] = set()
+    for candidate in chain(offer.personal, offer.popular.ranked):
+        if candidate.video_id in given or seen.when(candidate.video_id) >= 0:
             continue
+        given.add(candidate.video_id)
         if candidate.creator_id == user_id:
             own.append(candidate)
         else:
-            rest.append(candidate)
-            if len(rest) >= mix.look_ahead:
-                break
-    return rest + own
+            yield candidate
+    yield from own
 
 
 def _explore(popular: Popularity, seen: Shown, user_id: int) -> list[Candidate]:

@@ -7,12 +7,15 @@ video already. The limits are relaxed only when no candidate of either lane keep
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
 from itertools import islice
 
 from feed.diversity import Candidate, Strictness, Window, first_allowed, window_after
 from feed.settings import MixSettings
+
+_STEP = 32
+"""Ranked candidates looked at together; most pages need no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +26,7 @@ class Pick:
 
 
 def compose(
-    ranked: Sequence[Candidate],
+    ranked: Iterable[Candidate],
     explore: Sequence[Candidate],
     count: int,
     settings: MixSettings,
@@ -56,16 +59,14 @@ def compose(
 class _Lanes:
     """The candidates that are left, in order; looks only so far ahead."""
 
-    def __init__(self, ranked: Sequence[Candidate], explore: Sequence[Candidate], look_ahead: int) -> None:
+    def __init__(self, ranked: Iterable[Candidate], explore: Sequence[Candidate], look_ahead: int) -> None:
         self._rest = iter(ranked)
-        self._more = True
         self._ranked: list[Candidate] = []
         self._explore = list(explore)
         self._look_ahead = look_ahead
         self._taken: set[int] = set()
 
     def take(self, window: Window, *, explore_first: bool) -> Pick | None:
-        self._fill()
         lanes = ((self._explore, True), (self._ranked, False))
         for strictness in Strictness:
             for lane, explored in lanes if explore_first else lanes[::-1]:
@@ -75,15 +76,19 @@ class _Lanes:
         return None
 
     def _take_from(self, lane: list[Candidate], window: Window, strictness: Strictness) -> Candidate | None:
-        while (index := first_allowed(lane, window, strictness)) is not None:
+        while True:
+            index = first_allowed(lane, window, strictness)
+            if index is None:
+                if lane is self._ranked and self._look_further():
+                    continue
+                return None
             candidate = lane.pop(index)
             if candidate.video_id not in self._taken:
                 self._taken.add(candidate.video_id)
                 return candidate
-        return None
 
-    def _fill(self) -> None:
-        missing = self._look_ahead - len(self._ranked)
-        if self._more and missing > 0:
-            self._ranked += islice(self._rest, missing)
-            self._more = len(self._ranked) == self._look_ahead
+    def _look_further(self) -> bool:
+        """Consider some more of the ranked ones, if there are any and they are not too far away."""
+        more = list(islice(self._rest, min(_STEP, self._look_ahead - len(self._ranked))))
+        self._ranked += more
+        return bool(more)

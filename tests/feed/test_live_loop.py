@@ -8,6 +8,7 @@ import pytest
 
 from feed.ready import ReadyFeeds, open_ready
 from feed.service import FeedService
+from feed.settings import ReadySettings
 from feed.stream.embedded import ScorerWorker
 from origin.eventlog import EventLog, open_eventlog
 from origin.events import InteractionEvent, InteractionType, Topic, VideoChange, VideoEvent, encode
@@ -66,7 +67,8 @@ async def loop(tmp_path) -> AsyncIterator[Loop]:
 
     log = open_eventlog(f"sqlite://{tmp_path}/events.db", now_ms)
     metadata = open_metadata(f"sqlite://{tmp_path}/metadata.db")
-    ready = open_ready(speed.url, now_ms)
+    # Timeouts are tried in the contract suite; here a busy machine must not look like an outage.
+    ready = open_ready(speed.url, now_ms, ReadySettings(read_timeout_s=2.0, write_timeout_s=2.0))
     worker = ScorerWorker(log, ready, metadata, tmp_path / "scorer.npz", now_ms)
     service = FeedService(ready, metadata)
     running = asyncio.create_task(worker.run())
