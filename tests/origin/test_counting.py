@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from random import Random
 
 import pytest
 
@@ -17,7 +18,7 @@ LIKE, UNLIKE, VIEW = InteractionType.LIKE, InteractionType.UNLIKE, InteractionTy
 
 def counting_of(house, counters=None) -> Counting:
     return Counting(
-        house.eventlog, counters or house.counters, house.metadata, house.clock, lambda: 0.5, flush_every_s=0.02
+        house.eventlog, counters or house.counters, house.metadata, house.clock, lambda: 0.05, flush_every_s=0.02
     )
 
 
@@ -118,19 +119,18 @@ async def test_poison_is_set_aside_and_the_rest_is_counted(house):
 
 
 class Flaky:
-    """Counters that are away every other time, before or after they did what was asked."""
+    """Counters that are often away, before or after they did what was asked."""
 
     def __init__(self, counters) -> None:
         self.counters = counters
-        self.calls = 0
+        self.chance = Random(11)
 
     def __getattr__(self, name):
         async def call(*args):
-            self.calls += 1
-            if self.calls % 4 == 1:
+            if self.chance.random() < 0.2:
                 raise CountersUnavailable("away")
             result = await getattr(self.counters, name)(*args)
-            if self.calls % 4 == 3:
+            if self.chance.random() < 0.2:
                 raise CountersUnavailable("went away after it was done")
             return result
 
