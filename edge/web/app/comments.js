@@ -2,7 +2,7 @@
 import { avatar, element, icon, must } from './element.js';
 import { explain } from './http.js';
 import { ago, count } from './rules/format.js';
-import { WIDE } from './later.js';
+import { COMMENTS_KEY, sideWanted, WIDE } from './later.js';
 import { Sheet } from './sheet.js';
 import { toast } from './toast.js';
 
@@ -12,7 +12,6 @@ import { toast } from './toast.js';
  */
 
 export const COMMENT_LIMIT = 500;
-const KEY = 'reelway.comments';
 
 /** The list of one video's comments with its entry line. */
 class Thread {
@@ -26,9 +25,9 @@ class Thread {
   constructor(context, video) {
     this.#context = context;
     this.#video = video;
-    this.list = element('ol', { class: 'comments', 'aria-label': 'Comments', tabindex: '0' });
+    this.list = element('ol');
     this.end = element('div', { class: 'thread-end', role: 'status' });
-    this.body = element('div', { class: 'thread' }, this.list, this.end);
+    this.body = element('div', { class: 'comments', role: 'group', 'aria-label': 'Comments', tabindex: '0' }, this.list, this.end);
     this.input = element('textarea', { rows: 1, maxlength: COMMENT_LIMIT, placeholder: 'Say something kind…', 'aria-label': 'Comment', onkeydown: (/** @type {KeyboardEvent} */ event) => {
       if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
         event.preventDefault();
@@ -40,8 +39,7 @@ class Thread {
       event.preventDefault();
       void this.#post();
     } }, this.input, this.button);
-    new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) void this.more(); }, { root: this.list, rootMargin: '200px' }).observe(this.end);
-    this.list.append(this.end);
+    new IntersectionObserver((seen) => { if (seen.some((one) => one.isIntersecting)) void this.more(); }, { root: this.body, rootMargin: '200px' }).observe(this.end);
     void this.more();
   }
 
@@ -60,7 +58,7 @@ class Thread {
       const page = await this.#context.api.comments(this.#video.id, this.#cursor);
       this.#cursor = page.next_cursor;
       this.#done = page.next_cursor === null;
-      for (const comment of page.items) this.end.before(this.#row(comment));
+      this.list.append(...page.items.map((comment) => this.#row(comment)));
       this.end.replaceChildren();
       if (!this.list.querySelector('.remark')) this.end.replaceChildren(element('p', { class: 'quiet' }, 'No comments yet. Say the first word.'));
     } catch (error) {
@@ -80,7 +78,7 @@ class Thread {
     row.classList.add('sending');
     this.end.querySelector('.quiet')?.remove();
     this.list.prepend(row);
-    this.list.scrollTop = 0;
+    this.body.scrollTop = 0;
     this.input.value = '';
     this.#typed();
     this.#context.social.commented(this.#video.id, 1);
@@ -130,7 +128,7 @@ export class Comments {
   #side = must('#side');
   /** @type {Video | null} */ #video = null;
   /** @type {Sheet | null} */ #sheet = null;
-  #wantsSide = localStorage.getItem(KEY) !== 'closed';
+  #wantsSide = localStorage.getItem(COMMENTS_KEY) !== 'closed';
   #shownFor = '';
 
   /** @param {CommentsContext} context */
@@ -152,7 +150,7 @@ export class Comments {
   toggle() {
     if (WIDE.matches) {
       this.#wantsSide = !this.#wantsSide;
-      localStorage.setItem(KEY, this.#wantsSide ? 'open' : 'closed');
+      localStorage.setItem(COMMENTS_KEY, this.#wantsSide ? 'open' : 'closed');
       this.#paintSide();
       if (this.#wantsSide) must('textarea', this.#side).focus({ preventScroll: true });
     } else if (this.#sheet?.isOpen) this.#sheet.close();
@@ -170,7 +168,7 @@ export class Comments {
 
   #paintSide() {
     const video = WIDE.matches && this.#wantsSide ? this.#video : null;
-    this.#side.hidden = !video;
+    this.#side.hidden = !sideWanted();
     if (!video) {
       this.#shownFor = '';
       this.#side.replaceChildren();

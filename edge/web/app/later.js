@@ -5,6 +5,11 @@ import { toast } from './toast.js';
 /** From here on comments stand beside the stage. */
 export const WIDE = matchMedia('(min-width: 900px)');
 
+export const COMMENTS_KEY = 'reelway.comments';
+
+/** Is the place beside the stage taken? Known before the comments are there, so that nothing moves when they come. */
+export const sideWanted = () => WIDE.matches && document.body.dataset.screen === 'reel' && localStorage.getItem(COMMENTS_KEY) !== 'closed';
+
 /** @template T */
 export class Later {
   #make;

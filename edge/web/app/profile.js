@@ -60,7 +60,7 @@ export class Profile {
   /** @param {User} user */
   #head(user) {
     const { social } = this.#context;
-    const number = (/** @type {number} */ value, /** @type {string} */ name) => element('div', {}, element('dd', {}, count(value)), element('dt', {}, name));
+    const number = (/** @type {number} */ value, /** @type {string} */ name) => element('div', {}, element('dt', {}, name), element('dd', {}, count(value)));
     const figures = element('dl', { class: 'figures' });
     const follow = element('button', { type: 'button', class: 'button follow-big', onclick: () => {
       const before = social.follows(user, user.viewer?.following);

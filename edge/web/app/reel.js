@@ -29,7 +29,7 @@ export class Reel {
     this.#context = context;
     this.#source = source;
     this.#kind = kind;
-    this.node = element('section', { class: 'reel', role: 'feed', 'aria-label': kind === 'following' ? 'Following' : 'For You', tabindex: '-1' }, loadingReel());
+    this.node = element('section', { class: 'reel', 'aria-label': kind === 'following' ? 'Following' : 'For You', tabindex: '-1' }, loadingReel());
     const watcher = new IntersectionObserver((seen) => this.#seen(seen), { root: this.node, threshold: 0.55 });
     this.#watcher = watcher;
     this.node.addEventListener('scroll', () => this.#scrolled(), { passive: true });
@@ -168,7 +168,10 @@ export class Reel {
       if (this.#done) this.node.replaceChildren(emptyReel(this.#kind, () => this.#restart()));
       return;
     }
-    if (this.current < 0) this.node.replaceChildren();
+    if (this.current < 0) {
+      this.node.setAttribute('role', 'feed');
+      this.node.replaceChildren();
+    }
     for (const slide of this.#slides) {
       if (!slide.node.isConnected) {
         this.node.append(slide.node);

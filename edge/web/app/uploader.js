@@ -15,6 +15,7 @@ import * as rules from './rules/upload.js';
  */
 
 const CHUNK_BYTES = 8 * 1024 * 1024;
+const STUCK_MS = 30_000;
 
 /** @type {UploadState} */
 const IDLE = Object.freeze({ phase: 'idle', file: null, description: '', sent: 0, rate: 0, note: '', videoId: null, progress: 0, status: '', kept: true });
@@ -27,6 +28,7 @@ export class Uploader extends EventTarget {
   /** @type {rules.Sample[]} */ #samples = [];
   #attempt = 0;
   /** @type {ReturnType<typeof setTimeout> | undefined} */ #retry;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #stuck;
   /** @type {AbortController | null} */ #following = null;
 
   /** @param {Sessions} sessions */
@@ -34,6 +36,8 @@ export class Uploader extends EventTarget {
     super();
     this.#sessions = sessions;
     addEventListener('online', () => { if (this.state.phase === 'waiting') this.#send(); });
+    // A request under way does not always notice that the network went, or came back as another one.
+    addEventListener('offline', () => this.#interrupt('The network went away.'));
   }
 
   get busy() { return this.state.phase === 'sending' || this.state.phase === 'waiting'; }
@@ -68,6 +72,7 @@ export class Uploader extends EventTarget {
   /** Gives the clip up, also on the server. */
   async cancel() {
     clearTimeout(this.#retry);
+    clearTimeout(this.#stuck);
     this.#following?.abort();
     const upload = this.#tus;
     this.#tus = null;
@@ -116,6 +121,7 @@ export class Uploader extends EventTarget {
       },
       onProgress: (/** @type {number} */ sent) => {
         this.#attempt = 0;
+        this.#watch();
         this.#samples = rules.sampled(this.#samples, { at: performance.now(), bytes: sent });
         this.#set({ sent, rate: rules.rate(this.#samples) });
       },
@@ -123,11 +129,26 @@ export class Uploader extends EventTarget {
       onError: (/** @type {any} */ error) => this.#failed(error?.originalResponse ?? null, 'The upload was interrupted.'),
     });
     this.#tus = upload;
+    this.#watch();
     upload.start();
+  }
+
+  /** Gives a request up on which nothing moves. */
+  #watch() {
+    clearTimeout(this.#stuck);
+    this.#stuck = setTimeout(() => this.#interrupt('Nothing got through for a while.'), STUCK_MS);
+  }
+
+  /** @param {string} why */
+  #interrupt(why) {
+    if (this.state.phase !== 'sending' || !this.#tus) return;
+    void Promise.resolve(this.#tus.abort()).catch(() => undefined);
+    this.#failed(null, why);
   }
 
   async #sentAll() {
     this.#tus = null;
+    clearTimeout(this.#stuck);
     this.#set({ sent: this.state.file?.size ?? 0 });
     await this.#keep(true);
     if (this.state.videoId) this.#follow(this.state.videoId);
@@ -136,6 +157,8 @@ export class Uploader extends EventTarget {
 
   /** @param {any} response the answer that refused, when one came @param {string} otherwise */
   #failed(response, otherwise) {
+    clearTimeout(this.#stuck);
+    this.#tus = null;
     const status = response ? response.getStatus() : null;
     const next = rules.afterFailure(status, navigator.onLine);
     if (next === 'refused') {

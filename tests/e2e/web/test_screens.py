@@ -45,7 +45,7 @@ async def test_axe_finds_nothing_on_any_screen(open_visit: Opener, viewport: dic
         await visit.page.keyboard.press("Escape")
         await visit.page.wait_for_timeout(400)
     profile = await visit.page.locator(f"{CURRENT} .act.profile").get_attribute("href")
-    for path in ("/following", str(profile), "/upload", "/nowhere"):
+    for path in ("/following", str(profile), "/upload", "/u/nobody"):
         await visit.open(path)
         await visit.page.wait_for_selector(".tile, .blank, .drop")
         await visit.page.wait_for_timeout(500)
