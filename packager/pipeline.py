@@ -11,7 +11,7 @@ import hashlib
 import logging
 import math
 import shutil
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar, assert_never
@@ -42,7 +42,6 @@ from packager.job import (
     stage_name,
 )
 from packager.ladder import Rung, plan_ladder
-from packager.moderation.base import Allow, Reject, Verdict
 from packager.mux import (
     AUDIO_TRACK,
     FIRST_SEGMENT,
@@ -51,6 +50,7 @@ from packager.mux import (
     folder_name,
     packager_argv,
 )
+from packager.package import Hooks, NotPackaged, Package, Packaged, Startup
 from packager.pictures import PREVIEW_S, Poster, make_poster, preview_argv, storyboard_argv
 from packager.probe import probe
 from packager.process import ProcessError, ProcessFailed, ProcessLimits, Usage, run
@@ -66,79 +66,6 @@ STORYBOARD_NAME = "storyboard.vtt"
 STORYBOARD_IMAGE = "storyboard.jpg"
 TOO_MANY_ERRORS = 69
 """ffmpeg's exit code beyond `-max_error_rate`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Startup:
-    """A file that a player needs before its first frame, relative to the out folder."""
-
-    name: str
-    size_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Package:
-    """What lies in the out folder at one publication."""
-
-    complete: bool
-    folder: Path
-    immutable: tuple[str, ...]
-    """Folders whose names carry the hash of their content."""
-    mutable: tuple[str, ...]
-    """File names that stay the same from publication to publication."""
-    renditions: tuple[str, ...]
-    """Video folders, highest first."""
-    startup: tuple[Startup, ...]
-    duration_ms: int
-    width: int
-    """Display size of the clip in square pixels."""
-    height: int
-    thumbhash: str
-
-
-@dataclass(frozen=True, slots=True)
-class Packaged:
-    package: Package
-    usage: Usage
-    media_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class NotPackaged:
-    """`reason` is final: the same clip will meet it again."""
-
-    reason: Refused | Reject
-    usage: Usage
-
-
-async def _allow(_frames: tuple[Path, ...]) -> Verdict:
-    return Allow()
-
-
-async def _keep(_package: Package) -> None:
-    return None
-
-
-def _ignore(_progress: float, _stage: str) -> None:
-    return None
-
-
-def _free(_usage: Usage) -> None:
-    return None
-
-
-@dataclass(frozen=True, slots=True)
-class Hooks:
-    """Where a job asks and tells; the defaults allow everything and keep the result in the out folder."""
-
-    moderate: Callable[[tuple[Path, ...]], Awaitable[Verdict]] = _allow
-    """Given the sample frames, before the first publication."""
-    publish: Callable[[Package], Awaitable[None]] = _keep
-    """Called with the first rendition, then with all; only the second time for a clip with a single rung."""
-    report: Callable[[float, str], None] = _ignore
-    """Progress, 0-1, never falling, and the name of the stage."""
-    account: Callable[[Usage], None] = _free
-    """What each child cost, as soon as it has ended, however it ended."""
 
 
 async def package_file(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from origin.model import Publication, StartupFile
 from origin.objects.base import NoSuchObject, Objects
-from packager.pipeline import Package
+from packager.package import Package
 
 AT_ONCE = 8
 """Files in flight: a segment is up to 2 MB, so this bounds the memory."""

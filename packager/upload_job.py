@@ -18,7 +18,8 @@ from packager.admission import Refused
 from packager.catalog import Catalog
 from packager.faults import DiskFull
 from packager.moderation.base import Evidence, Moderation, Reject, Verdict
-from packager.pipeline import Hooks, NotPackaged, Package, package_file
+from packager.package import Hooks, NotPackaged, Package
+from packager.pipeline import package_file
 from packager.process import Usage
 from packager.publish import upload
 from packager.settings import PackagerSettings

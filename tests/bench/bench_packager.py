@@ -19,7 +19,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packager.moderation import Evidence, Verdict, open_moderation
-from packager.pipeline import Hooks, Package, Packaged, package_file
+from packager.package import Hooks, Package, Packaged
+from packager.pipeline import package_file
 from packager.process import Usage
 from packager.settings import PackagerSettings
 from packager.tools import find_tools

@@ -17,7 +17,8 @@ from lxml import etree
 from PIL import Image
 
 from packager.moderation import Allow, Reject, Verdict
-from packager.pipeline import Hooks, NotPackaged, Package, Packaged, package_file
+from packager.package import Hooks, NotPackaged, Package, Packaged
+from packager.pipeline import package_file
 from packager.settings import PackagerSettings
 from packager.tools import Tools
 
