@@ -18,7 +18,6 @@ from deploy.settings import Settings
 from deploy.supervise import Supervisor
 from edge.app import EdgeApp
 from edge.cache.invalidation import Purge
-from edge.cache.node import CacheNode
 from edge.gateway.app import create_gateway
 from edge.gateway.issuers import open_issuer
 from edge.gateway.limits import open_limits
@@ -27,6 +26,7 @@ from edge.gateway.settings import GatewaySettings
 from edge.ingest.gateway import create_ingest
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
+from edge.node.node import CacheNode
 from edge.purge import PurgeFollower
 from edge.store import Store, open_store
 from edge.upstream import open_upstream

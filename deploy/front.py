@@ -1,19 +1,39 @@
-"""The public address in one process: media for `/p/` and `/v/`, the API and the web app for the rest."""
+"""What stands before the apps of a listener: which app a path belongs to, and the date on its answers."""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from edge.cache.headers import format_date
+
 AsgiApp = Callable[..., Awaitable[None]]
 MEDIA_PREFIXES = ("/p/", "/v/")
 
 
 def front(gateway: AsgiApp, edge: AsgiApp) -> AsgiApp:
-    """One ASGI app over both, so that a viewer's browser needs a single connection."""
+    """One ASGI app over both, so that a viewer's browser needs a single connection: media for `/p/` and `/v/`, the
+    API and the web app for the rest."""
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         media = scope["type"] == "http" and scope["path"].startswith(MEDIA_PREFIXES)
         await (edge if media else gateway)(scope, receive, send)
 
     return app
+
+
+def dated(app: AsgiApp, clock: Callable[[], int]) -> AsgiApp:
+    """Adds Date to answers that have none (RFC 9110 section 6.6.1). A server that always added it would double the
+    one that a cache must keep."""
+
+    async def dating(scope: Any, receive: Any, send: Any) -> None:
+        async def sent(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                fields = list(message.get("headers", ()))
+                if all(bytes(name).lower() != b"date" for name, _ in fields):
+                    message = {**message, "headers": [*fields, (b"date", format_date(clock() // 1000))]}
+            await send(message)
+
+        await app(scope, receive, sent if scope["type"] == "http" else send)
+
+    return dating

@@ -17,6 +17,7 @@ from typing import Any
 
 from hypercorn.config import Config
 
+from deploy.front import dated
 from deploy.settings import Bind
 from deploy.tcp import AsgiApp, TcpServer
 from edge.http3 import Http3Server, Http3Settings
@@ -97,7 +98,7 @@ class Listener:
                 self._http3 = Http3Server(self._app, settings, clock=self._clock)
                 await self._http3.start(self._udp)
                 undo.push_async_callback(self._http3.drain, 0.0)
-            self._http12 = TcpServer(self._app, self._hypercorn())
+            self._http12 = TcpServer(dated(self._app, self._clock), self._hypercorn())
             await self._http12.start(self._tcp)
             undo.pop_all()
 
@@ -113,6 +114,7 @@ class Listener:
             config.alt_svc_headers = [f'h3=":{self._address.port}"; ma={ALT_SVC_MAX_AGE_S}']
         config.alpn_protocols = ["h2", "http/1.1"]
         config.include_server_header = False
+        config.include_date_header = False  # `dated` adds it where a cache has not kept one
         config.keep_alive_timeout = 30.0
         config.keep_alive_max_requests = KEEP_ALIVE_MAX_REQUESTS
         config.backlog = 1024

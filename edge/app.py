@@ -15,12 +15,12 @@ from urllib.parse import quote
 from uuid import uuid4
 
 from edge.access import Granted, Refused, admit
-from edge.cache.answer import Answer, NodeError
 from edge.cache.headers import Headers, combined, first, without
 from edge.cache.key import acceptable_codings, media_key
 from edge.cache.model import Request
-from edge.cache.node import CacheNode
 from edge.cache.reply import CACHE_NAME
+from edge.node.answer import Answer, NodeError
+from edge.node.node import CacheNode
 from signer.keys import KeyStore, KeyStoreError
 
 Message = MutableMapping[str, Any]

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping
 
 from edge.cache.invalidation import BadPurgeError, Purge
-from edge.cache.node import CacheNode
+from edge.node.node import CacheNode
 from edge.store.base import StoreError
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Record
 from origin.events import MalformedEvent, PurgeEvent, Topic, decode

@@ -19,6 +19,10 @@ class ClockBehindEpoch(ValueError):
     """The clock shows a time before EPOCH_MS: the machine's date is wrong."""
 
 
+class NoIds(Exception):
+    """The lease of the worker number ended and no other could be had yet: a retry helps."""
+
+
 @dataclass(slots=True)
 class Snowflake:
     """Mints ids for one worker number.

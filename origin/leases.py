@@ -12,16 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from origin.ids import Snowflake
+from origin.ids import NoIds, Snowflake
 from origin.metadata.base import Metadata, MetadataError
 
 logger = logging.getLogger(__name__)
 LEASE_MS = 60_000
 _RENEWALS_PER_LEASE = 4
-
-
-class LeaseLost(Exception):
-    """The worker number is not ours any more and no other could be leased yet: a retry helps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +44,10 @@ class LeasedIds:
         return self._lease.ids.worker if self._lease else None
 
     def mint(self) -> int:
-        """A new id. Raises LeaseLost, and ClockBehindEpoch."""
+        """A new id. Raises NoIds, and ClockBehindEpoch."""
         lease, now_ms = self._lease, self._clock()
         if lease is None or now_ms >= lease.ends_at_ms or time.monotonic() >= lease.ends_at_s:
-            raise LeaseLost("the lease of the worker number ended before it was renewed")
+            raise NoIds("the lease of the worker number ended before it was renewed")
         return lease.ids.mint(now_ms)
 
     async def lease(self) -> None:

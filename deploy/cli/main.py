@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 
 from deploy.cli.access import keys, sign, token, verify
-
 from deploy.cli.demo import demo_data
 from deploy.cli.operate import dlq, doctor, purge
 from deploy.cli.run import up

@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from origin import refusals
+from origin.eventlog import base as eventlog
+from origin.ids import NoIds
 from origin.metadata import base as metadata
 from origin.objects import base as objects
 
@@ -115,6 +117,9 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Problem], ...] = (
     (metadata.MetadataError, unavailable("The metadata store does not answer.")),
     (objects.StoreFull, STORAGE_FULL),
     (objects.StoreUnavailable, unavailable("The object store does not answer.")),
+    (eventlog.LogFull, STORAGE_FULL),
+    (eventlog.EventLogError, unavailable("The event log does not answer.")),
+    (NoIds, unavailable("No new ids can be made.")),
 )
 
 

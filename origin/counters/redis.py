@@ -7,11 +7,12 @@ more.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -24,6 +25,8 @@ from origin.counters.base import DEDUPE_S, Batch, CountersUnavailable, Increment
 from origin.model import CountKind
 
 TIMEOUT_S = 0.25
+"""Of connecting, and of a read, which a viewer waits for."""
+WRITE_TIMEOUT_S = 2.0
 CONNECTIONS = 32
 _GATHERED = "{counts}:gathered"
 _MARKS = "{counts}:marks"
@@ -40,7 +43,9 @@ class RedisCounters:
         self._redis: Redis = Redis.from_url(
             url,
             decode_responses=True,
-            socket_timeout=TIMEOUT_S,
+            # With a timeout of its own the client sends through asyncio.wait_for, which before Python 3.12 can
+            # swallow a cancellation; `_answered` times every command instead.
+            socket_timeout=None,
             socket_connect_timeout=TIMEOUT_S,
             max_connections=CONNECTIONS,
             # One more try at once: the server may have restarted under a pooled connection. Every script repeats
@@ -63,7 +68,7 @@ class RedisCounters:
             arguments += [place, position.offset, field, increment.by, int(bool(increment.event_id))]
             if increment.event_id:
                 keys.append(_SEEN + _digest(increment.event_id))
-        with _counter_errors():
+        async with _answered(WRITE_TIMEOUT_S):
             return int(await self._apply(keys=keys, args=arguments))
 
     async def pending(self, video_ids: Sequence[int]) -> Mapping[tuple[int, CountKind], int]:
@@ -71,17 +76,16 @@ class RedisCounters:
         if not fields:
             return {}
         names = [f"{video_id}/{kind}" for video_id, kind in fields]
-        with _counter_errors():
-            async with self._redis.pipeline(transaction=True) as pipeline:
-                pipeline.hmget(_GATHERED, names)
-                pipeline.hmget(_BATCH, names)
-                gathered, flushing = await pipeline.execute()
+        async with _answered(TIMEOUT_S), self._redis.pipeline(transaction=True) as pipeline:
+            pipeline.hmget(_GATHERED, names)
+            pipeline.hmget(_BATCH, names)
+            gathered, flushing = await pipeline.execute()
         sums = zip(fields, gathered, flushing, strict=True)
         return {field: by for field, one, other in sums if (by := int(one or 0) + int(other or 0))}
 
     async def begin_flush(self) -> Batch | None:
         keys = [_GATHERED, _MARKS, _BATCH, _BATCH_ID, _BATCH_MARKS]
-        with _counter_errors():
+        async with _answered(WRITE_TIMEOUT_S):
             answer = await self._begin(keys=keys, args=[uuid.uuid4().hex])
         if answer is None:
             return None
@@ -93,7 +97,7 @@ class RedisCounters:
         )
 
     async def end_flush(self, batch_id: str) -> None:
-        with _counter_errors():
+        async with _answered(WRITE_TIMEOUT_S):
             await self._end(keys=[_BATCH, _BATCH_ID, _BATCH_MARKS], args=[batch_id])
 
     async def close(self) -> None:
@@ -127,9 +131,10 @@ def _place(name: str) -> tuple[str, str, int]:
     return group, topic, int(partition)
 
 
-@contextlib.contextmanager
-def _counter_errors() -> Iterator[None]:
+@contextlib.asynccontextmanager
+async def _answered(timeout_s: float) -> AsyncIterator[None]:
     try:
-        yield
+        async with asyncio.timeout(timeout_s):
+            yield
     except (RedisError, OSError, TimeoutError) as error:
         raise CountersUnavailable(f"the speed layer did not answer: {error!r}") from error

@@ -17,7 +17,7 @@ from typing import Any
 
 from edge.app import EdgeApp
 from edge.cache.model import Request
-from edge.cache.node import CacheNode
+from edge.node.node import CacheNode
 from edge.store import open_store
 from edge.upstream import InProcessUpstream
 from signer.keys import open_keys

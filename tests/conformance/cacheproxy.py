@@ -16,10 +16,10 @@ from typing import Any
 from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
-from edge.cache.answer import NodeError
 from edge.cache.headers import end_to_end
 from edge.cache.model import Request
-from edge.cache.node import CacheNode
+from edge.node.answer import NodeError
+from edge.node.node import CacheNode
 from edge.store.memory import MemoryStore
 from edge.upstream import open_upstream
 

@@ -31,7 +31,8 @@ def tls(tmp_path: Path) -> Tls:
 class SlowApp:
     """Answers `/slow` once it is let, everything else at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, fields: list[tuple[bytes, bytes]] | None = None) -> None:
+        self.fields = fields or []
         self.let = asyncio.Event()
         self.begun = asyncio.Event()
 
@@ -39,7 +40,7 @@ class SlowApp:
         if scope["path"] == "/slow":
             self.begun.set()
             await self.let.wait()
-        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.start", "status": 200, "headers": self.fields})
         await send({"type": "http.response.body", "body": b"done"})
 
 
@@ -59,6 +60,13 @@ async def test_the_way_to_http3_is_advertised_on_http2(tls: Tls) -> None:
         answer = await client.get("/")
         assert (answer.status_code, answer.http_version) == (200, "HTTP/2")
         assert answer.headers["alt-svc"].startswith('h3=":')
+        assert len(answer.headers.get_list("date")) == 1
+
+
+async def test_a_date_that_the_app_sends_is_kept_and_not_doubled(tls: Tls) -> None:
+    kept = b"Thu, 01 Jan 2026 00:00:00 GMT"
+    async with listening(SlowApp([(b"date", kept)]), tls) as (_, client):
+        assert (await client.get("/")).headers.get_list("date") == [kept.decode()]
 
 
 async def test_a_drain_does_not_wait_for_idle_connections(tls: Tls) -> None:

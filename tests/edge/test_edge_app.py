@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from edge.app import EdgeApp
-from edge.cache.node import CacheNode
+from edge.node.node import CacheNode
 from edge.store import open_store
 from edge.upstream import InProcessUpstream
 from origin.app import OriginApp

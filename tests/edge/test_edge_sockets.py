@@ -15,7 +15,7 @@ from hypercorn.asyncio import serve
 from hypercorn.config import Config
 
 from edge.app import EdgeApp
-from edge.cache.node import CacheNode
+from edge.node.node import CacheNode
 from edge.store import open_store
 from edge.upstream import HttpLimits, open_upstream
 from signer.keys import open_keys

@@ -7,8 +7,8 @@ import pytest
 
 from edge.cache.invalidation import BadPurgeError, Purge, invalidated_keys
 from edge.cache.model import Request, Stored, Terms
-from edge.cache.node import CacheNode
 from edge.cache.recent import REMEMBERED_KEYS, REMEMBERED_PURGES, PurgeLog, RecentKeys
+from edge.node.node import CacheNode
 from edge.purge import PurgeFollower, read_purge
 from edge.store import Store, open_store
 from edge.upstream import InProcessUpstream

@@ -19,7 +19,7 @@ from origin.events import (
     encode,
 )
 from origin.ids import EPOCH_MS, MAX_ID, ClockBehindEpoch, Snowflake, first_id_at, minted_at_ms, parse_id
-from origin.leases import LEASE_MS, LeaseLost, lease_ids
+from origin.leases import LEASE_MS, NoIds, lease_ids
 from origin.metadata import open_metadata
 from origin.trace import mint_request_id
 
@@ -143,7 +143,7 @@ async def test_ids_are_minted_under_a_lease_and_not_beyond_it():
     others = await lease_ids(metadata, "b", lambda: now_ms)
     assert ids.mint() != others.mint()
     now_ms += LEASE_MS
-    with pytest.raises(LeaseLost):
+    with pytest.raises(NoIds):
         ids.mint()
     await metadata.close()
 
@@ -171,7 +171,7 @@ async def test_who_slept_through_its_lease_takes_another_number():
     assert ids.worker != worker
     assert ids.mint()
     await ids.close()
-    with pytest.raises(LeaseLost):
+    with pytest.raises(NoIds):
         ids.mint()
     await metadata.close()
 
@@ -182,7 +182,7 @@ async def test_a_wall_clock_set_back_does_not_lengthen_a_lease():
     ids = await lease_ids(metadata, "a", lambda: now_ms, lease_ms=50)
     now_ms -= 900_000
     await asyncio.sleep(0.06)
-    with pytest.raises(LeaseLost):
+    with pytest.raises(NoIds):
         ids.mint()
     await metadata.close()
 

@@ -6,6 +6,7 @@ gateway. After a failure Redis is left alone for REST_MS, so that a dead server 
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
 from redis.asyncio import Redis
@@ -43,7 +44,9 @@ class RedisLimits:
     def __init__(self, url: str) -> None:
         self._redis: Redis = Redis.from_url(
             url,
-            socket_timeout=TIMEOUT_S,
+            # With a timeout of its own the client sends through asyncio.wait_for, which before Python 3.12 can
+            # swallow a cancellation; `_shared` times the command instead.
+            socket_timeout=None,
             socket_connect_timeout=TIMEOUT_S,
             retry=Retry(NoBackoff(), 1),
             max_connections=64,
@@ -69,9 +72,10 @@ class RedisLimits:
         return await self._local.spend(policy, key, now_ms)
 
     async def _shared(self, policy: Policy, key: str, now_ms: int) -> Spent:
-        reply = await self._script(
-            keys=[f"limit:{policy.name}:{key}"], args=[policy.quota, policy.window_s * 1000, now_ms]
-        )
+        async with asyncio.timeout(TIMEOUT_S):
+            reply = await self._script(
+                keys=[f"limit:{policy.name}:{key}"], args=[policy.quota, policy.window_s * 1000, now_ms]
+            )
         return outcome(int(reply[0]) == 1, int(reply[1]), policy)
 
     async def close(self) -> None:

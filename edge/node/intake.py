@@ -3,9 +3,9 @@
 import logging
 from dataclasses import dataclass, replace
 
-from edge.cache.flight import Flight
 from edge.cache.model import Stored
 from edge.cache.recent import PurgeLog
+from edge.node.flight import Flight
 from edge.stats import EdgeStats
 from edge.store.base import Store, StoreError, Writer
 from edge.upstream.base import UpstreamBrokenError, UpstreamResponse

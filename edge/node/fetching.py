@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from edge.cache import admission
 from edge.cache.admission import NotStorable, Storable
 from edge.cache.decide import may_stand_in
-from edge.cache.flight import AbandonedError, Flight, Landed, Refreshed, StandIn
 from edge.cache.headers import Headers, combined, without
-from edge.cache.intake import FetchLimits, Intake
 from edge.cache.invalidation import Purge
 from edge.cache.key import acceptable_codings
 from edge.cache.model import Request, Stored
 from edge.cache.recent import RecentKeys
+from edge.node.flight import AbandonedError, Flight, Landed, Refreshed, StandIn
+from edge.node.intake import FetchLimits, Intake
 from edge.stats import EdgeStats
 from edge.store.base import Entry, Store, StoreError
 from edge.upstream.base import (

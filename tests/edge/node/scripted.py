@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from edge.cache.headers import Headers, format_date
 from edge.cache.model import Request
-from edge.cache.node import CacheNode
+from edge.node.node import CacheNode
 from edge.store.memory import MemoryStore
 from edge.upstream.base import UpstreamError, UpstreamRequest
 

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 import pytest
 from scripted import Script, ok, request, rig
 
-from edge.cache.answer import NodeError
-from edge.cache.intake import FetchLimits
 from edge.cache.invalidation import Purge
 from edge.cache.model import Stored
-from edge.cache.node import CacheNode
+from edge.node.answer import NodeError
+from edge.node.intake import FetchLimits
+from edge.node.node import CacheNode
 from edge.store.base import Body, Entry, EntryGoneError, StoreError
 from edge.store.memory import MemoryStore, MemoryWriter
 from edge.upstream.base import UpstreamBrokenError, UpstreamRequest, UpstreamTimeoutError, UpstreamUnreachableError

@@ -12,7 +12,6 @@ from typing import assert_never
 
 from edge.cache import admission
 from edge.cache import key as keys
-from edge.cache.answer import Answer, NodeError
 from edge.cache.decide import (
     Action,
     Fetch,
@@ -24,15 +23,16 @@ from edge.cache.decide import (
     Unavailable,
     decide,
 )
-from edge.cache.fetching import Fetcher, Sortie
-from edge.cache.flight import Failed, Flight, FlightBody, Landed, Refreshed, StandIn
 from edge.cache.headers import Headers, without
-from edge.cache.intake import FetchLimits
 from edge.cache.invalidation import Purge
 from edge.cache.model import Request, Stored
-from edge.cache.passage import Passage, gateway_error
 from edge.cache.ranges import Span
 from edge.cache.reply import CacheStatus, Reply, compose
+from edge.node.answer import Answer, NodeError
+from edge.node.fetching import Fetcher, Sortie
+from edge.node.flight import Failed, Flight, FlightBody, Landed, Refreshed, StandIn
+from edge.node.intake import FetchLimits
+from edge.node.passage import Passage, gateway_error
 from edge.stats import EdgeStats
 from edge.store.base import Body, Entry, EntryGoneError, Store, StoreError
 from edge.upstream.base import (

@@ -4,12 +4,12 @@ import logging
 from collections.abc import AsyncIterator, Callable
 
 from edge.cache import admission
-from edge.cache.answer import Answer, NodeError, PassedBody
 from edge.cache.headers import Headers, combined, without
 from edge.cache.invalidation import Purge, invalidated_keys
 from edge.cache.model import Request
 from edge.cache.ranges import Span
 from edge.cache.reply import CacheStatus
+from edge.node.answer import Answer, NodeError, PassedBody
 from edge.stats import EdgeStats
 from edge.store.base import Entry, Store, StoreError
 from edge.upstream.base import Upstream, UpstreamError, UpstreamRequest, UpstreamTimeoutError
