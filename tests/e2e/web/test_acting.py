@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+
 import pytest
 
 from tests.e2e.conftest import SignIn
@@ -21,14 +23,15 @@ async def test_a_guest_watches_at_once_and_is_asked_for_a_handle_only_to_like(
     await visit.playing()
     assert await visit.page.locator("dialog").count() == 0
     other = sign_in(system)
-    other.call("POST", "/v1/sessions", {"handle": "already.here"})
+    taken = f"taken{secrets.token_hex(4)}"
+    other.call("POST", "/v1/sessions", {"handle": taken})
     video_id = await visit.shown()
     await visit.page.keyboard.press("l")
-    await visit.page.fill("#handle", "already.here")
+    await visit.page.fill("#handle", taken)
     await visit.page.keyboard.press("Enter")
     await visit.page.wait_for_selector("#handle-help.bad")
     assert "taken" in await visit.page.locator("#handle-help").inner_text()
-    await visit.choose_handle("first.liker")
+    await visit.choose_handle()
     await visit.page.wait_for_selector(f"{CURRENT} .act.like[aria-pressed=true]")
     await visit.page.wait_for_timeout(300)
     await visit.page.reload()
@@ -41,7 +44,7 @@ async def test_tapping_twice_likes_and_tapping_once_pauses(visit: Visit) -> None
     await visit.open()
     await visit.playing()
     await visit.page.keyboard.press("l")
-    await visit.choose_handle("tapper")
+    await visit.choose_handle()
     await visit.swipe()
     await visit.page.mouse.dblclick(180, 360)
     await visit.page.wait_for_selector(f"{CURRENT} .act.like[aria-pressed=true]")
@@ -65,7 +68,7 @@ async def test_a_refused_like_is_undone_and_explained(visit: Visit) -> None:
     await visit.open()
     await visit.playing()
     await visit.page.keyboard.press("l")
-    await visit.choose_handle("unlucky")
+    await visit.choose_handle()
     await visit.swipe()
     problem = '{"code": "overloaded", "detail": "Likes rest for a moment."}'
     await visit.page.route("**/like", lambda route: route.fulfill(status=503, body=problem))
@@ -82,7 +85,7 @@ async def test_a_comment_appears_at_once_and_stays(open_visit: Opener, system: R
     text = "<b>calm</b> & lovely"
     await visit.page.fill("#side textarea", text)
     await visit.page.keyboard.press("Enter")
-    await visit.choose_handle("commenter")
+    await visit.choose_handle()
     await visit.page.wait_for_selector(".remark:not(.sending) .said")
     assert await visit.page.locator(".remark .said").first.inner_text() == text
     await visit.page.wait_for_timeout(300)

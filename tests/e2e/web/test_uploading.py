@@ -24,13 +24,13 @@ async def slow_uplink(visit: Visit, bytes_a_second: int) -> None:
     )
 
 
-async def begin(visit: Visit, clip: Path, handle: str) -> None:
+async def begin(visit: Visit, clip: Path) -> None:
     await visit.open("/upload")
     await visit.page.set_input_files("#clip", clip)
     await visit.page.wait_for_selector("video.local")
     await visit.page.fill("#description", "From the page #e2e")
     await visit.page.get_by_role("button", name="Post").click()
-    await visit.choose_handle(handle)
+    await visit.choose_handle()
     await visit.page.wait_for_selector("text=Uploading")
 
 
@@ -48,7 +48,7 @@ async def test_an_upload_survives_a_reload_and_plays_at_the_end(visit: Visit, tm
             offsets.append(int(request.headers["upload-offset"]))
 
     await slow_uplink(visit, BYTES_A_SECOND)
-    await begin(visit, clip, "uploader")
+    await begin(visit, clip)
     await visit.until("document.querySelector('progress').value > 650", within_s=60)
     visit.page.on("request", keep)
     await visit.page.reload()
@@ -65,7 +65,7 @@ async def test_an_upload_waits_for_a_lost_network_and_goes_on_by_itself(visit: V
     visit.expected = ["ERR_INTERNET_DISCONNECTED", "net::ERR_"]
     clip = moving(tmp_path / "clip.mp4", "720x1280", 4, "-b:v", "20M", "-x264-params", "nal-hrd=cbr:force-cfr=1")
     await slow_uplink(visit, BYTES_A_SECOND)
-    await begin(visit, clip, "traveller")
+    await begin(visit, clip)
     await visit.until("document.querySelector('progress').value > 100", within_s=60)
     await visit.context.set_offline(True)
     await visit.page.wait_for_selector("text=goes on by itself when you are back")
