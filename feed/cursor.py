@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import IntEnum
 from hashlib import blake2b
 
+from origin.ids import MAX_ID
+
 VERSION = 1
 POSITION_MOST = 1_000_000
 MARK_BYTES = 3
@@ -79,7 +81,8 @@ def decode(text: str, user_id: int, kind: Kind) -> Cursor:
     if version != VERSION or found != kind:
         raise BadCursor("the cursor is of another feed or version: begin again without one")
     rest = body[_HEAD.size :]
-    if position > POSITION_MOST or count > MARKS_MOST or len(rest) != count * MARK_BYTES:
+    possible = position <= POSITION_MOST and before_id <= MAX_ID and count <= MARKS_MOST
+    if not possible or len(rest) != count * MARK_BYTES:
         raise BadCursor("the cursor is inconsistent")
     marks = tuple(int.from_bytes(rest[at : at + MARK_BYTES], "big") for at in range(0, len(rest), MARK_BYTES))
     return Cursor(kind, feed_id, position, before_id, marks)

@@ -94,7 +94,8 @@ def _key_id(token: str) -> str:
         header = jwt.get_unverified_header(token)
     except (jwt.InvalidTokenError, RecursionError) as error:
         raise ApiProblem(bad_token("bad_token", "The token is not a JSON Web Token.")) from error
-    if header.get("alg") not in ALGORITHMS:
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in ALGORITHMS:
         raise ApiProblem(bad_token("bad_token", "The algorithm must be ES256, EdDSA or RS256."))
     kid = header.get("kid")
     if not isinstance(kid, str) or not kid:

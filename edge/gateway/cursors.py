@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import binascii
 
+from origin.ids import MAX_ID
+
 
 class BadCursor(ValueError):
     """A cursor that this listing did not give out."""
@@ -25,6 +27,7 @@ def decode(listing: str, cursor: str) -> int:
     except (binascii.Error, UnicodeError, ValueError) as error:
         raise BadCursor("the cursor is not one of ours") from error
     name, _, position = text.partition(".")
-    if name != listing or not (position.isascii() and position.isdigit() and len(position) <= 19):
+    digits = position.isascii() and position.isdigit() and len(position) <= 19
+    if name != listing or not digits or int(position) > MAX_ID:
         raise BadCursor(f"the cursor does not belong to this listing ({listing})")
     return int(position)

@@ -45,6 +45,13 @@ def test_a_cursor_of_the_other_feed_is_refused(cursor):
         decode(encode(cursor, 1), 1, other)
 
 
+@given(CURSORS, st.integers(1 << 63, (1 << 64) - 1))
+def test_a_forged_place_beyond_every_id_is_refused(cursor, beyond):
+    forged = Cursor(cursor.kind, cursor.feed_id, cursor.position, beyond, cursor.marks)
+    with pytest.raises(BadCursor):
+        decode(encode(forged, 1), 1, cursor.kind)
+
+
 @given(st.text(max_size=2 * LONGEST))
 def test_any_other_text_is_refused_in_one_way(text):
     with pytest.raises(BadCursor):

@@ -133,6 +133,13 @@ async def test_the_token_does_not_choose_its_algorithm() -> None:
     assert await refusal(signed(CLAIMS, Ed25519PrivateKey.generate(), "EdDSA")) == "The signature does not hold."
 
 
+@pytest.mark.parametrize("algorithm", [["ES256"], {"ES256": 1}, None, 256, True])
+async def test_an_algorithm_that_is_no_text_is_refused(algorithm: object) -> None:
+    head = base64.urlsafe_b64encode(json.dumps({"alg": algorithm, "kid": kid()}).encode()).rstrip(b"=").decode()
+    _, claims, signature = signed(CLAIMS).split(".")
+    assert "algorithm" in await refusal(f"{head}.{claims}.{signature}")
+
+
 @pytest.mark.parametrize(
     "field", [b"Basic abc", b"Bearer", b"Bearer ", b"Bearer a b", b"Bearer " + b"x" * 5000, b"Bearer \xff.\xfe.\xfd"]
 )
