@@ -5,6 +5,8 @@
 /** A page's prefetch plan covers the three videos after its first. */
 const PAGE = 4;
 const REMEMBERED = 600;
+/** A feed that has shown this many videos may show them again; a smaller one ends. */
+const WORTH_REPEATING = 12;
 
 /** @param {Video} video */
 const watchable = (video) => Boolean(video.playback?.hls) && (video.status === 'ready' || video.status === 'playable');
@@ -28,6 +30,12 @@ export class FeedSource {
     this.#listOf = listOf ?? null;
   }
 
+  /** Begins again from the top. */
+  restart() {
+    this.#cursor = null;
+    this.#seen.clear();
+  }
+
   /** The next entries; `done` when there are no more. Throws Problem. @returns {Promise<Batch>} */
   async next() {
     if (this.#first) {
@@ -39,7 +47,13 @@ export class FeedSource {
     if (this.#listOf) return this.#fromCreator(this.#listOf);
     const page = await this.#api.feed(this.#kind, this.#cursor, PAGE);
     this.#cursor = page.next_cursor;
-    const entries = this.#fresh(page.items, page.feed_id ?? '', page.mode ?? this.#kind);
+    const fresh = () => this.#fresh(page.items, page.feed_id ?? '', page.mode ?? this.#kind);
+    let entries = fresh();
+    if (!entries.length) {
+      if (!page.items.length || this.#seen.size < WORTH_REPEATING) return { entries, plan: [], done: true };
+      this.#seen.clear();
+      entries = fresh();
+    }
     return { entries, plan: page.prefetch ?? [], done: page.next_cursor === null };
   }
 

@@ -130,6 +130,7 @@ function show(route, state) {
   reel = next;
   document.body.dataset.screen = next ? 'reel' : route.name;
   must('#side').hidden = !sideWanted();
+  must('#steps').hidden = next === null;
   showPlace();
   const title = must('#title');
   title.textContent = { foryou: 'For You', following: 'Following', watch: 'Watch', missing: 'Not found', profile: '', upload: '' }[route.name];
@@ -185,7 +186,6 @@ function mount(made) {
 /** @param {Entry | null} entry */
 function onCurrent(entry) {
   comments.made?.follow(entry?.video ?? null);
-  must('#steps').hidden = entry === null;
 }
 
 /** Marks where one is in the navigation. */

@@ -20,6 +20,7 @@ export class Profile {
   /** @type {string | null} */ #cursor = null;
   #done = false;
   #loading = false;
+  #closing = new AbortController();
   /** @type {Map<string, HTMLElement>} */ #tiles = new Map();
   #grid = element('ul', { class: 'grid', 'aria-label': 'Videos' });
   #end = element('div', { class: 'grid-end', role: 'status' });
@@ -38,6 +39,7 @@ export class Profile {
   /** Leaves the screen for good. */
   close() {
     clearTimeout(this.#poll);
+    this.#closing.abort();
     this.#done = true;
     this.node.remove();
   }
@@ -75,7 +77,7 @@ export class Profile {
       follow.setAttribute('aria-pressed', String(following));
     };
     paint();
-    social.addEventListener('change', paint);
+    social.addEventListener('change', paint, { signal: this.#closing.signal });
     const actions = this.#own
       ? [element('a', { class: 'button', href: '/upload' }, icon('plus'), 'Upload'),
         this.#context.sessions.named ? null : element('button', { type: 'button', class: 'button quiet', onclick: async () => {

@@ -2,7 +2,7 @@
 import { element } from './element.js';
 import { explain, Problem } from './http.js';
 import { Slide } from './slide.js';
-import { emptyReel, errorReel, loadingReel } from './states.js';
+import { emptyReel, endOfReel, errorReel, loadingReel } from './states.js';
 
 const NEAR = 2;
 const MORE_BEFORE_END = 3;
@@ -16,6 +16,7 @@ export class Reel {
   #context;
   #source;
   #kind;
+  /** Stands after the last slide once there are no more. @type {HTMLElement | null} */ #end = null;
   #watcher;
   #closing = new AbortController();
   #active = false;
@@ -60,9 +61,9 @@ export class Reel {
   activate() {
     this.#active = true;
     this.node.hidden = false;
-    const slide = this.slide;
-    if (slide) {
-      this.node.scrollTop = slide.node.offsetTop;
+    const place = this.slide?.node ?? this.#end;
+    if (place) {
+      this.node.scrollTop = place.offsetTop;
       this.#enter(this.current);
     }
   }
@@ -101,9 +102,10 @@ export class Reel {
 
   /** @param {number} step −1 or 1 */
   step(step) {
-    const slide = this.#slides[this.current + step];
-    slide?.node.scrollIntoView({ behavior: calm.matches ? 'instant' : 'smooth', block: 'start' });
-    return Boolean(slide);
+    const index = this.current + step;
+    const target = index === this.#slides.length ? this.#end : this.#slides[index]?.node;
+    target?.scrollIntoView({ behavior: calm.matches ? 'instant' : 'smooth', block: 'start' });
+    return Boolean(target);
   }
 
   /** @param {number} index @param {Player} player */
@@ -178,6 +180,12 @@ export class Reel {
         this.#watcher.observe(slide.node);
       }
     }
+    if (this.#done) {
+      this.#end = endOfReel(this.entries.length, () => this.#again());
+      this.#end.inert = true;
+      this.node.append(this.#end);
+      this.#watcher.observe(this.#end);
+    }
     if (this.current < 0) this.#enter(0);
     else this.#tellPrefetcher();
   }
@@ -195,6 +203,7 @@ export class Reel {
     this.current = index;
     if (!this.#active) return;
     this.#slides.forEach((slide, number) => { if (slide.node.inert !== (number !== index)) slide.node.inert = number !== index; });
+    if (this.#end) this.#end.inert = index !== this.#slides.length;
     this.#context.showings.swap(this.entry);
     this.#context.players.move(this, swipedAt);
     // The first frame goes before everything else that a swipe brings about.
@@ -240,8 +249,20 @@ export class Reel {
 
   #resized() {
     for (const slide of this.#slides) slide.fit();
-    const slide = this.slide;
-    if (this.#active && slide) this.node.scrollTop = slide.node.offsetTop;
+    const place = this.slide?.node ?? this.#end;
+    if (this.#active && place) this.node.scrollTop = place.offsetTop;
+  }
+
+  /** After the end: the feed from its top. */
+  #again() {
+    this.#context.players.release();
+    this.#source.restart();
+    this.entries = [];
+    this.#slides = [];
+    this.#end = null;
+    this.current = -1;
+    this.node.removeAttribute('role');
+    this.#restart();
   }
 
   #restart() {

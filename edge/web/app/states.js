@@ -28,6 +28,13 @@ export function emptyReel(kind, again) {
     element('button', { type: 'button', class: 'button quiet', onclick: again }, 'Look again'));
 }
 
+/** Comes after the last video. @param {number} index @param {() => void} again */
+export function endOfReel(index, again) {
+  return element('article', { class: 'slide', 'aria-label': 'End of the feed', 'data-index': index },
+    blank('film', 'You are all caught up', 'That was everything for now. New videos come in all the time.',
+      element('button', { type: 'button', class: 'button', onclick: again }, 'Start again')));
+}
+
 /** @param {string} text @param {(() => void) | null} again */
 export function errorReel(text, again) {
   return blank(again ? 'cloud' : 'film', again ? 'That did not load' : 'Not here any more', text,

@@ -149,6 +149,22 @@ async def test_a_feed_that_fails_is_explained_and_tried_again(visit: Visit) -> N
     await visit.playing()
 
 
+async def test_the_feed_ends_in_words_and_begins_again(visit: Visit) -> None:
+    await visit.context.add_init_script(
+        """const real = fetch; window.fetch = async (...request) => { const answer = await real(...request);
+        return String(request[0]).startsWith('/v1/feed')
+          ? Response.json({ ...await answer.json(), next_cursor: null }) : answer; };"""
+    )
+    await visit.open()
+    await visit.playing()
+    for _ in range(3):
+        await visit.swipe()
+    await visit.page.keyboard.press("j")
+    await visit.page.get_by_role("button", name="Start again").click()
+    await visit.playing()
+    assert await visit.page.locator("video").count() <= 3
+
+
 async def test_an_expired_token_is_renewed_once_without_a_word(visit: Visit) -> None:
     visit.expected = ["status of 401"]
     await visit.open()
