@@ -47,6 +47,8 @@ from packager.moderation import open_moderation
 from packager.settings import PackagerSettings, UploadLimits
 from packager.worker import PackagerWorker
 
+PACKAGER_GRACE_S = 3.0
+"""For short clips to end; a longer job starts over at the next start."""
 ISSUER_KEY_FILE = "issuer-key.pem"
 Clock = Callable[[], int]
 
@@ -100,7 +102,7 @@ def packager(
         clock,
         settings.data / "packager",
     )
-    supervisor.add("packager", worker.run, lambda: worker.drain(0.0))
+    supervisor.add("packager", worker.run, lambda: worker.drain(PACKAGER_GRACE_S))
     return worker
 
 

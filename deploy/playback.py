@@ -20,13 +20,13 @@ class PlaybackUrls:
     def __init__(self, keys: KeyStore, media_url: str, clock: Callable[[], int], ring: KeyRing) -> None:
         self._keys, self._media_url, self._clock = keys, media_url, clock
         self._signer = PlaybackSigner(ring)
-        self._tokens: dict[int, tuple[str, int]] = {}
+        self._tokens: dict[tuple[int, bool], tuple[str, int]] = {}
 
-    def __call__(self, video_id: int, name: str) -> tuple[str, int]:
+    def __call__(self, video_id: int, name: str, *, private: bool) -> tuple[str, int]:
         now_ms = self._clock()
-        known = self._tokens.get(video_id)
+        known = self._tokens.get((video_id, private))
         if known is None or known[1] != self._signer.expires_at_ms(video_id, now_ms):
-            known = self._sign(video_id, now_ms)
+            known = self._sign(video_id, now_ms, private)
         return f"{self._media_url}/p/{known[0]}/v/{video_id}/{name}", known[1]
 
     async def refresh_forever(self) -> None:
@@ -42,8 +42,8 @@ class PlaybackUrls:
                 self._signer = PlaybackSigner(ring)
                 self._tokens.clear()
 
-    def _sign(self, video_id: int, now_ms: int) -> tuple[str, int]:
+    def _sign(self, video_id: int, now_ms: int, private: bool) -> tuple[str, int]:
         if len(self._tokens) >= REMEMBERED_TOKENS:
             self._tokens.clear()
-        self._tokens[video_id] = self._signer.token(video_id, now_ms)
-        return self._tokens[video_id]
+        signed = self._tokens[video_id, private] = self._signer.token(video_id, now_ms, private=private)
+        return signed
