@@ -28,11 +28,12 @@ _MAX_QUERY_BYTES = 8192
 @dataclass(frozen=True, slots=True)
 class Granted:
     """The canonical path to serve, beginning with `/v/`, without any token; `expires_s` is the token's end
-    (epoch seconds).
+    (epoch seconds). `private`: the token opens private videos too.
     """
 
     path: str
     expires_s: int
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ def admit(
     token = next(iter(tokens)).decode("latin-1") if tokens else None
     outcome = verify(token, canonical.text, method, ring, now_ms, revoked)
     if isinstance(outcome, TokenGranted):
-        return Granted(canonical.text, outcome.claims.exp_s)
+        return Granted(canonical.text, outcome.claims.exp_s, outcome.claims.private)
     return Refused(outcome.status, outcome.reason)
 
 

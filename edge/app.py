@@ -21,6 +21,7 @@ from edge.cache.model import Request
 from edge.cache.reply import CACHE_NAME
 from edge.node.answer import Answer, NodeError
 from edge.node.node import CacheNode
+from origin.delivery import CREATOR, VIEWER
 from signer.keys import KeyStore, KeyStoreError
 
 Message = MutableMapping[str, Any]
@@ -172,7 +173,7 @@ class EdgeApp:
         request_id: bytes,
         begin: float,
     ) -> None:
-        request = _media_request(method, granted.path, headers, request_id)
+        request = _media_request(method, granted, headers, request_id)
         try:
             answer = await self._node.handle(request)
         except NodeError as error:
@@ -199,14 +200,16 @@ class EdgeApp:
         await send({"type": "http.response.body", "body": b""})
 
 
-def _media_request(method: str, path: str, headers: list[tuple[bytes, bytes]], request_id: bytes) -> Request:
+def _media_request(method: str, granted: Granted, headers: list[tuple[bytes, bytes]], request_id: bytes) -> Request:
     fields = [field for field in headers if field[0] in _FORWARDED]
     codings = combined(headers, b"accept-encoding")
     # gzip or nothing: one stored playlist for all that take gzip, one for the others.
     if codings is not None and "gzip" in acceptable_codings(codings):
         fields.append((b"accept-encoding", b"gzip"))
     fields.append((b"x-request-id", request_id))
-    return Request(method, media_key(path), quote(path, safe="/~!$&'()*+,;=:@"), tuple(fields))
+    if granted.private:
+        fields.append((VIEWER.encode(), CREATOR.encode()))
+    return Request(method, media_key(granted.path), quote(granted.path, safe="/~!$&'()*+,;=:@"), tuple(fields))
 
 
 def _client_fields(answer: Answer, request_id: bytes, elapsed_ms: float) -> Headers:

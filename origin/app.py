@@ -21,7 +21,7 @@ from typing import Any
 from origin import delivery
 from origin.delivery import Plan, Representation
 from origin.metadata.base import Metadata, MetadataError, NotFound
-from origin.model import WATCHABLE, Video, VideoStatus
+from origin.model import WATCHABLE, Video, VideoStatus, Visibility
 from origin.objects.base import InvalidKey, NoSuchObject, ObjectInfo, Objects, ObjectStoreError
 from origin.trace import request_id
 
@@ -39,9 +39,11 @@ logger = logging.getLogger(__name__)
 class _NotHereError(Exception):
     """There is nothing to see under that path, or not yet, or not any more: the same to whoever asks."""
 
-    def __init__(self, tag: str | None = None) -> None:
+    def __init__(self, tag: str | None = None, *, private: bool = False) -> None:
         super().__init__()
         self.tag = tag
+        self.private = private
+        """For others than the creator."""
 
 
 class OriginApp:
@@ -76,6 +78,8 @@ class OriginApp:
             extra = {"cache-control": delivery.MISSING}
             if missing.tag is not None:
                 extra["surrogate-key"] = missing.tag
+            if missing.private:
+                extra["vary"] = delivery.VIEWER
             await self._problem(send, method, 404, "not_found", extra)
         except (MetadataError, ObjectStoreError):
             logger.exception("a store failed", extra={"path": path})
@@ -91,11 +95,14 @@ class OriginApp:
         video_id, name = int(match["video"]), match["name"]
         tag = f"video-{video_id}"
         video = await self._watchable(video_id, tag)
+        private = video.visibility is Visibility.PRIVATE
+        if private and fields.get(delivery.VIEWER) != delivery.CREATOR:
+            raise _NotHereError(tag, private=True)
         key, cache_control = _resolve(video, name, tag)
         try:
             info = await self._objects.stat(key)
         except (NoSuchObject, InvalidKey) as error:
-            raise _NotHereError(tag) from error
+            raise _NotHereError(tag, private=private) from error
         compressed = None
         if _compress(name, info, fields):
             compressed = await self._compressed(key)
@@ -109,6 +116,7 @@ class OriginApp:
             cache_control=cache_control,
             tag=tag,
             gzip=compressed is not None,
+            private=private,
         )
         return key, file, compressed
 

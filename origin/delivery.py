@@ -18,6 +18,10 @@ WHEN_READY = "public, max-age=60, stale-while-revalidate=600"
 MISSING = "public, max-age=1"
 """A video may become playable at any moment."""
 
+VIEWER, CREATOR = "reelway-viewer", "creator"
+"""The request field by which an edge says that a token for the creator was shown. Answers about a private video vary
+by it; edges set it themselves and take it from no client."""
+
 MAX_COMPRESSED_BYTES = 4 * 1024 * 1024
 """Larger text is sent as it is."""
 
@@ -57,6 +61,7 @@ class Representation:
     tag: str
     """Surrogate key of the video."""
     gzip: bool = False
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +118,9 @@ def _fields(file: Representation) -> dict[str, str]:
         "accept-ranges": "bytes",
         "x-content-type-options": "nosniff",
     }
-    if compressible(file.name):
-        fields["vary"] = "Accept-Encoding"
+    varies = ["Accept-Encoding"] * compressible(file.name) + [VIEWER] * file.private
+    if varies:
+        fields["vary"] = ", ".join(varies)
     if file.gzip:
         fields["content-encoding"] = "gzip"
     return fields

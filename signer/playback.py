@@ -32,10 +32,11 @@ class PlaybackSigner:
     window_ms: int = WINDOW_MS
     reserve_ms: int = RESERVE_MS
 
-    def token(self, video_id: int, now_ms: int) -> tuple[str, int]:
+    def token(self, video_id: int, now_ms: int, *, private: bool = False) -> tuple[str, int]:
         """A token for everything under `/v/{video_id}/` and the time it expires (epoch ms).
 
-        Raises NoSigningKeyError.
+        `private`: for the creator of a private video; the tokens that others got before do not open it. Raises
+        NoSigningKeyError.
         """
         exp_s = self.expires_at_ms(video_id, now_ms) // 1000
         key = self.ring.signing_key(now_ms)
@@ -43,7 +44,8 @@ class PlaybackSigner:
             path_prefix=path_prefix(video_id),
             exp_s=exp_s,
             iat_s=exp_s - (self.window_ms + self.reserve_ms) // 1000,
-            cti=hashlib.sha256(f"{key.kid}/{video_id}/{exp_s}".encode()).digest()[:_CTI_BYTES],
+            cti=hashlib.sha256(f"{key.kid}/{video_id}/{exp_s}{'/private' * private}".encode()).digest()[:_CTI_BYTES],
+            private=private,
         )
         return sign(claims, key), exp_s * 1000
 

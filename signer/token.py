@@ -3,6 +3,7 @@
 Rules only.
 
 Enforced claims: exp, nbf, cti (revocation), catv, catu (path, by exact text or prefix), catm, catreplay 0.
+Our own claim PRIVATE widens: verifiers that do not know it grant what any token of the path grants.
 Claims that only inform (iss, sub, iat) or that only shape a refusal or a renewal (catif, catifdata, catr) are
 ignored, which never grants more. Every other registered claim restricts the holder in a way that is not
 checked here, so it refuses (fail closed). Unregistered claims are ignored.
@@ -34,6 +35,8 @@ QUERY_PARAMETER = "cat"
 # IANA "CBOR Web Token (CWT) Claims" registry.
 EXP, NBF, IAT, CTI = 4, 5, 6, 7
 CATREPLAY, CATV, CATU, CATM = 308, 310, 312, 313
+PRIVATE = -65_537
+"""Ours, from the registry's range for private use: true opens what only its creator may watch."""
 _INFORMING = frozenset({1, 2, 320, 322, 323})
 _ENFORCED = frozenset({EXP, NBF, IAT, CTI, CATREPLAY, CATV, CATU, CATM})
 _REGISTERED = frozenset({*range(1, 41), 256, 257, 258, 259, 260, 261, 262, 263, 264, 265, 266, *range(267, 329)})
@@ -59,6 +62,8 @@ class Claims:
     cti: bytes | None = None
     methods: tuple[str, ...] = ()
     path_exact: str | None = None
+    private: bool = False
+    """Opens private videos too: given to their creators alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +99,13 @@ def sign(claims: Claims, key: SigningKey) -> str:
     if claims.path_exact is not None or not (claims.path_prefix.startswith("/") and claims.path_prefix.endswith("/")):
         raise ValueError("a token is signed for an absolute prefix that ends with a slash")
     wire: dict[int, Any] = {EXP: claims.exp_s, CATU: {_CATU_PATH: {_MATCH_PREFIX: claims.path_prefix}}}
-    optional = {NBF: claims.nbf_s, IAT: claims.iat_s, CTI: claims.cti, CATM: list(claims.methods) or None}
+    optional = {
+        NBF: claims.nbf_s,
+        IAT: claims.iat_s,
+        CTI: claims.cti,
+        CATM: list(claims.methods) or None,
+        PRIVATE: claims.private or None,
+    }
     wire.update({label: value for label, value in optional.items() if value is not None})
     return seal(wire, key.kid, key.secret)
 
@@ -170,6 +181,7 @@ def _claims(wire: Mapping[Any, Any]) -> Claims:
         cti=cti,
         methods=tuple(methods),
         path_exact=exact,
+        private=wire.get(PRIVATE) is True,
     )
 
 

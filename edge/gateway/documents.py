@@ -5,17 +5,24 @@ Ids are decimal strings (JavaScript numbers lose their last digits), times RFC 3
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Protocol
 
 from edge.gateway.ports import FeedPage
 from edge.gateway.prefetch_plan import Planned
-from origin.model import Publication, User, Video
+from origin.model import Publication, User, Video, Visibility
 from origin.views import CommentView, Listed, UserView, VideoView
 
 Document = dict[str, object]
-Playback = Callable[[int, str], tuple[str, int]]
-"""`(video_id, name)` → a signed URL and when it expires (epoch ms)."""
+
+
+class Playback(Protocol):
+    """Signs URLs."""
+
+    def __call__(self, video_id: int, name: str, *, private: bool) -> tuple[str, int]:
+        """A signed URL of a video's file and when it expires (epoch ms); `private` for a video that is private now."""
+
 
 _PLAYBACK_NAMES = {
     "hls": "hls.m3u8",
@@ -67,7 +74,7 @@ def video(view: VideoView, playback: Playback) -> Document:
         "height": publication.height if publication else None,
         "created_at": timestamp(shown.created_at_ms),
         "counts": _counts(shown),
-        "playback": _playback(shown.video_id, publication, playback) if publication else None,
+        "playback": _playback(shown, publication, playback) if publication else None,
         "viewer": {"liked": view.liked, "following": view.following},
     }
     if shown.failure is not None:
@@ -80,9 +87,13 @@ def _counts(shown: Video) -> Document:
     return {"views": counts.views, "likes": counts.likes, "comments": counts.comments, "shares": counts.shares}
 
 
-def _playback(video_id: int, publication: Publication, playback: Playback) -> Document:
+def _playback(shown: Video, publication: Publication, playback: Playback) -> Document:
     """URLs of what is published; null for what is not (yet). No rendition carries captions so far."""
-    signed = {member: playback(video_id, name) for member, name in _PLAYBACK_NAMES.items() if name in publication.files}
+    signed = {
+        member: playback(shown.video_id, name, private=_is_private(shown))
+        for member, name in _PLAYBACK_NAMES.items()
+        if name in publication.files
+    }
     expiries = [expires_at_ms for _, expires_at_ms in signed.values()]
     return {
         **{member: signed[member][0] if member in signed else None for member in _PLAYBACK_NAMES},
@@ -90,6 +101,10 @@ def _playback(video_id: int, publication: Publication, playback: Playback) -> Do
         "thumbhash": publication.thumbhash or None,
         "expires_at": timestamp(min(expiries)) if expiries else None,
     }
+
+
+def _is_private(shown: Video) -> bool:
+    return shown.visibility is Visibility.PRIVATE
 
 
 def feed_page(page: FeedPage, shown: Mapping[int, VideoView], plan: Sequence[Planned], playback: Playback) -> Document:
@@ -111,7 +126,7 @@ def feed_page(page: FeedPage, shown: Mapping[int, VideoView], plan: Sequence[Pla
         "prefetch": [
             {
                 "video_id": str(each.video_id),
-                "url": playback(each.video_id, each.name)[0],
+                "url": playback(each.video_id, each.name, private=_is_private(shown[each.video_id].video))[0],
                 "bytes": each.size_bytes,
                 "priority": each.priority,
             }

@@ -177,3 +177,19 @@ def test_a_deleted_video_is_gone_from_the_api_the_feed_and_the_edge(
     while over_http3(system, doomed["playback"]["hls"]).status_code != 404:
         assert time.monotonic() < deadline, "the edge still serves a deleted video"
         time.sleep(0.1)
+
+
+def test_a_url_given_out_before_a_video_became_private_plays_no_more_but_for_its_creator(
+    system: RunningSystem, sign_in: SignIn, tmp_path: Path
+) -> None:
+    client = sign_in(system)
+    video = published(system, client, moving(tmp_path / "shy.mp4", seconds=2))
+    given_out = video["playback"]["hls"]
+    assert over_http3(system, given_out).status_code == 200
+    edited = client.call("PATCH", f"/v1/videos/{video['id']}", {"visibility": "private"})
+    deadline = time.monotonic() + 5
+    while over_http3(system, given_out).status_code != 404:
+        assert time.monotonic() < deadline, "the edge still serves a private video"
+        time.sleep(0.1)
+    assert over_http3(system, edited["playback"]["hls"]).status_code == 200
+    assert over_http3(system, given_out).status_code == 404

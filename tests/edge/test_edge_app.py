@@ -1,5 +1,6 @@
 """The media edge in front of the real origin application, in one process."""
 
+import asyncio
 import gzip
 import re
 from collections.abc import AsyncIterator
@@ -9,11 +10,12 @@ import httpx
 import pytest
 
 from edge.app import EdgeApp
+from edge.cache.invalidation import Purge
 from edge.node.node import CacheNode
 from edge.store import open_store
 from edge.upstream import InProcessUpstream
 from origin.app import OriginApp
-from origin.metadata import open_metadata
+from origin.metadata import Metadata, open_metadata
 from origin.model import Publication, Video, VideoStatus, Visibility
 from origin.objects import open_objects
 from signer.keys import open_keys
@@ -26,14 +28,23 @@ PLAYLIST = b"#EXTM3U\n" * 100
 
 
 class Rig:
-    def __init__(self, client: httpx.AsyncClient, node: CacheNode, signer: PlaybackSigner) -> None:
+    def __init__(self, client: httpx.AsyncClient, node: CacheNode, signer: PlaybackSigner, metadata: Metadata) -> None:
         self.client = client
+        self.metadata = metadata
         self.node = node
         self.signer = signer
         self.now_ms = NOW_MS
 
     def path(self, name: str, video_id: int = VIDEO) -> str:
         return self.signer.url("", video_id, name, NOW_MS)[0]
+
+    def creators_path(self, name: str) -> str:
+        return f"/p/{self.signer.token(VIDEO, NOW_MS, private=True)[0]}/v/{VIDEO}/{name}"
+
+    async def make(self, visibility: Visibility) -> None:
+        """What origin does when a creator changes who may watch."""
+        await self.metadata.edit_video(VIDEO, None, None, visibility)
+        await self.node.purge(Purge("tag", f"video-{VIDEO}"))
 
 
 @pytest.fixture
@@ -53,7 +64,7 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     async with httpx.AsyncClient(
         transport=transport, base_url="http://edge", headers={"accept-encoding": "gzip"}
     ) as client:
-        made = Rig(client, node, PlaybackSigner(await keys.ring()))
+        made = Rig(client, node, PlaybackSigner(await keys.ring()), metadata)
         yield made
     await node.close()
     for opened in (store, keys, objects, metadata):
@@ -98,6 +109,35 @@ async def test_playlists_are_kept_per_coding(rig: Rig) -> None:
     assert "content-encoding" not in plain.headers
     brotli = await rig.client.get(path, headers={"accept-encoding": "br, gzip;q=0.8"})
     assert "hit" in brotli.headers["cache-status"]
+
+
+@pytest.mark.parametrize("name", ["hls.m3u8", "v540-3fa9c1d2/0001.m4s"])
+async def test_a_url_given_out_before_a_video_became_private_opens_it_no_more(rig: Rig, name: str) -> None:
+    given_out = rig.path(name)
+    assert (await rig.client.get(given_out)).status_code == 200
+    await rig.make(Visibility.PRIVATE)
+    for _ in range(2):
+        assert (await rig.client.get(given_out)).status_code == 404
+        assert (await rig.client.head(given_out)).status_code == 404
+        assert (await rig.client.get(given_out, headers={"reelway-viewer": "creator"})).status_code == 404
+        assert (await rig.client.get(rig.creators_path(name))).status_code == 200
+    assert "hit" in (await rig.client.get(rig.creators_path(name))).headers["cache-status"]
+
+
+async def test_viewers_and_the_creator_of_a_private_video_share_no_fetch(rig: Rig) -> None:
+    await rig.make(Visibility.PRIVATE)
+    ways = [rig.path("hls.m3u8"), rig.creators_path("hls.m3u8")] * 4
+    answers = await asyncio.gather(*(rig.client.get(way) for way in ways))
+    assert [answer.status_code for answer in answers] == [404, 200] * 4
+
+
+async def test_a_video_that_is_public_again_opens_with_any_of_its_urls(rig: Rig) -> None:
+    await rig.make(Visibility.PRIVATE)
+    assert (await rig.client.get(rig.path("hls.m3u8"))).status_code == 404
+    await rig.make(Visibility.PUBLIC)
+    assert (await rig.client.get(rig.path("hls.m3u8"))).status_code == 200
+    assert (await rig.client.get(rig.creators_path("hls.m3u8"))).status_code == 200
+    assert rig.node.stats.upstream_requests == 2
 
 
 async def test_refusals_do_not_depend_on_the_object(rig: Rig) -> None:

@@ -41,3 +41,13 @@ def test_a_url_carries_a_token_that_opens_the_video_and_its_segments() -> None:
     assert isinstance(verify(token, "/v/42/v540/0001.m4s", "GET", SIGNER.ring, now_ms), Granted)
     assert not isinstance(verify(token, "/v/42/a", "GET", SIGNER.ring, expires_at_ms), Granted)
     assert isinstance(verify(token, "/v/42/a", "GET", SIGNER.ring, expires_at_ms - 1), Granted)
+
+
+@given(videos, times)
+def test_only_a_token_for_the_creator_opens_private_videos(video_id: int, now_ms: int) -> None:
+    ordinary, own = (SIGNER.token(video_id, now_ms, private=private)[0] for private in (False, True))
+    verdicts = [verify(token, f"/v/{video_id}/a", "GET", SIGNER.ring, now_ms) for token in (ordinary, own)]
+    assert [isinstance(verdict, Granted) and verdict.claims.private for verdict in verdicts] == [False, True]
+    # Calling one back must leave the other.
+    ids = {verdict.claims.cti for verdict in verdicts if isinstance(verdict, Granted)}
+    assert len(ids) == 2

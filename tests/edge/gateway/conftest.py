@@ -294,6 +294,11 @@ class Client:
         return answered
 
 
+def signed(video_id: int, name: str, *, private: bool) -> tuple[str, int]:
+    token = "own" if private else "t"
+    return f"https://localhost:8444/p/{token}/v/{video_id}/{name}", NOW_MS + 3600_000
+
+
 def make_client(settings: GatewaySettings | None = None) -> Client:
     house, feed = House(), Feed()
     house.people = {1: User(1, "ada", False, NOW_MS), 2: User(2, "guest_2", True, NOW_MS)}
@@ -304,7 +309,7 @@ def make_client(settings: GatewaySettings | None = None) -> Client:
         house,
         house,
         feed,
-        lambda video_id, name: (f"https://localhost:8444/p/t/v/{video_id}/{name}", NOW_MS + 3600_000),
+        signed,
         issuer,
         MemoryLimits(),
         chosen,

@@ -91,6 +91,11 @@ async def test_a_video_may_be_seen_without_a_session_and_a_hidden_one_by_its_cre
     assert (own.json["status"], own.json["playback"], own.json["width"]) == ("processing", None, None)
 
 
+async def test_a_private_videos_urls_are_signed_for_its_creator(client: Client) -> None:
+    answer = await client.ask("PATCH", "/v1/videos/11", {"visibility": "private"})
+    assert answer.json["playback"]["hls"] == "https://localhost:8444/p/own/v/11/hls.m3u8"
+
+
 async def test_ids_that_are_no_ids_are_refused(client: Client) -> None:
     for name in ("x", "1.5", "99999999999999999999", "٣"):
         assert (await client.ask("GET", f"/v1/videos/{name}")).status == 400
