@@ -1,16 +1,26 @@
-"""The admin port of a process: health, metrics, purges, draining. Never on a public address."""
+"""The admin port of a process: health, metrics, purges, draining. Never on a public address.
+
+It asks for no password, so it must not do what a web page in an operator's browser asks for. A browser tells that a
+page asks by `Origin` or `Sec-Fetch-Site` (Fetch standard); a page that made its own name resolve to this address (DNS
+rebinding) is known by that name in `Host`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 from quart import Quart, Response, jsonify, request
 
 from deploy.telemetry import StatsSources, exposition
 from edge.cache.invalidation import BadPurgeError, Purge
 from edge.purge import read_purge
+
+PROBES = frozenset({"/livez", "/readyz", "/metrics"})
+"""Asked for by orchestrators and scrapers under whatever name a service has."""
 
 
 class MediaCache(Protocol):
@@ -32,11 +42,22 @@ class AdminParts:
     drain: Callable[[], Awaitable[None]]
     config: Mapping[str, str]
     """Settings with secrets masked."""
+    host: str
+    """What the port is bound to, and so a name it is rightly called by; addresses and localhost always are."""
 
 
 def create_admin(parts: AdminParts) -> Quart:
     """The admin app over its parts."""
     app = Quart("reelway.admin")
+
+    @app.before_request
+    async def refuse_pages() -> tuple[Response, int] | None:
+        if _asked_by_a_page():
+            return _problem("from_a_web_page", "the admin port answers tools, not web pages"), 403
+        if request.path not in PROBES and not _is_called_rightly(request.host, parts.host):
+            return _problem("unknown_host", "call the admin port by its address, or as localhost"), 403
+        return None
+
     _add_health(app, parts)
     _add_cache(app, parts)
 
@@ -78,12 +99,26 @@ def _add_cache(app: Quart, parts: AdminParts) -> None:
     async def purge() -> tuple[Response, int]:
         if parts.cache is None:
             return _problem("no_edge", "this process has no edge role, so it has no cache"), 404
-        document = await request.get_json(force=True, silent=True)
         try:
+            document = await request.get_json(force=True, silent=True)
             wanted = read_purge(document if isinstance(document, dict) else {})
+        except RecursionError:
+            return _problem("bad_purge", "the body is nested too deeply"), 400
         except BadPurgeError as error:
             return _problem("bad_purge", str(error)), 400
         return jsonify({"purged": await parts.cache.purge(wanted)}), 200
+
+
+def _asked_by_a_page() -> bool:
+    return "Origin" in request.headers or request.headers.get("Sec-Fetch-Site", "none") != "none"
+
+
+def _is_called_rightly(authority: str, bound: str) -> bool:
+    try:
+        name = urlsplit(f"//{authority}").hostname or ""
+        return name in ("localhost", bound.lower()) or bool(ip_address(name))
+    except ValueError:
+        return False
 
 
 def _problem(code: str, detail: str) -> Response:

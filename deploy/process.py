@@ -118,6 +118,7 @@ class Process:
             cache=cache,
             drain=self._drain,
             config=masked(self._settings),
+            host=self._settings.admin_bind.host,
         )
 
     async def _drain(self) -> None:

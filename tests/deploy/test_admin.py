@@ -34,7 +34,12 @@ async def _nothing() -> None:
 
 def _parts(waiting: dict[str, str], cache: CountingCache | None) -> AdminParts:
     return AdminParts(
-        waiting_for=lambda: waiting, stats={"edge": Stats}, cache=cache, drain=_nothing, config={"REELWAY_LOG": "text"}
+        waiting_for=lambda: waiting,
+        stats={"edge": Stats},
+        cache=cache,
+        drain=_nothing,
+        config={"REELWAY_LOG": "text"},
+        host="admin.internal",
     )
 
 
@@ -63,7 +68,9 @@ async def test_a_purge_names_exactly_one_of_url_prefix_and_tag() -> None:
     assert cache.orders == [Purge("tag", "video-1", True)]
 
 
-@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"tag":"a","url":"b"}', b'{"tag":3}', b'{"tag":"a","soft":1}'])
+@pytest.mark.parametrize(
+    "body", [b"", b"[]", b"{}", b'{"tag":"a","url":"b"}', b'{"tag":3}', b'{"tag":"a","soft":1}', b"[" * 100_000]
+)
 async def test_a_purge_of_another_form_is_refused_in_words(body: bytes) -> None:
     cache = CountingCache()
     answer = await create_admin(_parts({}, cache)).test_client().post("/purge", data=body)
@@ -76,3 +83,36 @@ async def test_a_process_without_an_edge_says_so() -> None:
     client = create_admin(_parts({}, None)).test_client()
     assert (await client.post("/purge", json={"tag": "a"})).status_code == 404
     assert (await client.get("/cache")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "evil.example:9090"},
+        {"Host": "127.0.0.1.evil.example"},
+        {"Host": ""},
+    ],
+)
+async def test_a_web_page_can_make_nobodys_browser_use_the_admin_port(fields: dict[str, str]) -> None:
+    cache = CountingCache()
+    client = create_admin(_parts({}, cache)).test_client()
+    headers = {"Host": "127.0.0.1:9090", **fields}
+    assert (await client.post("/purge", json={"tag": "a"}, headers=headers)).status_code == 403
+    assert (await client.post("/drain", headers=headers)).status_code == 403
+    assert (await client.get("/config", headers=headers)).status_code == 403
+    assert cache.orders == []
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:9090", "[::1]:9090", "10.1.2.3", "localhost:9090", "admin.internal:9090"])
+async def test_tools_call_the_admin_port_by_address_or_by_what_it_is_bound_to(host: str) -> None:
+    client = create_admin(_parts({}, CountingCache())).test_client()
+    assert (await client.post("/purge", json={"tag": "a"}, headers={"Host": host})).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+async def test_probes_may_use_any_name_of_the_service(path: str) -> None:
+    answer = await create_admin(_parts({}, None)).test_client().get(path, headers={"Host": "reelway.svc:9090"})
+    assert answer.status_code == 200
