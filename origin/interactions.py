@@ -56,11 +56,18 @@ def _problem(user_id: int, each: Interaction, known: Known) -> str:
         return "a comment is deleted by its own call"
     if each.type in _FOLLOWING:
         creator_id = _creator(each, known.videos)
+        if not each.creator_id and not _watchable(each, known, user_id):
+            # Whose it is would show in one's own listing.
+            return "there is no such video"
         if creator_id == user_id:
             return "one cannot follow oneself"
         return "" if creator_id in known.users else "there is no such user"
+    return "" if _watchable(each, known, user_id) else "there is no such video"
+
+
+def _watchable(each: Interaction, known: Known, user_id: int) -> bool:
     video = known.videos.get(each.video_id)
-    return "" if video is not None and can_watch(video, user_id) else "there is no such video"
+    return video is not None and can_watch(video, user_id)
 
 
 def _creator(each: Interaction, videos: Mapping[int, Video]) -> int:

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from origin.events import InteractionEvent, InteractionType, Topic
 from origin.handles import guest_handle
 from origin.metadata import HandleTaken, NotFound
-from origin.model import VideoStatus
+from origin.model import VideoStatus, Visibility
 from origin.refusals import AlreadyNamed, CommentRefused, NotCreator, SelfFollow
 from origin.social import Social
 from origin.text import comment_problem, hashtags
@@ -127,6 +127,21 @@ async def test_each_interaction_of_a_batch_is_taken_or_refused_by_itself(house, 
     assert (events[2].video_id, events[2].creator_id) == (0, cat.user_id)
     assert await house.metadata.liked(dog.user_id, [video.video_id])
     assert await house.metadata.follows(dog.user_id, [cat.user_id])
+
+
+@pytest.mark.parametrize("kind", [InteractionType.FOLLOW, InteractionType.UNFOLLOW])
+async def test_a_video_one_may_not_see_does_not_tell_its_creator(house, social, kind):
+    cat, dog = await house.user("cat"), await house.user("dog")
+    hidden = [
+        await house.video(cat, visibility=Visibility.PRIVATE),
+        await house.video(cat, VideoStatus.REJECTED),
+        await house.video(cat, VideoStatus.DELETED),
+    ]
+    batch = [an_interaction(kind, video_id) for video_id in [*(each.video_id for each in hidden), 99]]
+    refused = await social.interact(dog.user_id, batch, "")
+    assert [each.index for each in refused] == [0, 1, 2, 3]
+    assert len({each.problem for each in refused}) == 1
+    assert not await social.following(dog.user_id, None, 10)
 
 
 async def test_of_several_likes_in_a_batch_the_last_one_holds(house, social):
