@@ -64,6 +64,7 @@ async def test_the_prefetch_plan_is_followed_in_order_and_its_bytes_are_used(vis
     assert {one["url"] for one in asked} == set(planned), "the player asked for other files than the plan named"
     assert all(one["network"] == 0 for one in asked), [name_of(one["url"]) for one in asked if one["network"]]
     await visit.page.keyboard.press("d")
+    await visit.page.wait_for_selector("#panel dd[data-field=used]")
     fields = dict(
         await visit.page.evaluate(
             "[...document.querySelectorAll('#panel dd')].map((one) => [one.dataset.field, one.textContent])"
