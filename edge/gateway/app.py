@@ -99,7 +99,8 @@ async def _compressed(response: Response) -> Response:
         return response
     response.headers["Vary"] = "Accept-Encoding"
     body = await response.get_data(as_text=False)
-    if len(body) < coding.COMPRESS_FROM_BYTES or not coding.accepts_gzip(request.headers.get("Accept-Encoding", "")):
+    asked = request.headers.get("Accept-Encoding", "")
+    if len(body) < coding.COMPRESS_FROM_BYTES or not coding.accepts(asked, "gzip"):
         return response
     response.set_data(coding.compress(body))
     response.headers["Content-Encoding"] = "gzip"

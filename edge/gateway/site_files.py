@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import brotli
+
 MOST_FILE_BYTES = 4 << 20
 MOST_FILES = 1000
 _COMPRESS_FROM_BYTES = 512
@@ -34,11 +36,11 @@ class BrokenSite(Exception):
 @dataclass(frozen=True, slots=True)
 class SiteFile:
     body: bytes
-    compressed: bytes | None
-    """Gzip of the body; None where that is not smaller."""
+    coded: Mapping[str, bytes]
+    """Content coding → the body in it, the smallest first; empty where none is smaller than the body."""
     content_type: str
     etag: str
-    """Of the body, without quotes; the gzip form appends `-gzip`."""
+    """Of the body, without quotes; a coded form appends `-` and the coding."""
 
 
 def load_site(folder: Path) -> dict[str, SiteFile]:
@@ -86,10 +88,14 @@ def _read(path: Path) -> SiteFile:
         why = f"{path} cannot be read ({error.strerror})"
         raise BrokenSite(f"{why}; are the packages of {path.name} installed?") from error
     guessed = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    small = gzip.compress(body, 9, mtime=0) if path.suffix in _TEXT and len(body) >= _COMPRESS_FROM_BYTES else body
     return SiteFile(
         body=body,
-        compressed=small if len(small) < len(body) else None,
+        coded=_coded(body) if path.suffix in _TEXT and len(body) >= _COMPRESS_FROM_BYTES else {},
         content_type=_TYPES.get(path.suffix, guessed),
         etag=hashlib.sha256(body).hexdigest()[:20],
     )
+
+
+def _coded(body: bytes) -> Mapping[str, bytes]:
+    forms = {"br": brotli.compress(body, quality=9), "gzip": gzip.compress(body, 9, mtime=0)}
+    return {coding: form for coding, form in forms.items() if len(form) < len(body)}

@@ -52,7 +52,6 @@ class Getter:
         self._curl.setopt(CurlOpt.HTTP_VERSION, version)
         self._curl.setopt(CurlOpt.CAINFO, str(certificate).encode())
         self._size = 0
-        self._curl.setopt(CurlOpt.WRITEFUNCTION, self._took)
 
     def _took(self, block: bytes) -> int:
         self._size += len(block)
@@ -62,6 +61,8 @@ class Getter:
         """Status, body bytes, seconds."""
         self._size = 0
         self._curl.setopt(CurlOpt.URL, url.encode())
+        # Again for each transfer: the binding drops its hold of the callback after one.
+        self._curl.setopt(CurlOpt.WRITEFUNCTION, self._took)
         self._curl.setopt(CurlOpt.HTTPHEADER, [f"Authorization: Bearer {token}".encode()] if token else [])
         began = time.perf_counter()
         self._curl.perform()

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from quart import Quart, Response, request
 
-from edge.gateway.coding import accepts_gzip
+from edge.gateway.coding import accepts
 from edge.gateway.problems import ApiProblem, not_found
 from edge.gateway.site_files import SiteFile
 
@@ -32,6 +32,10 @@ def register(app: Quart, site: Mapping[str, SiteFile]) -> None:
     async def vendored(name: str) -> Response:
         return _file(site, f"/vendor/{name}")
 
+    @app.get("/favicon.ico")
+    async def favicon() -> Response:
+        return _file(site, "/app/icons/icon-192.png")
+
     @app.get("/manifest.webmanifest")
     async def manifest() -> Response:
         return _file(site, "/manifest.webmanifest")
@@ -41,9 +45,10 @@ def _file(site: Mapping[str, SiteFile], path: str) -> Response:
     file = site.get(path)
     if file is None:
         raise ApiProblem(not_found("The web app has no such file."))
-    zipped = file.compressed is not None and accepts_gzip(request.headers.get("Accept-Encoding", ""))
+    asked = request.headers.get("Accept-Encoding", "")
+    coding = next((each for each in file.coded if accepts(asked, each)), None)
     # Each coding is a representation of its own (RFC 9110 section 8.8.3.3).
-    etag = f"{file.etag}-gzip" if zipped else file.etag
+    etag = f"{file.etag}-{coding}" if coding else file.etag
     response = Response(b"", content_type=file.content_type)
     response.headers["ETag"] = f'"{etag}"'
     response.headers["Vary"] = "Accept-Encoding"
@@ -53,7 +58,7 @@ def _file(site: Mapping[str, SiteFile], path: str) -> Response:
         # A length here would be taken for that of the file (RFC 9110 section 8.6).
         del response.headers["Content-Length"]
         return response
-    response.set_data(file.compressed if zipped and file.compressed is not None else file.body)
-    if zipped:
-        response.headers["Content-Encoding"] = "gzip"
+    response.set_data(file.coded[coding] if coding else file.body)
+    if coding:
+        response.headers["Content-Encoding"] = coding
     return response

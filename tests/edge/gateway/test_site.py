@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import brotli
 import pytest
 
 from edge.gateway.settings import GatewaySettings
@@ -59,7 +60,10 @@ async def test_text_is_compressed_and_each_form_has_its_validator(visitor: Any) 
     zipped = await visitor.ask("GET", "/app/main.js", user_id=None, headers={"Accept-Encoding": "gzip"})
     assert gzip.decompress(zipped.body) == plain.body
     assert zipped.headers["content-encoding"] == "gzip"
-    assert zipped.headers["etag"] != plain.headers["etag"]
+    smallest = await visitor.ask("GET", "/app/main.js", user_id=None, headers={"Accept-Encoding": "gzip, br"})
+    assert brotli.decompress(smallest.body) == plain.body
+    assert smallest.headers["content-encoding"] == "br"
+    assert len({answer.headers["etag"] for answer in (plain, zipped, smallest)}) == 3
     fresh = await visitor.ask("GET", "/app/main.js", user_id=None, headers={"If-None-Match": plain.headers["etag"]})
     assert (fresh.status, fresh.body) == (304, b"")
     tag = plain.headers["etag"].strip('"')
