@@ -1,4 +1,4 @@
-"""What stands before the apps of a listener: which app a path belongs to, and the date on its answers."""
+"""What stands before the apps of a listener: which app a path belongs to, requests of two lengths, and the date."""
 
 from __future__ import annotations
 
@@ -20,6 +20,22 @@ def front(gateway: AsgiApp, edge: AsgiApp) -> AsgiApp:
         await (edge if media else gateway)(scope, receive, send)
 
     return app
+
+
+def unambiguous(app: AsgiApp) -> AsgiApp:
+    """Refuses a request that tells its length in two ways, and ends its connection (RFC 9112 section 6.1): a proxy
+    before us may have believed the other, and take what follows for the body."""
+
+    async def judging(scope: Any, receive: Any, send: Any) -> None:
+        names = {name for name, _ in scope["headers"]} if scope["type"] == "http" else set()
+        if {b"content-length", b"transfer-encoding"} <= names:
+            fields = [(b"connection", b"close"), (b"content-length", b"0")]
+            await send({"type": "http.response.start", "status": 400, "headers": fields})
+            await send({"type": "http.response.body", "body": b""})
+        else:
+            await app(scope, receive, send)
+
+    return judging
 
 
 def dated(app: AsgiApp, clock: Callable[[], int]) -> AsgiApp:

@@ -17,7 +17,7 @@ from typing import Any
 
 from hypercorn.config import Config
 
-from deploy.front import dated
+from deploy.front import dated, unambiguous
 from deploy.settings import Bind
 from deploy.tcp import AsgiApp, TcpServer
 from edge.http3 import Http3Server, Http3Settings
@@ -98,7 +98,7 @@ class Listener:
                 self._http3 = Http3Server(self._app, settings, clock=self._clock)
                 await self._http3.start(self._udp)
                 undo.push_async_callback(self._http3.drain, 0.0)
-            self._http12 = TcpServer(dated(self._app, self._clock), self._hypercorn())
+            self._http12 = TcpServer(dated(unambiguous(self._app), self._clock), self._hypercorn())
             await self._http12.start(self._tcp)
             undo.pop_all()
 

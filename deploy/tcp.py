@@ -3,6 +3,9 @@
 Hypercorn's own runner waits its whole grace for clients that merely keep a connection open, and ends in an error
 when that runs out (0.18). Here an idle connection is closed at once when a drain begins, and one that is busy beyond
 the grace is cut.
+
+Nor does Hypercorn look whether a stream of HTTP/2 is still there before it hands it a part of a body: a request that
+was answered early (a refused upload) and went on sending ended its connection, with every other request on it.
 """
 
 from __future__ import annotations
@@ -12,11 +15,15 @@ import logging
 import socket
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from typing import Any
 
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
 from hypercorn.events import Event, Updated
+from hypercorn.protocol.events import Body
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.utils import wrap_app
 
 logger = logging.getLogger(__name__)
@@ -25,9 +32,41 @@ MOST_CONNECTIONS = 10_000
 TLS_SHUTDOWN_S = 1.0
 """For a client's answer to our close_notify; one that never reads would hold the connection for 30 s otherwise."""
 LAST_WORDS_S = 0.5
+_NO_ERROR = 0
+"""RFC 9113 section 7."""
+
+
+class _Answered:
+    """Stands for a stream whose answer is complete: a client that is still sending is asked to stop (RFC 9113 section
+    8.1)."""
+
+    def __init__(self, http2: H2Protocol, stream_id: int) -> None:
+        self._connection, self._stream_id = http2.connection, stream_id
+
+    async def handle(self, event: StreamEvent) -> None:
+        stream = self._connection.streams.get(self._stream_id)
+        if isinstance(event, Body) and stream is not None and not stream.closed:
+            self._connection.reset_stream(self._stream_id, _NO_ERROR)
+
+
+class _Streams(dict[int, Any]):
+    """The streams of an HTTP/2 connection that wait for an answer; looked up, any other one is an _Answered."""
+
+    def __init__(self, http2: H2Protocol) -> None:
+        super().__init__()
+        self._http2 = http2
+
+    def __missing__(self, stream_id: int) -> _Answered:
+        return _Answered(self._http2, stream_id)
 
 
 class _Connection(TCPServer):
+    async def _read_data(self) -> None:
+        http2 = self.protocol.protocol
+        if isinstance(http2, H2Protocol):
+            http2.streams = _Streams(http2)
+        await super()._read_data()
+
     async def protocol_send(self, event: Event) -> None:
         # Hypercorn would start an idle timer in a task group that has ended.
         if not (isinstance(event, Updated) and self.writer.is_closing()):

@@ -101,6 +101,56 @@ async def test_a_request_that_outlasts_the_grace_is_cut(tls: Tls) -> None:
     gc.collect()
 
 
+async def test_a_body_that_goes_on_after_its_answer_hurts_no_other_request_of_the_connection(tls: Tls) -> None:
+    app = SlowApp()
+
+    async def body() -> AsyncIterator[bytes]:
+        for _ in range(40):
+            yield bytes(16_384)
+            await asyncio.sleep(0.002)
+
+    async with listening(app, tls) as (_, client):
+        slow = asyncio.create_task(client.get("/slow"))
+        await app.begun.wait()
+        for _ in range(5):
+            with contextlib.suppress(httpx.TransportError):
+                await client.post("/", content=body())
+        app.let.set()
+        assert (await slow).text == "done"
+
+
+async def test_a_client_is_told_to_stop_sending_a_body_that_nobody_reads(tls: Tls) -> None:
+    sent = 0
+
+    async def body() -> AsyncIterator[bytes]:
+        nonlocal sent
+        for _ in range(2000):
+            sent += 16_384
+            yield bytes(16_384)
+
+    async with listening(SlowApp(), tls) as (_, client):
+        with contextlib.suppress(httpx.TransportError):
+            await client.post("/", content=body())
+        assert sent < 16 << 20
+        assert (await client.get("/")).text == "done"
+
+
+async def test_a_request_of_two_lengths_is_refused_and_what_follows_it_is_no_request(tls: Tls) -> None:
+    app = SlowApp()
+    async with listening(app, tls) as (_, client):
+        context = ssl.create_default_context(cafile=str(tls.certificate))
+        reader, writer = await asyncio.open_connection("localhost", client.base_url.port, ssl=context)
+        hidden = b"GET /slow HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        lengths = b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+        writer.write(b"POST / HTTP/1.1\r\nHost: localhost\r\n" + lengths + hidden)
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        writer.close()
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert answer.count(b"HTTP/1.1") == 1
+        assert not app.begun.is_set()
+
+
 async def test_a_taken_port_is_named(tls: Tls) -> None:
     address = Bind("127.0.0.1", free_port())
     first = Listener(SlowApp(), address, tls, now_ms)
