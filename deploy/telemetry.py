@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, is_dataclass
@@ -21,6 +22,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from origin.trace import request_id
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+_UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What would let a client's text begin a line of its own, colour a terminal, or turn its letters round."""
 
 
 def configure_logging(form: str, level: str) -> None:
@@ -42,8 +46,13 @@ class _TextFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         moment = datetime.fromtimestamp(record.created, UTC).strftime("%H:%M:%S.%f")[:-3]
         extra = "".join(f" {key}={value}" for key, value in _fields_of(record).items())
-        line = f"{moment} {record.levelname.lower():7} {record.name}: {record.getMessage()}{extra}"
+        said = _UNPRINTABLE.sub(_escaped, f"{record.getMessage()}{extra}")
+        line = f"{moment} {record.levelname.lower():7} {record.name}: {said}"
         return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return ascii(match[0])[1:-1]
 
 
 class _JsonFormatter(logging.Formatter):
