@@ -19,7 +19,7 @@ from edge.cache.headers import Headers, combined, first, without
 from edge.cache.key import acceptable_codings, media_key
 from edge.cache.model import Request
 from edge.cache.reply import CACHE_NAME
-from edge.node.answer import Answer, NodeError
+from edge.node.answer import Answer, NoAnswer
 from edge.node.node import CacheNode
 from origin.delivery import CREATOR, VIEWER
 from signer.keys import KeyStore, KeyStoreError
@@ -128,11 +128,16 @@ class EdgeApp:
         self._revoked = revoked
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one ASGI scope. Other types than `http` are refused; `lifespan` is acknowledged."""
+        """Serve one ASGI scope. Other types than `http` are refused, WebSockets in their own way; `lifespan` is
+        acknowledged.
+        """
         if scope["type"] == "lifespan":
             await _lifespan(receive, send)
         elif scope["type"] == "http":
             await self._serve(scope, send)
+        elif scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": 1008})
         else:
             raise ValueError(f"the media edge does not speak {scope['type']}")
 
@@ -176,7 +181,7 @@ class EdgeApp:
         request = _media_request(method, granted, headers, request_id)
         try:
             answer = await self._node.handle(request)
-        except NodeError as error:
+        except NoAnswer as error:
             logger.warning("no answer", extra={"request_id": request_id.decode(), "error": str(error)})
             code = "upstream_timeout" if error.status == 504 else "upstream_failed"
             await _send_problem(send, method, error.status, code, request_id)

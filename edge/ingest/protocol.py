@@ -139,10 +139,14 @@ def _protocol(request: UploadRequest) -> Protocol:
     return Protocol.TUS if is_tus else Protocol.RUFH
 
 
+_SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
 def _overridden(request: UploadRequest) -> UploadRequest:
-    """tus: `X-HTTP-Method-Override` is the method, whatever the method is."""
+    """tus: `X-HTTP-Method-Override` is the method. Not of a safe one: rate limits, caches and browsers have treated the
+    request as what it looks like."""
     sent = request.header("x-http-method-override")
-    if sent is None or _protocol(request) is not Protocol.TUS:
+    if sent is None or request.method in _SAFE or _protocol(request) is not Protocol.TUS:
         return request
     return UploadRequest(sent.strip().upper(), request.headers, request.content_length)
 

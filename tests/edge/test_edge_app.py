@@ -28,8 +28,11 @@ PLAYLIST = b"#EXTM3U\n" * 100
 
 
 class Rig:
-    def __init__(self, client: httpx.AsyncClient, node: CacheNode, signer: PlaybackSigner, metadata: Metadata) -> None:
+    def __init__(
+        self, client: httpx.AsyncClient, app: EdgeApp, node: CacheNode, signer: PlaybackSigner, metadata: Metadata
+    ) -> None:
         self.client = client
+        self.app = app
         self.metadata = metadata
         self.node = node
         self.signer = signer
@@ -60,11 +63,12 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
     await metadata.publish(VIDEO, publication, VideoStatus.READY, NOW_MS, {VideoStatus.PROCESSING})
     upstream = InProcessUpstream(OriginApp(metadata, objects, lambda: made.now_ms))
     node = CacheNode(store, upstream, lambda: made.now_ms)
-    transport = httpx.ASGITransport(EdgeApp(node, keys, lambda: made.now_ms))  # type: ignore[arg-type]
+    app = EdgeApp(node, keys, lambda: made.now_ms)
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
     async with httpx.AsyncClient(
         transport=transport, base_url="http://edge", headers={"accept-encoding": "gzip"}
     ) as client:
-        made = Rig(client, node, PlaybackSigner(await keys.ring()), metadata)
+        made = Rig(client, app, node, PlaybackSigner(await keys.ring()), metadata)
         yield made
     await node.close()
     for opened in (store, keys, objects, metadata):
@@ -215,3 +219,16 @@ async def test_ambiguous_paths_are_400(rig: Rig) -> None:
     request.url = request.url.copy_with(raw_path=f"/p/{token}/v/{VIDEO}/%2e%2e/{VIDEO}/hls.m3u8".encode())
     got = await rig.client.send(request)
     assert (got.status_code, got.json()["code"]) == (400, "bad_path")
+
+
+async def test_a_websocket_is_closed_and_no_failure(rig: Rig) -> None:
+    sent: list[dict[str, object]] = []
+
+    async def receive() -> dict[str, object]:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    await rig.app({"type": "websocket", "path": "/", "headers": []}, receive, send)
+    assert sent == [{"type": "websocket.close", "code": 1008}]

@@ -240,3 +240,15 @@ async def test_a_creation_whose_first_bytes_have_a_wrong_checksum_leaves_nothing
     answer = await world.ask("POST", COLLECTION, fields, CLIP[:100])
     assert answer.status == 460
     assert world.catalog.tickets == {}
+
+
+@pytest.mark.parametrize("looks_like", ["GET", "HEAD", "OPTIONS"])
+@pytest.mark.parametrize("override", ["POST", "PATCH", "DELETE", "HEAD", "nonsense"])
+async def test_a_safe_request_cannot_be_overridden_into_an_act(world: World, looks_like: str, override: str) -> None:
+    where = await create(world)
+    fields = {**TUS, "X-HTTP-Method-Override": override, "Upload-Length": "9"}
+    for target in (COLLECTION, where):
+        answer = await world.ask(looks_like, target, fields)
+        assert answer.status in ({204} if looks_like == "OPTIONS" else {200, 405})
+        assert "location" not in answer.headers
+    assert (await world.ask("HEAD", where, TUS)).headers["upload-offset"] == "0"
