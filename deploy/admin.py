@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from quart import Quart, Response, jsonify, request
 
 from deploy.telemetry import StatsSources, exposition
-from edge.cache.invalidation import BadPurgeError, Purge
+from edge.cache.invalidation import BadPurge, Purge
 from edge.purge import read_purge
 
 PROBES = frozenset({"/livez", "/readyz", "/metrics"})
@@ -104,7 +104,7 @@ def _add_cache(app: Quart, parts: AdminParts) -> None:
             wanted = read_purge(document if isinstance(document, dict) else {})
         except RecursionError:
             return _problem("bad_purge", "the body is nested too deeply"), 400
-        except BadPurgeError as error:
+        except BadPurge as error:
             return _problem("bad_purge", str(error)), 400
         return jsonify({"purged": await parts.cache.purge(wanted)}), 200
 

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from edge.cache.invalidation import BadPurgeError, Purge
+from edge.cache.invalidation import BadPurge, Purge
 from edge.node.node import CacheNode
 from edge.store.base import StoreError
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Record
@@ -20,18 +20,18 @@ logger = logging.getLogger(__name__)
 def read_purge(document: Mapping[str, object]) -> Purge:
     """The purge that a JSON document asks for: exactly one of `url`, `prefix`, `tag`, and optionally `soft`.
 
-    A URL may be given whole or as its path. Raises BadPurgeError.
+    A URL may be given whole or as its path. Raises BadPurge.
     """
     unknown = set(document) - {"url", "prefix", "tag", "soft"}
     if unknown:
-        raise BadPurgeError(f"unknown members: {', '.join(sorted(unknown))}")
+        raise BadPurge(f"unknown members: {', '.join(sorted(unknown))}")
     soft = document.get("soft", False)
     kinds = [kind for kind in ("url", "prefix", "tag") if kind in document]
     if len(kinds) != 1 or not isinstance(soft, bool):
-        raise BadPurgeError("give one of url, prefix and tag; soft is true or false")
+        raise BadPurge("give one of url, prefix and tag; soft is true or false")
     value = document[kinds[0]]
     if not isinstance(value, str):
-        raise BadPurgeError(f"{kinds[0]} is a string")
+        raise BadPurge(f"{kinds[0]} is a string")
     match kinds[0]:
         case "url":
             return Purge("url", _path(value), soft)
@@ -91,7 +91,7 @@ class PurgeFollower:
         try:
             event = decode(PurgeEvent, record.value)
             purge = Purge("tag", event.tag, event.soft)
-        except (MalformedEvent, BadPurgeError):
+        except (MalformedEvent, BadPurge):
             # Poison is skipped: keeping it would stop every later purge.
             logger.exception("a purge that cannot be read was skipped", extra={"key": record.key})
             return

@@ -36,7 +36,7 @@ _MAX_NAME = 256
 logger = logging.getLogger(__name__)
 
 
-class _NotHereError(Exception):
+class _NotHere(Exception):
     """There is nothing to see under that path, or not yet, or not any more: the same to whoever asks."""
 
     def __init__(self, tag: str | None = None, *, private: bool = False) -> None:
@@ -74,7 +74,7 @@ class OriginApp:
             return
         try:
             key, file, body = await self._look_up(path, fields)
-        except _NotHereError as missing:
+        except _NotHere as missing:
             extra = {"cache-control": delivery.MISSING}
             if missing.tag is not None:
                 extra["surrogate-key"] = missing.tag
@@ -91,18 +91,18 @@ class OriginApp:
         """Object key, representation, and its bytes where they had to be made (gzip)."""
         match = _PATH.fullmatch(path)
         if match is None or len(match["name"]) > _MAX_NAME:
-            raise _NotHereError
+            raise _NotHere
         video_id, name = int(match["video"]), match["name"]
         tag = f"video-{video_id}"
         video = await self._watchable(video_id, tag)
         private = video.visibility is Visibility.PRIVATE
         if private and fields.get(delivery.VIEWER) != delivery.CREATOR:
-            raise _NotHereError(tag, private=True)
+            raise _NotHere(tag, private=True)
         key, cache_control = _resolve(video, name, tag)
         try:
             info = await self._objects.stat(key)
         except (NoSuchObject, InvalidKey) as error:
-            raise _NotHereError(tag, private=private) from error
+            raise _NotHere(tag, private=private) from error
         compressed = None
         if _compress(name, info, fields):
             compressed = await self._compressed(key)
@@ -124,9 +124,9 @@ class OriginApp:
         try:
             video = await self._metadata.video(video_id)
         except NotFound as error:
-            raise _NotHereError(tag) from error
+            raise _NotHere(tag) from error
         if video.status not in WATCHABLE or video.publication is None:
-            raise _NotHereError(tag)
+            raise _NotHere(tag)
         return video
 
     async def _compressed(self, key: str) -> bytes:
@@ -176,7 +176,7 @@ def _resolve(video: Video, name: str, tag: str) -> tuple[str, str]:
     # Only what is in a (content-addressed) folder is immutable; any other single name would have been
     # published.
     if "/" not in name:
-        raise _NotHereError(tag)
+        raise _NotHere(tag)
     return f"v/{video.video_id}/{name}", delivery.IMMUTABLE
 
 

@@ -26,7 +26,7 @@ _CWT_MAC0 = b"\xd8\x3d" + _MAC0
 _MAX_DEPTH = 8
 
 
-class MalformedTokenError(ValueError):
+class MalformedToken(ValueError):
     """The text is not one COSE_Mac0 token in the one encoding that is accepted."""
 
 
@@ -60,24 +60,24 @@ def authentic(envelope: Envelope, secret: bytes) -> bool:
 
 
 def take_apart(text: str) -> Envelope:
-    """Read the envelope. Raises MalformedTokenError; never any other exception, whatever the text."""
+    """Read the envelope. Raises MalformedToken; never any other exception, whatever the text."""
     data = _unbase64(text)
     prefix = _CWT_MAC0 if data.startswith(_CWT_MAC0) else _MAC0
     if not data.startswith(prefix):
-        raise MalformedTokenError("not a COSE_Mac0")
+        raise MalformedToken("not a COSE_Mac0")
     parts = strict_loads(data[len(prefix) :])
     match parts:
         case [bytes() as protected, dict() as unprotected, bytes() as payload, bytes() as tag]:
             pass
         case _:
-            raise MalformedTokenError("not the four parts of a COSE_Mac0")
+            raise MalformedToken("not the four parts of a COSE_Mac0")
     if len(tag) != MAC_BYTES:
-        raise MalformedTokenError("not a full HMAC-SHA256 tag")
+        raise MalformedToken("not a full HMAC-SHA256 tag")
     return Envelope(_kid(strict_loads(protected), unprotected), protected, payload, tag)
 
 
 def strict_loads(data: bytes) -> Any:
-    """Decode one CBOR item in a definite, shortest, duplicate-free encoding. Raises MalformedTokenError."""
+    """Decode one CBOR item in a definite, shortest, duplicate-free encoding. Raises MalformedToken."""
     try:
         decoder = cbor2.CBORDecoder(
             BytesIO(data), allow_indefinite=False, allow_duplicate_keys=False, max_depth=_MAX_DEPTH
@@ -87,36 +87,36 @@ def strict_loads(data: bytes) -> Any:
         # NaN payloads.
         exact = cbor2.dumps(item) == data or cbor2.dumps(item, canonical=True) == data
     except (cbor2.CBORError, ValueError, TypeError, ArithmeticError, RecursionError, LookupError) as error:
-        raise MalformedTokenError("not CBOR") from error
+        raise MalformedToken("not CBOR") from error
     if not exact:
-        raise MalformedTokenError("not deterministic CBOR")
+        raise MalformedToken("not deterministic CBOR")
     return item
 
 
 def _unbase64(text: str) -> bytes:
     if not 0 < len(text) <= MAX_TOKEN_BYTES:
-        raise MalformedTokenError("empty or too long")
+        raise MalformedToken("empty or too long")
     try:
         encoded = text.encode("ascii")
         data = urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
     except (ValueError, binascii.Error) as error:
-        raise MalformedTokenError("not base64url") from error
+        raise MalformedToken("not base64url") from error
     # The decoder skips foreign characters and ignores spare bits: only the one spelling of these bytes is
     # accepted.
     if urlsafe_b64encode(data).rstrip(b"=") != encoded:
-        raise MalformedTokenError("not canonical base64url")
+        raise MalformedToken("not canonical base64url")
     return data
 
 
 def _kid(protected: Any, unprotected: dict[Any, Any]) -> str:
     if not isinstance(protected, dict) or protected.get(_ALG_HEADER) != _HMAC_SHA256:
-        raise MalformedTokenError("not HMAC-SHA256")
+        raise MalformedToken("not HMAC-SHA256")
     if set(protected) - {_ALG_HEADER, _KID_HEADER} or set(unprotected) - {_KID_HEADER}:
-        raise MalformedTokenError("a header parameter that is not understood")
+        raise MalformedToken("a header parameter that is not understood")
     found = [header[_KID_HEADER] for header in (protected, unprotected) if _KID_HEADER in header]
     if len(found) != 1 or not isinstance(found[0], bytes):
-        raise MalformedTokenError("no key id")
+        raise MalformedToken("no key id")
     try:
         return found[0].decode("utf-8")
     except UnicodeDecodeError as error:
-        raise MalformedTokenError("a key id that is not text") from error
+        raise MalformedToken("a key id that is not text") from error

@@ -36,7 +36,7 @@ class PlaybackSigner:
         """A token for everything under `/v/{video_id}/` and the time it expires (epoch ms).
 
         `private`: for the creator of a private video; the tokens that others got before do not open it. Raises
-        NoSigningKeyError.
+        NoSigningKey.
         """
         exp_s = self.expires_at_ms(video_id, now_ms) // 1000
         key = self.ring.signing_key(now_ms)
@@ -52,7 +52,7 @@ class PlaybackSigner:
     def url(self, media_url: str, video_id: int, name: str, now_ms: int) -> tuple[str, int]:
         """`{media_url}/p/{token}/v/{video_id}/{name}` and the time it expires (epoch ms).
 
-        Raises NoSigningKeyError.
+        Raises NoSigningKey.
         """
         token, expires_at_ms = self.token(video_id, now_ms)
         return f"{media_url.rstrip('/')}/p/{token}{path_prefix(video_id)}{name}", expires_at_ms

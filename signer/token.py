@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from signer.cwt import Envelope, MalformedTokenError, authentic, seal, strict_loads, take_apart
+from signer.cwt import Envelope, MalformedToken, authentic, seal, strict_loads, take_apart
 from signer.keys.base import KeyRing, SigningKey
 
 Reason = Literal[
@@ -131,7 +131,7 @@ def verify(
     envelope, wire = opened
     try:
         claims = _claims(wire)
-    except MalformedTokenError:
+    except MalformedToken:
         return Refused("bad_signature")
     reason = (
         _called_back(claims.cti, ring, now_ms, revoked)
@@ -145,7 +145,7 @@ def verify(
 def _open(token: str, ring: KeyRing, now_ms: int) -> tuple[Envelope, dict[Any, Any]] | Refused:
     try:
         envelope = take_apart(token)
-    except MalformedTokenError:
+    except MalformedToken:
         return Refused("bad_signature")
     key = ring.key(envelope.kid)
     if key is None or not authentic(envelope, key.secret):
@@ -156,7 +156,7 @@ def _open(token: str, ring: KeyRing, now_ms: int) -> tuple[Envelope, dict[Any, A
         return Refused("expired")
     try:
         wire = strict_loads(envelope.payload)
-    except MalformedTokenError:
+    except MalformedToken:
         return Refused("bad_signature")
     return (envelope, wire) if isinstance(wire, dict) else Refused("bad_signature")
 
@@ -167,11 +167,11 @@ def _claims(wire: Mapping[Any, Any]) -> Claims:
     methods = wire.get(CATM, [])
     cti = wire.get(CTI)
     if not (isinstance(methods, list) and all(isinstance(name, str) for name in methods)):
-        raise MalformedTokenError("catm is not a list of methods")
+        raise MalformedToken("catm is not a list of methods")
     if CATM in wire and not methods:
-        raise MalformedTokenError("catm allows nothing")
+        raise MalformedToken("catm allows nothing")
     if cti is not None and not isinstance(cti, bytes):
-        raise MalformedTokenError("cti is not bytes")
+        raise MalformedToken("cti is not bytes")
     return Claims(
         path_prefix=prefix,
         # A token without an end is over: nothing here lives for ever.
@@ -189,7 +189,7 @@ def _seconds(value: Any) -> int | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= _MAX_SECONDS:
-        raise MalformedTokenError("a date that is not a number of seconds")
+        raise MalformedToken("a date that is not a number of seconds")
     return value
 
 
@@ -204,7 +204,7 @@ def _catu(value: Any) -> tuple[str, str | None]:
         return "", None
     prefix, exact = match.get(_MATCH_PREFIX), match.get(_MATCH_EXACT)
     if not all(text is None or isinstance(text, str) for text in (prefix, exact)):
-        raise MalformedTokenError("catu matches something that is not text")
+        raise MalformedToken("catu matches something that is not text")
     return (prefix if prefix is not None else exact) or "", exact
 
 

@@ -10,7 +10,7 @@ from edge.cache.model import Request
 PurgeKind = Literal["url", "prefix", "tag"]
 
 
-class BadPurgeError(ValueError):
+class BadPurge(ValueError):
     """The purge names nothing that could be purged."""
 
 
@@ -28,9 +28,9 @@ class Purge:
 
     def __post_init__(self) -> None:
         if not self.value:
-            raise BadPurgeError("a purge needs a value")
+            raise BadPurge("a purge needs a value")
         if self.kind == "prefix" and not (self.value.startswith("/") and self.value.endswith("/")):
-            raise BadPurgeError("a prefix begins and ends with a slash")
+            raise BadPurge("a prefix begins and ends with a slash")
 
     def matches(self, key: str, tags: tuple[str, ...]) -> bool:
         """Whether it covers a response of that key with those tags."""

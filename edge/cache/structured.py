@@ -38,7 +38,7 @@ _BOOLEAN = re.compile(r"\?([01])")
 _DATE = re.compile(r"@-?[0-9]{1,15}(?![0-9.])")
 
 
-class _BrokenFieldError(Exception):
+class _BrokenField(Exception):
     pass
 
 
@@ -49,7 +49,7 @@ def parse_dictionary(text: str) -> Mapping[str, Value] | None:
     reader = _Reader(text.strip(" "))
     try:
         return reader.dictionary()
-    except _BrokenFieldError:
+    except _BrokenField:
         return None
 
 
@@ -73,11 +73,11 @@ class _Reader:
             if self._at == len(self._text):
                 break
             if self._peek() != ",":
-                raise _BrokenFieldError
+                raise _BrokenField
             self._at += 1
             self._skip(" \t")
             if self._at == len(self._text):
-                raise _BrokenFieldError
+                raise _BrokenField
         return members
 
     def _item(self) -> Value:
@@ -93,7 +93,7 @@ class _Reader:
             items.append(self._bare())
             self._parameters()
             if self._peek() not in (" ", ")"):
-                raise _BrokenFieldError
+                raise _BrokenField
 
     def _parameters(self) -> None:
         while self._peek() == ";":
@@ -110,12 +110,12 @@ class _Reader:
             if match:
                 self._at = match.end()
                 return _value(form, match)
-        raise _BrokenFieldError
+        raise _BrokenField
 
     def _expect(self, form: re.Pattern[str]) -> str:
         match = form.match(self._text, self._at)
         if not match:
-            raise _BrokenFieldError
+            raise _BrokenField
         self._at = match.end()
         return match.group()
 

@@ -23,7 +23,7 @@ CONTINUE: Fields = [(b":status", b"100")]
 FAILURE_BODY = b"Internal Server Error"
 
 
-class ClientDisconnectedError(OSError):
+class ClientDisconnected(OSError):
     """Raised from `send` once the client is gone, as ASGI 2.4 asks."""
 
 
@@ -31,13 +31,13 @@ class RequestStream(Protocol):
     """What an exchange needs from its connection. Nothing here blocks but `wait_room`."""
 
     def send_fields(self, fields: Fields, *, end: bool) -> None:
-        """Write a HEADERS frame. Raises ClientDisconnectedError if the stream takes no more."""
+        """Write a HEADERS frame. Raises ClientDisconnected if the stream takes no more."""
 
     def send_bytes(self, data: bytes, *, end: bool) -> None:
-        """Write a DATA frame, with FIN if `end`. Raises ClientDisconnectedError if the stream takes no more."""
+        """Write a DATA frame, with FIN if `end`. Raises ClientDisconnected if the stream takes no more."""
 
     async def wait_room(self) -> None:
-        """Return when a chunk may be written. Raises ClientDisconnectedError if the stream takes no more."""
+        """Return when a chunk may be written. Raises ClientDisconnected if the stream takes no more."""
 
     def body_was_read(self) -> None:
         """The application consumed body bytes: credit may be due."""
@@ -90,7 +90,7 @@ class Exchange:
         """Call the application; never raises but CancelledError."""
         try:
             await self._app(self.scope, self._receive, self._send)
-        except ClientDisconnectedError:
+        except ClientDisconnected:
             pass
         except Exception:
             logger.exception("ASGI application failed", extra={"path": self.scope["path"]})
@@ -117,7 +117,7 @@ class Exchange:
                     else:
                         self._stream.send_bytes(step.data, end=step.end)
             self._stream.response_sent()
-        except ClientDisconnectedError:
+        except ClientDisconnected:
             self._gone = True
 
     async def _receive(self) -> Message:
@@ -146,7 +146,7 @@ class Exchange:
 
     async def _send(self, message: Message) -> None:
         if self._gone:
-            raise ClientDisconnectedError("the client is gone")
+            raise ClientDisconnected("the client is gone")
         for step in self._response.accept(message, self._stream.default_fields()):
             match step:
                 case SendFields(fields, end):

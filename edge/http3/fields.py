@@ -54,7 +54,7 @@ class Unacceptable:
 Verdict = RequestHead | Malformed | Unacceptable
 
 
-class _MalformedError(Exception):
+class _Malformed(Exception):
     """Leaves the checks below; never this file."""
 
 
@@ -80,7 +80,7 @@ def read_request(fields: Fields, *, max_bytes: int, max_count: int) -> Verdict:
     try:
         pseudo, regular = _split(fields)
         return _head(pseudo, regular)
-    except _MalformedError as error:
+    except _Malformed as error:
         return Malformed(str(error))
 
 
@@ -89,36 +89,36 @@ def _split(fields: Fields) -> tuple[dict[bytes, bytes], Fields]:
     regular: Fields = []
     for name, value in fields:
         if FIELD_VALUE.fullmatch(value) is None:
-            raise _MalformedError("a field value has forbidden characters")
+            raise _Malformed("a field value has forbidden characters")
         if not name.startswith(b":"):
             regular.append((name, _checked_regular(name, value)))
             continue
         if regular:
-            raise _MalformedError("a pseudo-header follows a regular field")
+            raise _Malformed("a pseudo-header follows a regular field")
         if name not in PSEUDO or name in pseudo:
-            raise _MalformedError("a pseudo-header is unknown or repeated")
+            raise _Malformed("a pseudo-header is unknown or repeated")
         pseudo[name] = value
     return pseudo, regular
 
 
 def _checked_regular(name: bytes, value: bytes) -> bytes:
     if FIELD_NAME.fullmatch(name) is None:
-        raise _MalformedError("a field name has forbidden characters")
+        raise _Malformed("a field name has forbidden characters")
     if name in CONNECTION_FIELDS:
-        raise _MalformedError("a field is connection-specific")
+        raise _Malformed("a field is connection-specific")
     if name == b"te" and value.lower() != b"trailers":
-        raise _MalformedError("te is not trailers")
+        raise _Malformed("te is not trailers")
     return value
 
 
 def _head(pseudo: dict[bytes, bytes], regular: Fields) -> Verdict:
     method = pseudo.get(b":method", b"")
     if TOKEN.fullmatch(method) is None:
-        raise _MalformedError(":method is missing or no token")
+        raise _Malformed(":method is missing or no token")
     if method == b"CONNECT":
         return Unacceptable(501, "CONNECT is not served")
     if not pseudo.get(b":scheme") or not pseudo.get(b":path"):
-        raise _MalformedError(":scheme or :path is missing")
+        raise _Malformed(":scheme or :path is missing")
     authority = _authority(pseudo.get(b":authority"), regular)
     if pseudo[b":scheme"].lower() != b"https":
         return Unacceptable(421, "only https is served")
@@ -140,21 +140,21 @@ def _authority(authority: bytes | None, regular: Fields) -> bytes:
     if authority is None and len(hosts) == 1:
         (authority,) = hosts
     if authority is None or hosts - {authority}:
-        raise _MalformedError(":authority is missing or differs from host")
+        raise _Malformed(":authority is missing or differs from host")
     if AUTHORITY.fullmatch(authority) is None:
-        raise _MalformedError(":authority is no host and port")
+        raise _Malformed(":authority is no host and port")
     return authority
 
 
 def _decoded_path(raw_path: bytes, query: bytes) -> str:
     if PATH.fullmatch(raw_path) is None or b"#" in raw_path or b"#" in query:
-        raise _MalformedError(":path is no absolute path")
+        raise _Malformed(":path is no absolute path")
     if any(octet <= 0x20 or octet >= 0x7F for octet in query):
-        raise _MalformedError(":path has forbidden characters")
+        raise _Malformed(":path has forbidden characters")
     try:
         return unquote_to_bytes(raw_path).decode("utf-8")
     except UnicodeDecodeError:
-        raise _MalformedError(":path is no UTF-8") from None
+        raise _Malformed(":path is no UTF-8") from None
 
 
 def _content_length(regular: Fields) -> int | None:
@@ -162,10 +162,10 @@ def _content_length(regular: Fields) -> int | None:
     if not lengths:
         return None
     if len(lengths) > 1:
-        raise _MalformedError("content-length values differ")
+        raise _Malformed("content-length values differ")
     (length,) = lengths
     if DIGITS.fullmatch(length) is None:
-        raise _MalformedError("content-length is no number")
+        raise _Malformed("content-length is no number")
     return int(length)
 
 

@@ -42,7 +42,7 @@ class ExcessiveLoad(ProtocolError):
     error_code = ErrorCode.H3_EXCESSIVE_LOAD
 
 
-class _SectionTooLargeError(Exception):
+class _SectionAnnouncedTooLarge(Exception):
     """A HEADERS frame over the limit was announced. Never leaves this file."""
 
 
@@ -148,7 +148,7 @@ class EdgeH3Connection(H3Connection):
             raise FrameUnexpected("WebTransport was not offered")
         super()._check_request_or_push_frame_type(frame_type, stream)
         if frame_type == FrameType.HEADERS and (stream.frame_size or 0) > self._max_field_section_bytes:
-            raise _SectionTooLargeError
+            raise _SectionAnnouncedTooLarge
 
     def _decode_headers(self, stream_id: int, frame_data: bytes | None) -> Headers:
         # aioquic takes no request without :authority.
@@ -164,6 +164,6 @@ class EdgeH3Connection(H3Connection):
         except MessageError as error:
             self.abandon(event.stream_id)
             return [RequestBroken(event.stream_id, error.reason_phrase)]
-        except _SectionTooLargeError:
+        except _SectionAnnouncedTooLarge:
             self.abandon(event.stream_id)
             return [SectionTooLarge(event.stream_id)]

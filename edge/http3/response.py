@@ -10,7 +10,7 @@ from typing import Any
 from edge.http3.fields import CONNECTION_FIELDS, FIELD_NAME, FIELD_VALUE, Fields
 
 
-class ResponseError(Exception):
+class BrokenResponse(Exception):
     """The application broke the ASGI rules or its own content-length."""
 
 
@@ -56,7 +56,7 @@ class Response:
     def accept(self, message: Mapping[str, Any], default_fields: Fields) -> list[Step]:
         """Take one message. `default_fields` are added to the final head unless the application set them.
 
-        Raises ResponseError for a message out of turn, a bad field or a body that denies its content-length.
+        Raises BrokenResponse for a message out of turn, a bad field or a body that denies its content-length.
         """
         kind = message["type"]
         if kind == "http.response.start":
@@ -67,20 +67,20 @@ class Response:
             return self._end_trailers(message)
         if kind == "http.response.informational":
             return self._informational(message)
-        raise ResponseError(f"unknown message {kind!r}")
+        raise BrokenResponse(f"unknown message {kind!r}")
 
     def _informational(self, message: Mapping[str, Any]) -> list[Step]:
         self._expect(Progress.EXPECTED, "informational")
         status = int(message["status"])
         if not 100 <= status <= 199 or status == 101:
-            raise ResponseError(f"{status} is no interim status of HTTP/3 (RFC 9114 4.5)")
+            raise BrokenResponse(f"{status} is no interim status of HTTP/3 (RFC 9114 4.5)")
         return [SendFields(_head(status, message.get("headers", ())), end=False)]
 
     def _start(self, message: Mapping[str, Any], default_fields: Fields) -> list[Step]:
         self._expect(Progress.EXPECTED, "start")
         status = int(message["status"])
         if not 200 <= status <= 999:
-            raise ResponseError(f"{status} is no final status")
+            raise BrokenResponse(f"{status} is no final status")
         fields = _head(status, message.get("headers", ()))
         names = {name for name, _ in fields}
         fields += [(name, value) for name, value in default_fields if name not in names]
@@ -92,7 +92,7 @@ class Response:
 
     def _body(self, message: Mapping[str, Any]) -> list[Step]:
         if self.progress is not Progress.STARTED:
-            raise ResponseError("body out of turn")
+            raise BrokenResponse("body out of turn")
         data = message.get("body", b"")
         ended = not message.get("more_body", False)
         if self._bodyless:
@@ -109,19 +109,19 @@ class Response:
         if self._declared is None:
             return
         if self._sent > self._declared or (ended and self._sent != self._declared):
-            raise ResponseError(f"body of {self._sent} bytes denies content-length {self._declared}")
+            raise BrokenResponse(f"body of {self._sent} bytes denies content-length {self._declared}")
 
     def _end_trailers(self, message: Mapping[str, Any]) -> list[Step]:
         self._expect(Progress.TRAILERS_EXPECTED, "trailers")
         if message.get("more_trailers", False):
-            raise ResponseError("trailers come in one message")
+            raise BrokenResponse("trailers come in one message")
         self.progress = Progress.COMPLETE
         fields = _checked(message.get("headers", ()))
         return [SendFields(fields, end=True)] if fields else [SendBytes(b"", end=True)]
 
     def _expect(self, progress: Progress, what: str) -> None:
         if self.progress is not progress:
-            raise ResponseError(f"{what} out of turn")
+            raise BrokenResponse(f"{what} out of turn")
 
 
 def _head(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Fields:
@@ -133,7 +133,7 @@ def _checked(headers: Iterable[tuple[bytes, bytes]]) -> Fields:
     for raw_name, raw_value in headers:
         name, value = bytes(raw_name).lower(), bytes(raw_value).strip(b" \t")
         if FIELD_NAME.fullmatch(name) is None or FIELD_VALUE.fullmatch(value) is None:
-            raise ResponseError(f"header {name!r} has forbidden characters")
+            raise BrokenResponse(f"header {name!r} has forbidden characters")
         # Applications written for HTTP/1.1 set these; HTTP/3 forbids them (RFC 9114 4.2).
         if name not in CONNECTION_FIELDS:
             fields.append((name, value))
@@ -146,5 +146,5 @@ def _declared_length(fields: Fields) -> int | None:
         return None
     (length,) = lengths if len(lengths) == 1 else (b"",)
     if not length.isdigit():
-        raise ResponseError("content-length is no single number")
+        raise BrokenResponse("content-length is no single number")
     return int(length)

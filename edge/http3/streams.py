@@ -12,7 +12,7 @@ from aioquic.h3.events import DataReceived, H3Event, HeadersReceived
 
 from edge.http3.body import BodyState
 from edge.http3.context import FrontContext
-from edge.http3.exchange import ClientDisconnectedError, Exchange
+from edge.http3.exchange import ClientDisconnected, Exchange
 from edge.http3.fields import Fields, Malformed, RequestHead, Unacceptable, read_request
 from edge.http3.framing import EdgeH3Connection, RequestBroken, SectionTooLarge
 from edge.http3.limits import SendBounds
@@ -237,7 +237,7 @@ class RequestStreams:
         fields = [(b":status", b"%d" % verdict.status), (b"content-length", b"0")]
         try:
             self.write_fields(stream_id, fields + self.context.default_fields(), end=True)
-        except ClientDisconnectedError:
+        except ClientDisconnected:
             return
         self._stop_reading(stream_id, under_way=True)
 
@@ -314,10 +314,10 @@ class RequestStreams:
 
     def _require_open(self, stream_id: int) -> None:
         if not self._quic.can_send(stream_id):
-            raise ClientDisconnectedError("the client is gone")
+            raise ClientDisconnected("the client is gone")
 
     def has_room(self, stream_id: int) -> bool:
-        """Whether a chunk may be added. Raises ClientDisconnectedError when none ever will."""
+        """Whether a chunk may be added. Raises ClientDisconnected when none ever will."""
         self._require_open(stream_id)
         return self._bounds.allow(self._quic.send_held(stream_id), self._quic.send_held_total())
 

@@ -10,7 +10,7 @@ from edge.store.base import Body
 from edge.upstream.base import UpstreamResponse
 
 
-class NodeError(Exception):
+class NoAnswer(Exception):
     """The node has no answer; `status` is what a gateway says then."""
 
     def __init__(self, status: int, detail: str) -> None:

@@ -13,17 +13,17 @@ from edge.cache.invalidation import Purge
 from edge.cache.key import acceptable_codings
 from edge.cache.model import Request, Stored
 from edge.cache.recent import RecentKeys
-from edge.node.flight import AbandonedError, Flight, Landed, Refreshed, StandIn
+from edge.node.flight import Abandoned, Flight, Landed, Refreshed, StandIn
 from edge.node.intake import FetchLimits, Intake
 from edge.stats import EdgeStats
 from edge.store.base import Entry, Store, StoreError
 from edge.upstream.base import (
     Upstream,
-    UpstreamBrokenError,
+    UpstreamBroken,
     UpstreamError,
     UpstreamRequest,
     UpstreamResponse,
-    UpstreamUnreachableError,
+    UpstreamUnreachable,
 )
 
 _ERROR_STATUSES = frozenset({500, 502, 503, 504})
@@ -112,7 +112,7 @@ class Fetcher:
     def _start(self, sortie: Sortie, key: tuple[str, ...] | None) -> Flight:
         flight = Flight(self._intake.release)
         if len(self._tasks) >= self._limits.max_flights:
-            flight.fail(UpstreamUnreachableError("too many fetches are under way"))
+            flight.fail(UpstreamUnreachable("too many fetches are under way"))
             return flight
         if key is not None:
             self._flights[key] = flight
@@ -132,14 +132,14 @@ class Fetcher:
         except UpstreamError as error:
             self._stats.upstream_errors += 1
             flight.fail(error)
-        except AbandonedError as error:
-            flight.fail(UpstreamBrokenError("nobody was reading") if not flight.head.done() else error)
+        except Abandoned as error:
+            flight.fail(UpstreamBroken("nobody was reading") if not flight.head.done() else error)
         except asyncio.CancelledError:
-            flight.fail(UpstreamBrokenError("this edge is shutting down"))
+            flight.fail(UpstreamBroken("this edge is shutting down"))
             raise
         # A fault of ours must not leave the readers waiting for ever.
         except Exception:
-            flight.fail(UpstreamBrokenError("an internal error"))
+            flight.fail(UpstreamBroken("an internal error"))
             logger.exception("a fetch failed", extra={"key": sortie.request.key})
         finally:
             if key is not None and self._flights.get(key) is flight:

@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from edge.cache.model import Stored
 from edge.cache.ranges import Span
 from edge.store.base import Entry
-from edge.upstream.base import UpstreamBrokenError, UpstreamError
+from edge.upstream.base import UpstreamBroken, UpstreamError
 
 WINDOW_BYTES = 1024 * 1024
 """How far a passing flight may be ahead of its slowest reader."""
 
 
-class AbandonedError(Exception):
+class Abandoned(Exception):
     """Nobody reads a passing flight any more."""
 
 
@@ -98,14 +98,14 @@ class Flight:
             self.head.set_result(outcome)
 
     async def feed(self, block: bytes) -> None:
-        """Add a block; waits for slow readers of a passing flight. Raises AbandonedError when it has none."""
+        """Add a block; waits for slow readers of a passing flight. Raises Abandoned when it has none."""
         self._size += len(block)
         self._blocks.append(block)
         self._ends.append(self._size)
         self._wake()
         while not self.kept:
             if not self._readers:
-                raise AbandonedError
+                raise Abandoned
             self._trim()
             if not self._blocks or self._size - self._slowest() < WINDOW_BYTES:
                 return
@@ -151,7 +151,7 @@ class Flight:
         """
         if self._error is not None:
             if isinstance(self._error, UpstreamError):
-                raise UpstreamBrokenError(str(self._error)) from self._error
+                raise UpstreamBroken(str(self._error)) from self._error
             raise self._error
         if self._complete:
             return False
@@ -205,7 +205,7 @@ class FlightBody:
         self.position = 0
 
     async def read(self, span: Span) -> AsyncIterator[bytes]:
-        """See Body.read; waits for what has not come. Raises UpstreamBrokenError when it never will."""
+        """See Body.read; waits for what has not come. Raises UpstreamBroken when it never will."""
         at = span.start
         while at < span.end:
             self.position = at
@@ -217,7 +217,7 @@ class FlightBody:
             block, end = found
             begin = end - len(block)
             if at < begin:
-                raise UpstreamBrokenError("these bytes have passed and were not kept")
+                raise UpstreamBroken("these bytes have passed and were not kept")
             whole = at == begin and end <= span.end
             yield block if whole else block[at - begin : span.end - begin]
             at = min(end, span.end)

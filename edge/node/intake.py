@@ -8,7 +8,7 @@ from edge.cache.recent import PurgeLog
 from edge.node.flight import Flight
 from edge.stats import EdgeStats
 from edge.store.base import Store, StoreError, Writer
-from edge.upstream.base import UpstreamBrokenError, UpstreamResponse
+from edge.upstream.base import UpstreamBroken, UpstreamResponse
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Intake:
             async for block in response.blocks():
                 self._stats.upstream_bytes += len(block)
                 if stored.length is not None and flight.size + len(block) > stored.length:
-                    raise UpstreamBrokenError(f"more than {stored.length} bytes came")
+                    raise UpstreamBroken(f"more than {stored.length} bytes came")
                 if flight.kept and stored.length is None and not self.set_aside(flight, len(block)):
                     flight.pass_on()
                 # Readers first: the disk must not delay them.
@@ -57,7 +57,7 @@ class Intake:
                 if writer is not None:
                     writer = await self._write(writer, block, keep=flight.kept, key=stored.key)
             if stored.length is not None and flight.size != stored.length and stored.status not in (204, 304):
-                raise UpstreamBrokenError(f"{flight.size} of {stored.length} bytes came")
+                raise UpstreamBroken(f"{flight.size} of {stored.length} bytes came")
             if writer is not None and not self.purges.since(purges_before, stored.key, stored.tags):
                 finished, writer = writer, None
                 await self._commit(finished, replace(stored, length=flight.size), purges_before)

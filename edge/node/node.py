@@ -28,13 +28,13 @@ from edge.cache.invalidation import Purge
 from edge.cache.model import Request, Stored
 from edge.cache.ranges import Span
 from edge.cache.reply import CacheStatus, Reply, compose
-from edge.node.answer import Answer, NodeError
+from edge.node.answer import Answer, NoAnswer
 from edge.node.fetching import Fetcher, Sortie
 from edge.node.flight import Failed, Flight, FlightBody, Landed, Refreshed, StandIn
 from edge.node.intake import FetchLimits
 from edge.node.passage import Passage, gateway_error
 from edge.stats import EdgeStats
-from edge.store.base import Body, Entry, EntryGoneError, Store, StoreError
+from edge.store.base import Body, Entry, EntryGone, Store, StoreError
 from edge.upstream.base import (
     Upstream,
 )
@@ -63,7 +63,7 @@ class CacheNode:
         self._passage = Passage(store, upstream, clock, self.stats, self._fetcher.note_purge)
 
     async def handle(self, request: Request, body: AsyncIterator[bytes] | None = None) -> Answer:
-        """Answer a request. `body` is only read for requests that are handed through. Raises NodeError."""
+        """Answer a request. `body` is only read for requests that are handed through. Raises NoAnswer."""
         self.stats.requests += 1
         entries = await self._find(request.key)
         now_ms = self._clock()
@@ -72,7 +72,7 @@ class CacheNode:
             return await self._act(request, body, action, entries, now_ms)
         except StoreError as error:
             # An entry that was evicted after `find`, or cannot be read, is as if it had never been there.
-            if not isinstance(error, EntryGoneError):
+            if not isinstance(error, EntryGone):
                 self._note_store_error(request.key)
             return await self._fetch(request, None, (), "uri-miss")
 
@@ -121,7 +121,7 @@ class CacheNode:
             case Pass(reason):
                 return await self._passage.send(request, body, reason, None)
             case Unavailable():
-                raise NodeError(504, "nothing stored may be served, and the request allows nothing else")
+                raise NoAnswer(504, "nothing stored may be served, and the request allows nothing else")
             case _:
                 assert_never(action)
 
@@ -153,7 +153,7 @@ class CacheNode:
             await reader.aclose()
             raise
         if answer is None:
-            raise NodeError(502, "upstream did not answer")
+            raise NoAnswer(502, "upstream did not answer")
         if answer.body is not reader:
             await reader.aclose()
         return answer

@@ -9,10 +9,10 @@ from edge.cache.invalidation import Purge, invalidated_keys
 from edge.cache.model import Request
 from edge.cache.ranges import Span
 from edge.cache.reply import CacheStatus
-from edge.node.answer import Answer, NodeError, PassedBody
+from edge.node.answer import Answer, NoAnswer, PassedBody
 from edge.stats import EdgeStats
 from edge.store.base import Entry, Store, StoreError
-from edge.upstream.base import Upstream, UpstreamError, UpstreamRequest, UpstreamTimeoutError
+from edge.upstream.base import Upstream, UpstreamError, UpstreamRequest, UpstreamTimedOut
 
 _TO_THE_END = 2**63
 
@@ -77,8 +77,8 @@ class Passage:
             logger.exception("the cache store failed", extra={"key": request.key})
 
 
-def gateway_error(error: UpstreamError, *, entry_was_stale: bool) -> NodeError:
+def gateway_error(error: UpstreamError, *, entry_was_stale: bool) -> NoAnswer:
     """What to tell a client whose request upstream did not answer."""
     # A stale response that must be revalidated and cannot be is a 504 (RFC 9111 section 5.2.2.2).
-    timed_out = entry_was_stale or isinstance(error, UpstreamTimeoutError)
-    return NodeError(504 if timed_out else 502, str(error))
+    timed_out = entry_was_stale or isinstance(error, UpstreamTimedOut)
+    return NoAnswer(504 if timed_out else 502, str(error))

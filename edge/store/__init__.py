@@ -3,14 +3,14 @@
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from edge.store.base import Body, Entry, EntryGoneError, Store, StoreError, Usage, Writer
+from edge.store.base import Body, Entry, EntryGone, Store, StoreError, Usage, Writer
 from edge.store.files import FileStore
 from edge.store.memory import MemoryStore
 
 __all__ = [
     "Body",
     "Entry",
-    "EntryGoneError",
+    "EntryGone",
     "Store",
     "StoreError",
     "Usage",

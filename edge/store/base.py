@@ -6,7 +6,7 @@ exists from `commit` on and never before, so an unfinished body was never stored
 *body* is an opened entry: it stays readable while it is open, even if its entry is evicted, replaced or
 removed meanwhile.
 
-Raised: `EntryGoneError` when an entry left between `find` and `open` (treat it as a miss); `StoreError` when
+Raised: `EntryGone` when an entry left between `find` and `open` (treat it as a miss); `StoreError` when
 the store itself fails (serve from upstream, say it in a metric; a retry may help). Not promised: that what
 was committed is still there a moment later. A store is a dictionary with losses: it may forget anything at
 any time, but what it returns is what was written last.
@@ -27,7 +27,7 @@ class StoreError(Exception):
     """The store failed."""
 
 
-class EntryGoneError(StoreError):
+class EntryGone(StoreError):
     """The entry is not there any more."""
 
 
@@ -55,7 +55,7 @@ class Entry(Protocol):
         ...
 
     async def open(self) -> Body:
-        """Open its body. Raises EntryGoneError."""
+        """Open its body. Raises EntryGone."""
         ...
 
 

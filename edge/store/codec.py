@@ -8,7 +8,7 @@ from edge.cache.model import Stored, Terms
 SCHEMA = 1
 
 
-class BrokenHeadError(ValueError):
+class BrokenHead(ValueError):
     """Not a head, or one of another schema."""
 
 
@@ -32,11 +32,11 @@ def encode_head(stored: Stored, body_name: str) -> bytes:
 
 
 def decode_head(data: bytes) -> tuple[Stored, str]:
-    """The head and the name of its body file. Raises BrokenHeadError for anything else."""
+    """The head and the name of its body file. Raises BrokenHead for anything else."""
     try:
         document = json.loads(data)
         if document["schema"] != SCHEMA or not isinstance(document["length"], int):
-            raise BrokenHeadError("a head of another schema")
+            raise BrokenHead("a head of another schema")
         stored = Stored(
             key=document["key"],
             variant=document["variant"],
@@ -51,4 +51,4 @@ def decode_head(data: bytes) -> tuple[Stored, str]:
         )
         return stored, str(document["body"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise BrokenHeadError("not a head") from error
+        raise BrokenHead("not a head") from error

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from edge.cache.model import Stored
 from edge.store.base import StoreError
-from edge.store.codec import BrokenHeadError, decode_head, encode_head
+from edge.store.codec import BrokenHead, decode_head, encode_head
 
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 _UNFINISHED = ".new"
@@ -81,7 +81,7 @@ class Disk:
             try:
                 stored, body_name = decode_head(path.read_bytes())
                 whole = self.body_path(body_name).stat().st_size == stored.length
-            except (BrokenHeadError, FileNotFoundError):
+            except (BrokenHead, FileNotFoundError):
                 whole = False
             if whole:
                 found.append((path.stat().st_mtime, stored, body_name))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edge.cache.model import Stored
 from edge.cache.ranges import Span
-from edge.store.base import Entry, EntryGoneError, StoreError
+from edge.store.base import Entry, EntryGone, StoreError
 
 BLOCK_BYTES = 256 * 1024
 
@@ -57,7 +57,7 @@ class FileEntry:
         try:
             file = await loop.run_in_executor(self.threads, FileIO, self.path, "rb")
         except FileNotFoundError as error:
-            raise EntryGoneError(self.stored.key) from error
+            raise EntryGone(self.stored.key) from error
         except OSError as error:
             raise StoreError(f"cannot open a cached body: {error.strerror}") from error
         return FileBody(file, self.threads)

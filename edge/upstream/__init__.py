@@ -4,12 +4,12 @@ from urllib.parse import urlsplit
 
 from edge.upstream.base import (
     Upstream,
-    UpstreamBrokenError,
+    UpstreamBroken,
     UpstreamError,
     UpstreamRequest,
     UpstreamResponse,
-    UpstreamTimeoutError,
-    UpstreamUnreachableError,
+    UpstreamTimedOut,
+    UpstreamUnreachable,
 )
 from edge.upstream.http import HttpLimits, HttpUpstream
 from edge.upstream.inprocess import AsgiApp, InProcessUpstream
@@ -18,12 +18,12 @@ __all__ = [
     "AsgiApp",
     "HttpLimits",
     "Upstream",
-    "UpstreamBrokenError",
+    "UpstreamBroken",
     "UpstreamError",
     "UpstreamRequest",
     "UpstreamResponse",
-    "UpstreamTimeoutError",
-    "UpstreamUnreachableError",
+    "UpstreamTimedOut",
+    "UpstreamUnreachable",
     "open_upstream",
 ]
 

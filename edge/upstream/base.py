@@ -3,8 +3,8 @@
 Words. A *response* has arrived when its head has; its blocks follow as they come and are asked for (a reader
 that stops asking stops the sender). Interim responses are not handed on.
 
-Raised, before the head: `UpstreamUnreachableError` (no connection, no room in the pool),
-`UpstreamTimeoutError` (a deadline passed), `UpstreamBrokenError` (the connection or the protocol broke).
+Raised, before the head: `UpstreamUnreachable` (no connection, no room in the pool),
+`UpstreamTimedOut` (a deadline passed), `UpstreamBroken` (the connection or the protocol broke).
 While reading blocks: the last two. All are upstream's or the network's fault; a retry of a GET may help. Not
 promised: that a body that ended without an error is complete where upstream gave no length.
 """
@@ -20,15 +20,15 @@ class UpstreamError(Exception):
     """Upstream did not answer as a server should."""
 
 
-class UpstreamUnreachableError(UpstreamError):
+class UpstreamUnreachable(UpstreamError):
     """No connection to upstream could be had."""
 
 
-class UpstreamTimeoutError(UpstreamError):
+class UpstreamTimedOut(UpstreamError):
     """Upstream took longer than a deadline."""
 
 
-class UpstreamBrokenError(UpstreamError):
+class UpstreamBroken(UpstreamError):
     """Upstream ended the connection early or broke the protocol."""
 
 

@@ -9,12 +9,12 @@ import httpx
 
 from edge.cache.headers import Headers
 from edge.upstream.base import (
-    UpstreamBrokenError,
+    UpstreamBroken,
     UpstreamError,
     UpstreamRequest,
     UpstreamResponse,
-    UpstreamTimeoutError,
-    UpstreamUnreachableError,
+    UpstreamTimedOut,
+    UpstreamUnreachable,
 )
 
 _REPEATABLE = frozenset({"GET", "HEAD"})
@@ -90,12 +90,12 @@ class HttpUpstream:
             async with asyncio.timeout(self._limits.head_s):
                 try:
                     return await self._exchange(request)
-                except UpstreamBrokenError:
+                except UpstreamBroken:
                     if request.method not in _REPEATABLE or request.body is not None:
                         raise
                     return await self._exchange(request)
         except TimeoutError as error:
-            raise UpstreamTimeoutError(f"no answer within {self._limits.head_s} s") from error
+            raise UpstreamTimedOut(f"no answer within {self._limits.head_s} s") from error
 
     async def close(self) -> None:
         """See Upstream.close."""
@@ -121,7 +121,7 @@ class HttpUpstream:
 
 def _translated(error: Exception) -> UpstreamError:
     if isinstance(error, httpx.ConnectTimeout | httpx.ConnectError | httpx.PoolTimeout):
-        return UpstreamUnreachableError(str(error) or type(error).__name__)
+        return UpstreamUnreachable(str(error) or type(error).__name__)
     if isinstance(error, httpx.TimeoutException):
-        return UpstreamTimeoutError(str(error) or type(error).__name__)
-    return UpstreamBrokenError(str(error) or type(error).__name__)
+        return UpstreamTimedOut(str(error) or type(error).__name__)
+    return UpstreamBroken(str(error) or type(error).__name__)

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from edge.cache.headers import Headers
-from edge.upstream.base import UpstreamBrokenError, UpstreamRequest, UpstreamTimeoutError
+from edge.upstream.base import UpstreamBroken, UpstreamRequest, UpstreamTimedOut
 
 Message = MutableMapping[str, Any]
 AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
@@ -39,19 +39,19 @@ class InProcessResponse:
         self._task = asyncio.create_task(self._run(app, _scope(request)))
 
     async def head(self) -> None:
-        """Wait for the head. Raises UpstreamTimeoutError, UpstreamBrokenError."""
+        """Wait for the head. Raises UpstreamTimedOut, UpstreamBroken."""
         try:
             async with asyncio.timeout(HEAD_S):
                 await self._head.wait()
         except TimeoutError as error:
             await self.aclose()
-            raise UpstreamTimeoutError(f"no answer within {HEAD_S} s") from error
+            raise UpstreamTimedOut(f"no answer within {HEAD_S} s") from error
         except asyncio.CancelledError:
             await self.aclose()
             raise
         if self.status == 0:
             await self.aclose()
-            raise UpstreamBrokenError("the application ended without an answer") from self._failure
+            raise UpstreamBroken("the application ended without an answer") from self._failure
 
     async def blocks(self) -> AsyncIterator[bytes]:
         """See UpstreamResponse.blocks."""
@@ -60,10 +60,10 @@ class InProcessResponse:
                 async with asyncio.timeout(READ_S):
                     block = await self._blocks.get()
             except TimeoutError as error:
-                raise UpstreamTimeoutError(f"no block within {READ_S} s") from error
+                raise UpstreamTimedOut(f"no block within {READ_S} s") from error
             if block is None:
                 if not self._ended:
-                    raise UpstreamBrokenError("the application broke off its answer") from self._failure
+                    raise UpstreamBroken("the application broke off its answer") from self._failure
                 return
             yield block
 

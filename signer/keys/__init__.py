@@ -12,7 +12,7 @@ from signer.keys.base import (
     KeyState,
     KeyStore,
     KeyStoreError,
-    NoSigningKeyError,
+    NoSigningKey,
     SigningKey,
 )
 from signer.keys.files import FileKeyStore
@@ -25,7 +25,7 @@ __all__ = [
     "KeyState",
     "KeyStore",
     "KeyStoreError",
-    "NoSigningKeyError",
+    "NoSigningKey",
     "SigningKey",
     "open_keys",
 ]

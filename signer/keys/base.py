@@ -30,7 +30,7 @@ class KeyStoreError(Exception):
     """The ring of keys cannot be read or written; the message says which file and what to do."""
 
 
-class NoSigningKeyError(KeyStoreError):
+class NoSigningKey(KeyStoreError):
     """Every key of the ring is revoked or expired: rotate to make a new one."""
 
 
@@ -66,14 +66,14 @@ class KeyRing:
         return self.keys.get(kid)
 
     def signing_key(self, now_ms: int) -> SigningKey:
-        """The newest key that signs now. Raises NoSigningKeyError."""
+        """The newest key that signs now. Raises NoSigningKey."""
         usable = [key for key in self.keys.values() if key.revoked_ms is None and key.verifies(now_ms)]
         started = [key for key in usable if key.signs_from_ms <= now_ms]
         if started:
             return max(started, key=lambda key: (key.signs_from_ms, key.kid))
         if usable:
             return min(usable, key=lambda key: (key.signs_from_ms, key.kid))
-        raise NoSigningKeyError("no key may sign: run `reelway keys rotate`")
+        raise NoSigningKey("no key may sign: run `reelway keys rotate`")
 
     def state(self, kid: str, now_ms: int) -> KeyState:
         """What a key may do now. Raises KeyError for a kid that is not in the ring."""

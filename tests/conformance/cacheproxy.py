@@ -18,7 +18,7 @@ from hypercorn.config import Config
 
 from edge.cache.headers import end_to_end
 from edge.cache.model import Request
-from edge.node.answer import NodeError
+from edge.node.answer import NoAnswer
 from edge.node.node import CacheNode
 from edge.store.memory import MemoryStore
 from edge.upstream import open_upstream
@@ -40,7 +40,7 @@ class ProxyApp:
         carries_body = any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])
         try:
             answer = await self._node.handle(request, _body(receive) if carries_body else None)
-        except NodeError as error:
+        except NoAnswer as error:
             await send({"type": "http.response.start", "status": error.status, "headers": []})
             await send({"type": "http.response.body", "body": b""})
             return

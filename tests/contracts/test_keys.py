@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from signer.keys import SIGNING_DELAY_MS, KeyStore, KeyStoreError, NoSigningKeyError, open_keys
+from signer.keys import SIGNING_DELAY_MS, KeyStore, KeyStoreError, NoSigningKey, open_keys
 from signer.keys.base import KeyRing, SigningKey
 from signer.playback import PlaybackSigner
 from signer.token import Granted, verify
@@ -122,7 +122,7 @@ async def test_changes_made_at_once_by_two_processes_are_all_kept(two_processes:
 
 def test_a_ring_without_a_usable_key_says_so() -> None:
     ring = KeyRing({"a": SigningKey("a", b"x" * 32, 0, 0, revoked_ms=1)})
-    with pytest.raises(NoSigningKeyError, match="keys rotate"):
+    with pytest.raises(NoSigningKey, match="keys rotate"):
         ring.signing_key(NOW_MS)
 
 

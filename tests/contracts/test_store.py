@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from edge.cache.model import Stored, Terms
 from edge.cache.ranges import Span
-from edge.store import Entry, EntryGoneError, Store, StoreError, open_store
+from edge.store import Entry, EntryGone, Store, StoreError, open_store
 from edge.store.base import MAX_VARIANTS
 
 BACKENDS = ["memory", "file"]
@@ -149,7 +149,7 @@ async def test_an_entry_that_left_is_gone_or_still_readable_but_never_something_
     assert entry is not None
     await store.remove("/a")
     await put(store, head("/a"), b"new")
-    with suppress(EntryGoneError):
+    with suppress(EntryGone):
         assert await read(entry) == b"old"
 
 

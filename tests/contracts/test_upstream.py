@@ -12,11 +12,11 @@ from hypercorn.config import Config
 from edge.upstream import (
     HttpLimits,
     Upstream,
-    UpstreamBrokenError,
+    UpstreamBroken,
     UpstreamError,
     UpstreamRequest,
-    UpstreamTimeoutError,
-    UpstreamUnreachableError,
+    UpstreamTimedOut,
+    UpstreamUnreachable,
     open_upstream,
 )
 
@@ -178,7 +178,7 @@ async def test_a_reader_that_stops_stops_the_sender(upstream: Upstream, applicat
 
 async def test_a_body_that_breaks_off_is_an_error(upstream: Upstream) -> None:
     response = await upstream.send(UpstreamRequest("GET", "/broken"))
-    with pytest.raises(UpstreamBrokenError):
+    with pytest.raises(UpstreamBroken):
         async for _ in response.blocks():
             pass
     await response.aclose()
@@ -199,7 +199,7 @@ async def test_a_cancelled_request_leaves_the_pool_usable(upstream: Upstream) ->
 
 async def test_a_port_where_nobody_listens_is_unreachable() -> None:
     upstream = open_upstream("http://127.0.0.1:1")
-    with pytest.raises(UpstreamUnreachableError):
+    with pytest.raises(UpstreamUnreachable):
         await upstream.send(UpstreamRequest("GET", "/"))
     await upstream.close()
 
@@ -218,9 +218,9 @@ async def test_a_server_that_does_not_answer_is_a_timeout_and_one_that_hangs_up_
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     upstream = open_upstream(f"http://127.0.0.1:{port}", HttpLimits(head_s=0.2))
-    with pytest.raises(UpstreamTimeoutError):
+    with pytest.raises(UpstreamTimedOut):
         await upstream.send(UpstreamRequest("GET", "/silent"))
-    with pytest.raises(UpstreamBrokenError):
+    with pytest.raises(UpstreamBroken):
         await upstream.send(UpstreamRequest("GET", "/hangup"))
     await upstream.close()
     released.set()
@@ -237,7 +237,4 @@ def test_a_url_that_names_no_upstream_is_refused(url: str) -> None:
 
 
 def test_every_error_is_an_upstream_error() -> None:
-    assert all(
-        issubclass(kind, UpstreamError)
-        for kind in (UpstreamBrokenError, UpstreamTimeoutError, UpstreamUnreachableError)
-    )
+    assert all(issubclass(kind, UpstreamError) for kind in (UpstreamBroken, UpstreamTimedOut, UpstreamUnreachable))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.cache.invalidation import BadPurgeError, Purge, invalidated_keys
+from edge.cache.invalidation import BadPurge, Purge, invalidated_keys
 from edge.cache.model import Request, Stored, Terms
 from edge.cache.recent import REMEMBERED_KEYS, REMEMBERED_PURGES, PurgeLog, RecentKeys
 from edge.node.node import CacheNode
@@ -45,7 +45,7 @@ def test_a_purge_document_is_read(document: dict[str, object], purge: Purge) -> 
     ],
 )
 def test_a_purge_that_says_nothing_clear_is_refused(document: dict[str, object]) -> None:
-    with pytest.raises(BadPurgeError):
+    with pytest.raises(BadPurge):
         read_purge(document)
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from signer.cwt import MAX_TOKEN_BYTES, MalformedTokenError, authentic, mac, seal, strict_loads, take_apart
+from signer.cwt import MAX_TOKEN_BYTES, MalformedToken, authentic, mac, seal, strict_loads, take_apart
 from signer.keys import KeyRing, SigningKey
 from signer.token import Claims, Granted, Refused, at_boundary, path_prefix, sign, verify
 
@@ -251,7 +251,7 @@ def test_claims_in_another_than_the_deterministic_encoding_are_refused(payload: 
         Refused("wrong_path"),
     )
     if payload not in (bytes.fromhex("80"), bytes.fromhex("a104f97e00")):
-        with pytest.raises(MalformedTokenError):
+        with pytest.raises(MalformedToken):
             strict_loads(payload)
 
 

@@ -13,7 +13,7 @@ from edge.http3.body import READ_BYTES, BodyState, RequestBody
 from edge.http3.credit import ReceiveLedger, raised_limit
 from edge.http3.fields import Fields, Malformed, RequestHead, Unacceptable, Verdict, read_request
 from edge.http3.limits import EventBudget, SendBounds, excess_frames
-from edge.http3.response import Progress, Response, ResponseError, SendBytes, SendFields, Step
+from edge.http3.response import BrokenResponse, Progress, Response, SendBytes, SendFields, Step
 from edge.http3.udp import run_length
 
 BASE: Fields = [
@@ -227,7 +227,7 @@ def test_an_application_that_breaks_the_rules_is_told(messages: list[dict[str, A
     *before, last = messages
     for message in before:
         response.accept(message, [])
-    with pytest.raises(ResponseError):
+    with pytest.raises(BrokenResponse):
         response.accept(last, [])
 
 

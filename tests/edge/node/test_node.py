@@ -6,12 +6,12 @@ from scripted import Script, ok, request, rig
 
 from edge.cache.invalidation import Purge
 from edge.cache.model import Stored
-from edge.node.answer import NodeError
+from edge.node.answer import NoAnswer
 from edge.node.intake import FetchLimits
 from edge.node.node import CacheNode
-from edge.store.base import Body, Entry, EntryGoneError, StoreError
+from edge.store.base import Body, Entry, EntryGone, StoreError
 from edge.store.memory import MemoryStore, MemoryWriter
-from edge.upstream.base import UpstreamBrokenError, UpstreamRequest, UpstreamTimeoutError, UpstreamUnreachableError
+from edge.upstream.base import UpstreamBroken, UpstreamRequest, UpstreamTimedOut, UpstreamUnreachable
 
 
 async def test_a_miss_is_fetched_and_the_next_request_is_a_hit_with_its_true_age() -> None:
@@ -143,9 +143,9 @@ async def test_a_body_of_unknown_length_that_outgrows_the_limit_still_arrives_wh
 
 async def test_a_broken_body_is_an_error_for_its_readers_and_never_stored() -> None:
     script = ok(b"x" * 20)
-    script.body = [b"x" * 10, UpstreamBrokenError("gone")]
+    script.body = [b"x" * 10, UpstreamBroken("gone")]
     edge = rig(lambda _: script)
-    with pytest.raises(UpstreamBrokenError):
+    with pytest.raises(UpstreamBroken):
         await edge.get()
     await edge.settle()
     assert edge.store.usage().entries == 0
@@ -155,7 +155,7 @@ async def test_a_body_shorter_than_its_content_length_is_broken() -> None:
     script = ok(b"x" * 20)
     script.body = [b"x" * 19]
     edge = rig(lambda _: script)
-    with pytest.raises(UpstreamBrokenError, match="19 of 20"):
+    with pytest.raises(UpstreamBroken, match="19 of 20"):
         await edge.get()
     assert edge.store.usage().entries == 0
 
@@ -208,9 +208,7 @@ async def test_after_the_window_a_stale_response_is_not_served_before_it_is_reva
     assert (await edge.get()).body == b"two"
 
 
-@pytest.mark.parametrize(
-    "failure", [Script(503, [], [b"oops"]), UpstreamUnreachableError("no"), UpstreamTimeoutError("slow")]
-)
+@pytest.mark.parametrize("failure", [Script(503, [], [b"oops"]), UpstreamUnreachable("no"), UpstreamTimedOut("slow")])
 async def test_stale_if_error_stands_in_for_a_failing_upstream(failure: Script | Exception) -> None:
     answers = [ok(cache_control="max-age=1, stale-if-error=60"), failure]
     edge = rig(lambda _: answers[0])  # type: ignore[arg-type, return-value]
@@ -226,20 +224,20 @@ async def test_stale_if_error_stands_in_for_a_failing_upstream(failure: Script |
 
 @pytest.mark.parametrize("directive", ["must-revalidate", "proxy-revalidate", "no-cache", "s-maxage=1"])
 async def test_what_must_be_revalidated_is_never_served_stale(directive: str) -> None:
-    answers = [ok(cache_control=f"max-age=1, stale-if-error=600, {directive}"), UpstreamUnreachableError("no")]
+    answers = [ok(cache_control=f"max-age=1, stale-if-error=600, {directive}"), UpstreamUnreachable("no")]
     edge = rig(lambda _: answers[0])
     await edge.get()
     answers.pop(0)
     edge.clock.forward(30)
-    with pytest.raises(NodeError) as caught:
+    with pytest.raises(NoAnswer) as caught:
         await edge.get()
     assert caught.value.status == 504
 
 
 async def test_an_unreachable_upstream_without_anything_stored_is_502_and_a_slow_one_504() -> None:
-    for failure, status in ((UpstreamUnreachableError("no"), 502), (UpstreamTimeoutError("slow"), 504)):
+    for failure, status in ((UpstreamUnreachable("no"), 502), (UpstreamTimedOut("slow"), 504)):
         edge = rig(lambda _, failure=failure: failure)  # type: ignore[misc]
-        with pytest.raises(NodeError) as caught:
+        with pytest.raises(NoAnswer) as caught:
             await edge.get()
         assert caught.value.status == status
 
@@ -313,11 +311,11 @@ async def test_a_hard_purge_forgets_what_it_covers_and_nothing_else(purge: Purge
 
 
 async def test_a_soft_purge_makes_stale_and_the_stale_may_still_stand_in() -> None:
-    answers: list[Script | UpstreamUnreachableError] = [ok(extra=(("Surrogate-Key", "video-1"),))]
+    answers: list[Script | UpstreamUnreachable] = [ok(extra=(("Surrogate-Key", "video-1"),))]
     edge = rig(lambda _: answers[0])
     await edge.get()
     assert await edge.node.purge(Purge("tag", "video-1", soft=True)) == 1
-    answers[0] = UpstreamUnreachableError("no")
+    answers[0] = UpstreamUnreachable("no")
     assert "detail=stale-if-error" in (await edge.get()).cache_status
 
 
@@ -361,7 +359,7 @@ async def test_an_unsafe_request_passes_and_invalidates_what_it_changed() -> Non
 
 async def test_only_if_cached_without_anything_stored_is_504() -> None:
     edge = rig(lambda _: ok())
-    with pytest.raises(NodeError) as caught:
+    with pytest.raises(NoAnswer) as caught:
         await edge.get(cache_control="only-if-cached")
     assert caught.value.status == 504
     assert edge.upstream.requests == []
@@ -382,7 +380,7 @@ async def test_more_fetches_than_allowed_are_refused() -> None:
     edge.node = CacheNode(edge.store, edge.upstream, edge.clock, FetchLimits(max_flights=2))
     waiting = [asyncio.create_task(edge.get(f"/v/{number}/a/x")) for number in range(2)]
     await asyncio.sleep(0.01)
-    with pytest.raises(NodeError):
+    with pytest.raises(NoAnswer):
         await edge.get("/v/9/a/x")
     gate.set()
     await asyncio.gather(*waiting)
@@ -395,7 +393,7 @@ async def test_closing_the_node_ends_what_is_under_way() -> None:
     waiting = asyncio.create_task(edge.get())
     await asyncio.sleep(0.01)
     await edge.node.close()
-    with pytest.raises(NodeError):
+    with pytest.raises(NoAnswer):
         await waiting
 
 
@@ -443,7 +441,7 @@ async def test_an_entry_that_is_evicted_between_finding_and_opening_is_fetched_a
         stored: Stored
 
         async def open(self) -> Body:
-            raise EntryGoneError
+            raise EntryGone
 
     edge.node = CacheNode(Vanishing(1000, 10), edge.upstream, edge.clock)
     assert (await edge.get()).body == b"hello world"
@@ -460,10 +458,10 @@ async def test_more_bytes_than_the_content_length_said_are_never_stored() -> Non
 
 
 async def test_while_upstream_is_down_it_is_asked_once_and_not_for_every_request() -> None:
-    answers: list[Script | UpstreamUnreachableError] = [ok(cache_control="max-age=1, stale-if-error=60")]
+    answers: list[Script | UpstreamUnreachable] = [ok(cache_control="max-age=1, stale-if-error=60")]
     edge = rig(lambda _: answers[0])
     await edge.get()
-    answers[0] = UpstreamUnreachableError("no")
+    answers[0] = UpstreamUnreachable("no")
     edge.clock.forward(30)
     got = [await edge.get() for _ in range(20)]
     assert all("detail=stale-if-error" in answer.cache_status for answer in got)
