@@ -41,7 +41,9 @@ def admit(state: State, now_ms: int, settings: BreakerSettings) -> tuple[bool, S
         case Closed():
             return True, state
         case Open() | HalfOpen():
-            if now_ms < state.until_ms:
+            span_ms = state.for_ms if isinstance(state, Open) else settings.probe_ms
+            # Longer than it was ever to be: the clock was set back.
+            if 0 < state.until_ms - now_ms <= span_ms:
                 return False, state
             return True, HalfOpen(now_ms + settings.probe_ms, state.for_ms)
     assert_never(state)

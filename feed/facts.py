@@ -51,8 +51,9 @@ class VideoFacts:
 
     async def candidates(self, video_ids: Sequence[int], now_ms: int) -> list[Candidate]:
         """Those that may be shown, in the order asked for."""
-        oldest = now_ms - self._settings.facts_ttl_ms
-        stale = [i for i in video_ids if (fact := self._facts.get(i)) is None or fact.read_at_ms < oldest]
+        # What is from the future was read before the clock was set back.
+        fresh_ms = range(now_ms - self._settings.facts_ttl_ms, now_ms + 1)
+        stale = [i for i in video_ids if (fact := self._facts.get(i)) is None or fact.read_at_ms not in fresh_ms]
         if stale:
             await self._read(stale, now_ms)
         found = []

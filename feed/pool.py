@@ -36,7 +36,9 @@ class Pool:
     async def current(self, now_ms: int) -> Popularity:
         """The list; empty only when there are no videos or none could be read yet."""
         pool = self._settings.pool
-        age = None if self._built_at_ms is None else now_ms - self._built_at_ms
+        # A list from the future was built before the clock was set back: of what age, nobody knows.
+        known = self._built_at_ms is not None and self._built_at_ms <= now_ms
+        age = now_ms - self._built_at_ms if known and self._built_at_ms is not None else None
         if age is None or age >= pool.refresh_ms:
             task = self._refresh_soon(now_ms)
             if task is not None and (age is None or age >= pool.wait_from_ms):
@@ -92,7 +94,7 @@ class Pool:
         if len(newest) < pool.newest_limit:
             self._deep = []
             return
-        if self._deep_at_ms is not None and now_ms - self._deep_at_ms < pool.deep_refresh_ms:
+        if self._deep_at_ms is not None and 0 <= now_ms - self._deep_at_ms < pool.deep_refresh_ms:
             return
         deep: list[Video] = []
         page = newest

@@ -51,6 +51,22 @@ async def test_asking_often_does_not_stop_the_refill(limits):
     assert sum(allowed) == 3 + 2
 
 
+async def test_a_clock_that_was_set_back_by_hours_locks_nobody_out(limits):
+    key, earlier = a_key(), NOW - 3_600_000
+    for _ in range(3):
+        await limits.spend(POLICY, key, NOW)
+    assert not (await limits.spend(POLICY, key, earlier)).allowed
+    assert not (await limits.spend(POLICY, key, earlier + 1999)).allowed
+    assert (await limits.spend(POLICY, key, earlier + 2000)).allowed
+
+
+async def test_clocks_that_differ_a_little_refill_no_more_than_one(limits):
+    key = a_key()
+    moments = [NOW + step - (500 if step % 200 else 0) for step in range(0, 6000, 100)]
+    allowed = [(await limits.spend(POLICY, key, moment)).allowed for moment in moments]
+    assert sum(allowed) <= 3 + 3
+
+
 async def test_keys_and_policies_have_buckets_of_their_own(limits):
     key = a_key()
     for _ in range(3):

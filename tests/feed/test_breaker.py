@@ -53,3 +53,10 @@ def test_it_is_never_shut_for_longer_than_its_most(steps):
         if admitted:
             state = after(state, ok, now_ms, S)
     assert admit(state, now_ms + max(S.open_most_ms, S.probe_ms), S)[0]
+
+
+def test_a_clock_that_was_set_back_keeps_no_breaker_shut():
+    opened = failing(3, now_ms=3_600_000)
+    assert admit(opened, 0, S)[0]
+    _, probing = admit(opened, 3_600_500, S)
+    assert admit(probing, 0, S)[0]

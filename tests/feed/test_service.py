@@ -8,6 +8,7 @@ from feed.ready import Entry, Ready, ReadyUnavailable, Update
 from feed.service import BadCursor, FeedPage, FeedService
 from feed.settings import FeedSettings
 from origin.metadata import MetadataUnavailable
+from origin.model import Visibility
 
 DAY_S = 24 * 3600
 
@@ -215,6 +216,16 @@ async def test_a_deleted_video_leaves_pages_even_while_it_is_listed(world, servi
     await world.withdraw(5)
     clock.pass_ms(6_000)
     assert 5 not in ids(await service.for_you(1, 20, None, clock()))
+
+
+async def test_a_clock_that_was_set_back_keeps_no_old_list(world, service, clock):
+    await world.publish(1)
+    assert ids(await service.for_you(9, 5, None, clock())) == [1]
+    clock.pass_ms(-3_600_000)
+    await world.publish(2)
+    await world.metadata.edit_video(1, None, None, Visibility.UNLISTED)
+    clock.pass_ms(30_000)
+    assert ids(await service.for_you(9, 5, None, clock())) == [2]
 
 
 async def test_own_videos_come_last(world, service, clock):

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from edge.gateway.limits.base import Policy, Spent
 
+MOST_SKEW_MS = 300_000
+"""Between the clocks of gateways that share buckets."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bucket:
@@ -18,14 +21,18 @@ class Bucket:
 
 
 def spend(bucket: Bucket | None, policy: Policy, now_ms: int) -> tuple[Bucket, Spent]:
-    """Refill, then take one token if there is one. A new key starts full; a clock that stepped back refills nothing."""
+    """Refill, then take one token if there is one. A new key starts full.
+
+    A clock behind the bucket (another gateway's) refills nothing; one behind by more than MOST_SKEW_MS was set back,
+    and the bucket goes by it from here on.
+    """
     token = policy.window_s * 1000
     full = policy.quota * token
     if bucket is None:
         units, at_ms = full, now_ms
     else:
-        at_ms = max(bucket.at_ms, now_ms)
-        units = min(full, bucket.units + (at_ms - bucket.at_ms) * policy.quota)
+        at_ms = now_ms if bucket.at_ms - now_ms > MOST_SKEW_MS else max(bucket.at_ms, now_ms)
+        units = min(full, bucket.units + max(0, at_ms - bucket.at_ms) * policy.quota)
     allowed = units >= token
     if allowed:
         units -= token

@@ -15,7 +15,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from edge.gateway.limits.base import Policy, Spent
-from edge.gateway.limits.bucket import outcome
+from edge.gateway.limits.bucket import MOST_SKEW_MS, outcome
 from edge.gateway.limits.memory import MemoryLimits
 
 logger = logging.getLogger(__name__)
@@ -23,12 +23,13 @@ logger = logging.getLogger(__name__)
 TIMEOUT_S = 0.1
 REST_MS = 1000
 _SCRIPT = """
-local quota, token, now = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local quota, token, now, skew = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local full = quota * token
 local held = redis.call('HMGET', KEYS[1], 'u', 't')
 local units, at = tonumber(held[1]) or full, tonumber(held[2]) or now
-local later = math.max(at, now)
-units = math.min(full, units + (later - at) * quota)
+local later = now
+if at - now <= skew then later = math.max(at, now) end
+units = math.min(full, units + math.max(0, later - at) * quota)
 local allowed = 0
 if units >= token then
   allowed = 1
@@ -62,19 +63,21 @@ class RedisLimits:
         return self._degraded
 
     async def spend(self, policy: Policy, key: str, now_ms: int) -> Spent:
-        if now_ms >= self._rest_until_ms:
+        # A rest longer than any was begun before the clock was set back.
+        if not 0 < self._rest_until_ms - now_ms <= REST_MS:
             try:
                 return await self._shared(policy, key, now_ms)
             except (RedisError, OSError, TimeoutError, ValueError) as error:
                 self._rest_until_ms = now_ms + REST_MS
-                logger.warning("rate limits fall back to local buckets", extra={"error": str(error)})
+                logger.warning("rate limits fall back to local buckets", extra={"error": repr(error)})
         self._degraded += 1
         return await self._local.spend(policy, key, now_ms)
 
     async def _shared(self, policy: Policy, key: str, now_ms: int) -> Spent:
         async with asyncio.timeout(TIMEOUT_S):
             reply = await self._script(
-                keys=[f"limit:{policy.name}:{key}"], args=[policy.quota, policy.window_s * 1000, now_ms]
+                keys=[f"limit:{policy.name}:{key}"],
+                args=[policy.quota, policy.window_s * 1000, now_ms, MOST_SKEW_MS],
             )
         return outcome(int(reply[0]) == 1, int(reply[1]), policy)
 
