@@ -6,7 +6,7 @@ which of them a cache or a log would act on is exactly what an attacker would li
 comes out has no token in it; only that path goes further.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qsl
@@ -53,7 +53,6 @@ def admit(
     headers: Sequence[tuple[bytes, bytes]],
     ring: KeyRing,
     now_ms: int,
-    revoked: Callable[[bytes], bool] | None = None,
 ) -> Granted | Refused:
     """Decide on a request.
 
@@ -69,7 +68,7 @@ def admit(
     if len(tokens) > 1:
         return Refused(403, "bad_signature")
     token = next(iter(tokens)).decode("latin-1") if tokens else None
-    outcome = verify(token, canonical.text, method, ring, now_ms, revoked)
+    outcome = verify(token, canonical.text, method, ring, now_ms)
     if isinstance(outcome, TokenGranted):
         return Granted(canonical.text, outcome.claims.exp_s, outcome.claims.private)
     return Refused(outcome.status, outcome.reason)

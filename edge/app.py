@@ -110,22 +110,12 @@ logger = logging.getLogger(__name__)
 
 
 class EdgeApp:
-    """The media edge.
+    """The media edge. `clock` gives epoch milliseconds."""
 
-    `clock` gives epoch milliseconds; `revoked` may call back more token ids than the ring of keys lists.
-    """
-
-    def __init__(
-        self,
-        node: CacheNode,
-        keys: KeyStore,
-        clock: Callable[[], int],
-        revoked: Callable[[bytes], bool] | None = None,
-    ) -> None:
+    def __init__(self, node: CacheNode, keys: KeyStore, clock: Callable[[], int]) -> None:
         self._node = node
         self._keys = keys
         self._clock = clock
-        self._revoked = revoked
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Serve one ASGI scope. Other types than `http` are refused, WebSockets in their own way; `lifespan` is
@@ -159,7 +149,7 @@ class EdgeApp:
             await _send_problem(send, method, 503, "unavailable", request_id)
             return
         query: bytes = scope["query_string"]
-        verdict = admit(method, _raw_path(scope), query, scope["headers"], ring, self._clock(), self._revoked)
+        verdict = admit(method, _raw_path(scope), query, scope["headers"], ring, self._clock())
         if isinstance(verdict, Refused):
             await self._refuse(send, method, verdict, request_id, verdict.code)
             return

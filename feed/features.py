@@ -89,15 +89,11 @@ class UserState:
     """Affinity by `tag_key`, −8 to 8."""
     creators: dict[int, float] = field(default_factory=dict)
     seen: bytearray = field(default_factory=bytearray)
-    """A bit per slot."""
+    """A bit per slot, the lowest of a byte first."""
     listed: tuple[int, ...] = ()
     """Video ids of the list that was built last."""
     listed_as: str = ""
     """The source of each, one letter."""
-
-
-def has_seen(user: UserState, slot: int) -> bool:
-    return slot >> 3 < len(user.seen) and bool(user.seen[slot >> 3] & 1 << (slot & 7))
 
 
 def mark_seen(user: UserState, slot: int) -> None:

@@ -85,7 +85,6 @@ class PoolSettings:
 @dataclass(frozen=True, slots=True)
 class FeedSettings:
     page_most: int = 50
-    page_default: int = 10
     mix: MixSettings = field(default_factory=MixSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)

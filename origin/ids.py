@@ -56,16 +56,6 @@ class Snowflake:
         return (self._last_ms << 22) | (self.worker << 12) | self._sequence
 
 
-def minted_at_ms(snowflake: int) -> int:
-    """The epoch milliseconds at which an id was minted."""
-    return (snowflake >> 22) + EPOCH_MS
-
-
-def first_id_at(now_ms: int) -> int:
-    """The smallest id that any worker can mint at `now_ms`; for range scans by time."""
-    return max(0, now_ms - EPOCH_MS) << 22
-
-
 def parse_id(text: str) -> int:
     """Parse a decimal id from outside; raises ValueError with a sentence for the caller."""
     if not (text.isascii() and text.isdigit() and len(text) <= 19):

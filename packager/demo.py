@@ -17,7 +17,7 @@ TITLE_HEIGHT = 160
 TITLE_FILE = "title.png"
 
 
-async def make_demo_clip(path: Path, index: int, seconds: float = 10.0) -> None:
+async def make_demo_clip(path: Path, index: int, seconds: float) -> None:
     """Write scene number `index` (it wraps around) as a portrait MP4 of 720x1280 at 30 fps with stereo sound.
 
     Raises ToolMissing without ffmpeg and ProcessError when it fails.

@@ -52,9 +52,7 @@ async def probe(
         span, usage = (None, header.usage) if index is None else await _span(path, index, tools, limits, work_folder)
         return read_source(document, span, size), header.usage + usage
     except OutputTooLong as error:
-        return Refused(
-            "frame_rate_too_high", "This clip has far too many frames. Export it at 30 or 60 fps."
-        ), error.usage
+        return TOO_MANY_FRAMES, error.usage
     except ProcessFailed as error:
         if error.returncode > 128:
             raise

@@ -23,8 +23,6 @@ class AudioTrack:
     index: int
     """Stream number in the file."""
     codec: str
-    channels: int
-    sample_rate: int
     language: str
     """ISO 639-2 code as tagged in the file; empty when unknown."""
 
@@ -39,9 +37,6 @@ class VideoTrack:
     width: int
     """Display size in square pixels, after rotation and sample aspect."""
     height: int
-    rotation: int
-    """Clockwise degrees a player turns the picture by: 0, 90, 180 or 270."""
-    pixel_format: str
     transfer: str
     color_space: str
     frame_rate: Fraction
@@ -56,17 +51,12 @@ class VideoTrack:
 
 @dataclass(frozen=True, slots=True)
 class SourceInfo:
-    """A probed clip; sizes in pixels and bytes, times in milliseconds, rates in bits per second."""
+    """A probed clip; sizes in pixels and bytes, times in milliseconds."""
 
     size_bytes: int
     streams: int
-    bit_rate: int
     video: VideoTrack | None
     audio: AudioTrack | None
-
-    @property
-    def high_dynamic_range(self) -> bool:
-        return self.video is not None and self.video.transfer in HDR_TRANSFERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +116,6 @@ def read_source(document: str, span: PacketSpan | None, size_bytes: int) -> Sour
     return SourceInfo(
         size_bytes=size_bytes,
         streams=len(streams),
-        bit_rate=_int(container.get("bit_rate")),
         video=None if video is None else _video_track(video, container, span),
         audio=None if audio is None else _audio_track(audio),
     )
@@ -174,8 +163,6 @@ def _video_track(stream: dict[str, Any], container: dict[str, Any], span: Packet
         coded_height=coded_height,
         width=width,
         height=height,
-        rotation=rotation,
-        pixel_format=_text(stream.get("pix_fmt")),
         transfer=_text(stream.get("color_transfer")),
         color_space=_text(stream.get("color_space")),
         frame_rate=_frame_rate(stream, frames, shown),
@@ -207,6 +194,7 @@ def _display_size(width: int, height: int, sample_aspect: Fraction | None, rotat
 
 
 def _rotation(stream: dict[str, Any]) -> int:
+    """Clockwise degrees a player turns the picture by: 0, 90, 180 or 270."""
     side_data = stream.get("side_data_list")
     for entry in side_data if isinstance(side_data, list) else []:
         angle = entry.get("rotation") if isinstance(entry, dict) else None
@@ -223,8 +211,6 @@ def _audio_track(stream: dict[str, Any]) -> AudioTrack:
     return AudioTrack(
         index=_int(stream.get("index")),
         codec=_text(stream.get("codec_name")),
-        channels=_int(stream.get("channels")),
-        sample_rate=_int(stream.get("sample_rate")),
         language=language if known else "",
     )
 

@@ -9,7 +9,7 @@ ignored, which never grants more. Every other registered claim restricts the hol
 checked here, so it refuses (fail closed). Unregistered claims are ignored.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -110,18 +110,11 @@ def sign(claims: Claims, key: SigningKey) -> str:
     return seal(wire, key.kid, key.secret)
 
 
-def verify(
-    token: str | None,
-    path: str,
-    method: str,
-    ring: KeyRing,
-    now_ms: int,
-    revoked: Callable[[bytes], bool] | None = None,
-) -> Granted | Refused:
+def verify(token: str | None, path: str, method: str, ring: KeyRing, now_ms: int) -> Granted | Refused:
     """Decide whether the token covers `method` on the canonical `path` at `now_ms` (epoch ms, no leeway).
 
-    `revoked` may call back more token ids than the ring lists. An unknown key, an unknown algorithm and a
-    malformed token are all `bad_signature`: nobody but the signer learns which.
+    An unknown key, an unknown algorithm and a malformed token are all `bad_signature`: nobody but the signer
+    learns which.
     """
     if not token:
         return Refused("no_token")
@@ -134,7 +127,7 @@ def verify(
     except MalformedToken:
         return Refused("bad_signature")
     reason = (
-        _called_back(claims.cti, ring, now_ms, revoked)
+        _called_back(claims.cti, ring, now_ms)
         or _out_of_time(claims, now_ms)
         or _not_covered(claims, path, method)
         or _not_enforced(wire)
@@ -208,13 +201,8 @@ def _catu(value: Any) -> tuple[str, str | None]:
     return (prefix if prefix is not None else exact) or "", exact
 
 
-def _called_back(
-    cti: bytes | None, ring: KeyRing, now_ms: int, revoked: Callable[[bytes], bool] | None
-) -> Reason | None:
-    if cti is None:
-        return None
-    listed = ring.revoked_tokens.get(cti, 0) > now_ms
-    return "revoked" if listed or (revoked is not None and revoked(cti)) else None
+def _called_back(cti: bytes | None, ring: KeyRing, now_ms: int) -> Reason | None:
+    return "revoked" if cti is not None and ring.revoked_tokens.get(cti, 0) > now_ms else None
 
 
 def _out_of_time(claims: Claims, now_ms: int) -> Reason | None:

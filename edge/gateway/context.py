@@ -22,8 +22,6 @@ class RequestContext:
     request_id: str
     principal: Principal | None
     """None: no token was sent. A bad one never comes this far."""
-    client: str
-    """The peer's address."""
     route_class: str
 
 

@@ -58,7 +58,7 @@ def body(problem: Problem, request_id: str) -> bytes:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
 
 
-def bad_request(code: str, detail: str, name: str = "") -> Problem:
+def bad_request(code: str, detail: str, name: str) -> Problem:
     """400 that says which field is wrong, by its name in the body or query."""
     return Problem(400, code, "The request is not well formed", detail, extra={"field": name} if name else {})
 

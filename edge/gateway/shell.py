@@ -157,7 +157,7 @@ class Shell:
                 await self._spend(kind, None, client, answer)
                 raise
         await self._spend(kind, principal, client, answer)
-        context.attach(scope, RequestContext(request_id, principal, client, kind))
+        context.attach(scope, RequestContext(request_id, principal, kind))
 
     async def _principal(self, scope: Scope) -> Principal | None:
         try:

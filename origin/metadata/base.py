@@ -91,9 +91,6 @@ class Metadata(Protocol):
     async def users(self, user_ids: Sequence[int]) -> Mapping[int, User]:
         """Those that exist."""
 
-    async def user_by_handle(self, handle: str) -> User:
-        """Raises NotFound."""
-
     # videos
     async def create_video(self, video: Video) -> None: ...
 
@@ -129,9 +126,6 @@ class Metadata(Protocol):
 
     async def newest_public(self, before_id: int | None, limit: int) -> Sequence[Video]:
         """Watchable public videos of everyone, newest first."""
-
-    async def videos_in(self, status: VideoStatus, after_id: int, limit: int) -> Sequence[Video]:
-        """Videos with a status, oldest first: for reconcilers."""
 
     # uploads
     async def create_upload(self, upload: Upload) -> None: ...

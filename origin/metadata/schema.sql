@@ -31,7 +31,6 @@ CREATE INDEX videos_public ON videos (video_id) WHERE visibility = 'public' AND 
 CREATE INDEX videos_public_of ON videos (creator_id, video_id, likes)
     WHERE visibility = 'public' AND status IN ('playable', 'ready');
 CREATE INDEX videos_of ON videos (creator_id, video_id) WHERE status <> 'deleted';
-CREATE INDEX videos_by_status ON videos (status, video_id);
 
 CREATE TABLE uploads (
     upload_id INTEGER PRIMARY KEY,

@@ -68,9 +68,6 @@ class SqliteMetadata:
     async def users(self, user_ids: Sequence[int]) -> Mapping[int, User]:
         return await self._read(partial(users.several, user_ids=user_ids))
 
-    async def user_by_handle(self, handle: str) -> User:
-        return await self._read(partial(users.by_handle, handle=handle))
-
     # videos
     async def create_video(self, video: Video) -> None:
         await self._write(partial(videos.create, video=video))
@@ -119,9 +116,6 @@ class SqliteMetadata:
 
     async def newest_public(self, before_id: int | None, limit: int) -> Sequence[Video]:
         return await self._read(partial(videos.newest_public, before_id=before_id, limit=limit))
-
-    async def videos_in(self, status: VideoStatus, after_id: int, limit: int) -> Sequence[Video]:
-        return await self._read(partial(videos.in_status, status=status, after_id=after_id, limit=limit))
 
     # uploads
     async def create_upload(self, upload: Upload) -> None:

@@ -48,13 +48,6 @@ def one(connection: sqlite3.Connection, user_id: int) -> User:
     return _user(row)
 
 
-def by_handle(connection: sqlite3.Connection, handle: str) -> User:
-    row = connection.execute(f"{_SELECT} WHERE handle_key = ?", (handle.casefold(),)).fetchone()
-    if row is None:
-        raise NotFound(f"no user has the handle {handle!r}")
-    return _user(row)
-
-
 def several(connection: sqlite3.Connection, user_ids: Sequence[int]) -> dict[int, User]:
     rows = connection.execute(_SEVERAL, (json.dumps(list(user_ids)),))
     return {row[0]: _user(row) for row in rows}

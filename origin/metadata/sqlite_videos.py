@@ -176,13 +176,6 @@ def newest_public(connection: sqlite3.Connection, before_id: int | None, limit: 
     return [_video(row) for row in rows]
 
 
-def in_status(connection: sqlite3.Connection, status: VideoStatus, after_id: int, limit: int) -> list[Video]:
-    rows = connection.execute(
-        f"{_SELECT} WHERE status = ? AND video_id > ? ORDER BY video_id LIMIT ?", (status, after_id, limit)
-    )
-    return [_video(row) for row in rows]
-
-
 def following_feed(connection: sqlite3.Connection, user_id: int, before_id: int | None, limit: int) -> list[int]:
     # Each followed creator gives at most a page, so a prolific one costs no more than any other.
     rows = connection.execute(

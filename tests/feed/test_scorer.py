@@ -4,11 +4,11 @@ import contextlib
 import random
 from dataclasses import replace
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feed.features import has_seen
 from feed.model.scorer import Scorer, checked
 from feed.model.snapshot import BadSnapshot, decode, encode
 from feed.settings import ScorerSettings
@@ -259,7 +259,8 @@ def test_memory_stays_within_its_bounds_and_what_was_seen_stays_seen(seed):
     assert len(scorer.event_ids) <= SMALL.event_ids
     assert len(scorer.table.candidates) == len(scorer.table.slot_of) == scorer.table.count
     for user_id, user in scorer.users.items():
-        known = {int(i) for n, i in enumerate(scorer.table.ids[: scorer.table.count]) if has_seen(user, n)}
+        slots = np.flatnonzero(np.unpackbits(np.frombuffer(user.seen, np.uint8), bitorder="little"))
+        known = {int(scorer.table.ids[slot]) for slot in slots}
         assert known <= seen[user_id]
         assert not known & {entry.video_id for entry in scorer.build(user_id)}
 

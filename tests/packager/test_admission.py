@@ -15,7 +15,7 @@ from packager.settings import UploadLimits
 from packager.source import AudioTrack, SourceInfo, VideoTrack
 
 LIMITS = UploadLimits()
-AUDIO = AudioTrack(index=1, codec="aac", channels=2, sample_rate=48_000, language="")
+AUDIO = AudioTrack(index=1, codec="aac", language="")
 VIDEO = VideoTrack(
     index=0,
     codec="hevc",
@@ -23,8 +23,6 @@ VIDEO = VideoTrack(
     coded_height=1080,
     width=1080,
     height=1920,
-    rotation=90,
-    pixel_format="yuv420p",
     transfer="bt709",
     color_space="bt709",
     frame_rate=Fraction(30),
@@ -32,7 +30,7 @@ VIDEO = VideoTrack(
     duration_ms=30_000,
     declared_ms=30_000,
 )
-SOURCE = SourceInfo(size_bytes=20_000_000, streams=2, bit_rate=5_000_000, video=VIDEO, audio=AUDIO)
+SOURCE = SourceInfo(size_bytes=20_000_000, streams=2, video=VIDEO, audio=AUDIO)
 
 
 def clip(**video: Any) -> SourceInfo:

@@ -33,4 +33,3 @@ async def test_every_scene_renders_to_an_admissible_portrait_clip_with_sound(
     assert (accepted.video.width, accepted.video.height) == (720, 1280)
     assert accepted.video.frame_rate == Fraction(30)
     assert found.audio is not None
-    assert found.audio.channels == 2

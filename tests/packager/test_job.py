@@ -33,9 +33,7 @@ from packager.offsets import OffsetTracker
 from packager.settings import RetryPolicy
 from packager.source import SourceInfo, VideoTrack
 
-ACCEPTED = Accepted(
-    SourceInfo(1, 1, 1, None, None), VideoTrack(0, "h264", 2, 2, 2, 2, 0, "", "", "", Fraction(30), 1, 1, 1)
-)
+ACCEPTED = Accepted(SourceInfo(1, 1, None, None), VideoTrack(0, "h264", 2, 2, 2, 2, "", "", Fraction(30), 1, 1, 1))
 BIG = plan_ladder(1080, 1920, Fraction(30))
 SMALL = plan_ladder(240, 426, Fraction(30))
 

@@ -80,7 +80,7 @@ def test_no_packet_table_breaks_the_reader(lines: list[str]) -> None:
 def test_a_display_matrix_turns_the_size() -> None:
     found = read_source(document(side_data_list=[{"rotation": -90}]), SPAN, 10).video
     assert found is not None
-    assert (found.width, found.height, found.rotation, found.index) == (1080, 1920, 90, 1)
+    assert (found.width, found.height, found.index) == (1080, 1920, 1)
 
 
 def test_wide_pixels_widen_the_display_size() -> None:

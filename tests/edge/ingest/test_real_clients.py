@@ -198,7 +198,8 @@ async def test_a_deleted_upload_leaves_no_video(system: System) -> None:
             assert (await client.delete(made.headers["location"])).status_code == 204
             assert (await client.head(made.headers["location"])).status_code == 404
             assert (await client.get(f"/v1/videos/{made.headers['reelway-video-id']}")).status_code == 404
-    assert await system.metadata.videos_in(VideoStatus.UPLOADING, 0, 10) == []
+    video = await system.metadata.video(int(made.headers["reelway-video-id"]))
+    assert video.status is VideoStatus.DELETED
 
 
 async def test_an_interim_answer_is_not_sent_where_the_server_cannot(system: System) -> None:
