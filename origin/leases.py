@@ -85,10 +85,14 @@ class LeasedIds:
         self._lease = _Lease(ids, now_ms + self._lease_ms, began_s + self._lease_ms / 1000)
 
     async def close(self) -> None:
-        """Give the number back; nothing is minted any more."""
+        """Give the number back; nothing is minted any more. Where the store is away, the lease ends by itself."""
         lease, self._lease = self._lease, None
-        if lease is not None:
+        if lease is None:
+            return
+        try:
             await self._metadata.release_worker(lease.ids.worker, self._owner)
+        except MetadataError as error:
+            logger.warning("could not give the worker number back", extra={"error": str(error)})
 
 
 async def lease_ids(metadata: Metadata, owner: str, clock: Callable[[], int], lease_ms: int = LEASE_MS) -> LeasedIds:

@@ -174,6 +174,15 @@ async def test_who_slept_through_its_lease_takes_another_number():
     await metadata.close()
 
 
+async def test_a_store_that_is_away_does_not_keep_a_process_from_ending():
+    metadata = open_metadata("sqlite:///:memory:")
+    ids = await lease_ids(metadata, "a", lambda: EPOCH_MS + 1000)
+    await metadata.close()
+    await ids.close()
+    with pytest.raises(NoIds):
+        ids.mint()
+
+
 async def test_a_wall_clock_set_back_does_not_lengthen_a_lease():
     metadata = open_metadata("sqlite:///:memory:")
     now_ms = EPOCH_MS + 1_000_000
