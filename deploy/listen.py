@@ -1,6 +1,6 @@
 """Sockets and servers: one address, TCP for HTTP/1.1 and HTTP/2 (Hypercorn), UDP for HTTP/3 (`edge.http3`).
 
-Sockets are bound here, before anything starts, so that a taken port is one clear line and not a
+Sockets are bound here, before any of them answers, so that a taken port is one clear line and not a
 stack trace from inside a server.
 """
 
@@ -30,7 +30,11 @@ KEEP_ALIVE_MAX_REQUESTS = 1_000_000
 
 
 class PortTaken(Exception):
-    """Another process listens on an address that this one wants."""
+    """Another process listens on an address that this one wants, or this machine has no such address."""
+
+    def __init__(self, address: Bind, reason: str) -> None:
+        super().__init__(reason)
+        self.address = address
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +68,9 @@ def _bind(unbound: socket.socket, address: Bind, protocol: str) -> None:
     except OSError as error:
         unbound.close()
         if error.errno == errno.EADDRINUSE:
-            raise PortTaken(
-                f"{protocol} port {address} is taken by another process; is Reelway running already? "
-                "Stop it, or choose another address by the role's …_BIND setting"
-            ) from error
-        raise PortTaken(f"cannot listen on {protocol} {address}: {error.strerror}") from error
+            taken = f"{protocol} port {address} is taken by another process (is Reelway running already?)"
+            raise PortTaken(address, taken) from error
+        raise PortTaken(address, f"cannot listen on {protocol} {address}: {error.strerror}") from error
 
 
 class Listener:

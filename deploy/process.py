@@ -16,10 +16,10 @@ from deploy.clock import now_ms
 from deploy.engines import CannotStart, claim_folder, open_engines
 from deploy.front import front
 from deploy.listen import GRACE_S, Listener, PortTaken, Tls
-from deploy.settings import Settings, masked
+from deploy.settings import Bind, Settings, masked
 from deploy.supervise import Supervisor
 from deploy.telemetry import configure_logging
-from deploy.tls import ensure_pair
+from deploy.tls import BadPair, check_pair, ensure_pair
 from edge.gateway.issuers.local import BadKeyFile
 from edge.gateway.site_files import BrokenSite
 from origin.eventlog import EventLogError
@@ -32,7 +32,6 @@ from signer.keys import KeyStoreError
 logger = logging.getLogger(__name__)
 LOOP_GRACE_S = 10.0
 _START_ERRORS = (
-    PortTaken,
     BadKeyFile,
     BrokenSite,
     EventLogError,
@@ -66,6 +65,10 @@ class Process:
         async with AsyncExitStack() as stack:
             try:
                 await self._start(stack)
+            except BadPair as error:
+                raise CannotStart(f"{error}; see REELWAY_TLS_CERT and REELWAY_TLS_KEY") from error
+            except PortTaken as error:
+                raise CannotStart(f"{error}; {_choose(self._settings, error.address)}") from error
             except _START_ERRORS as error:
                 raise CannotStart(str(error)) from error
             del self._waiting["start"]
@@ -80,7 +83,9 @@ class Process:
     async def _start(self, stack: AsyncExitStack) -> None:
         settings = self._settings
         claim_folder(settings.data, stack)
-        ensure_pair(settings.tls_cert, settings.tls_key, now_ms())
+        if settings.tls_self_signed:
+            ensure_pair(settings.tls_cert, settings.tls_key, now_ms())
+        check_pair(settings.tls_cert, settings.tls_key)
         engines = await open_engines(settings, now_ms, stack)
         stack.push_async_callback(self._supervisor.drain, LOOP_GRACE_S)
         origin = await compose.origin(engines, now_ms, self._supervisor, stack)
@@ -123,6 +128,12 @@ class Process:
 
     async def _drain(self) -> None:
         self.stop()
+
+
+def _choose(settings: Settings, address: Bind) -> str:
+    names = ("gateway_bind", "edge_bind", "origin_bind", "admin_bind")
+    meant = next((f"REELWAY_{name.upper()}" for name in names if getattr(settings, name) == address), "")
+    return f"stop what listens there, or set {meant} to another; `reelway doctor` shows which ports are free"
 
 
 def _itself(stats: object) -> object:

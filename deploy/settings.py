@@ -11,6 +11,7 @@ import os
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -146,6 +147,11 @@ class Settings:
     """Form of the log lines on standard error."""
     log_level: str = _setting("info", _choice("debug", "info", "warning", "error"))
 
+    @property
+    def tls_self_signed(self) -> bool:
+        """True when no pair was named, so that the data folder's own may be made and replaced."""
+        return self.tls_cert == self.data / "tls" / "cert.pem"
+
 
 def load(folder: Path, environment: Mapping[str, str] | None = None) -> Settings:
     """Read the settings for a process started in `folder`.
@@ -173,8 +179,11 @@ def load(folder: Path, environment: Mapping[str, str] | None = None) -> Settings
 def _refuse_unknown(given: Mapping[str, tuple[str, str]]) -> None:
     known = {each.name for each in fields(Settings)}
     for name in sorted(set(given) - known):
-        allowed = ", ".join(_env_name(each) for each in sorted(known))
-        raise BadSetting(f"{given[name][0]} is not a setting; allowed are {allowed}")
+        source = given[name][0]
+        spelled = _env_name if source.startswith(PREFIX) else str
+        meant = [f"; did you mean {spelled(near)}?" for near in get_close_matches(name, known, 1)]
+        allowed = ", ".join(spelled(each) for each in sorted(known))
+        raise BadSetting(f"{source} is not a setting{''.join(meant)}\nallowed are {allowed}")
 
 
 def masked(settings: Settings) -> dict[str, str]:

@@ -1,8 +1,9 @@
-"""The self-signed certificate that an installation without one of its own starts with."""
+"""The certificate to serve with: the self-signed pair that is made here, or the operator's, which is never written."""
 
 from __future__ import annotations
 
 import os
+import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -17,16 +18,18 @@ VALID_DAYS = 30
 RENEW_BEFORE_DAYS = 7
 
 
+class BadPair(Exception):
+    """A certificate and key that nothing can be served with; the text says which file and why."""
+
+
 def ensure_pair(certificate: Path, key: Path, now_ms: int) -> None:
     """Make the pair, P-256 for `localhost` and the loopback addresses, unless a good one is there.
 
     A pair that ends within RENEW_BEFORE_DAYS is replaced.
     """
     now = datetime.fromtimestamp(now_ms / 1000, UTC)
-    if key.exists() and certificate.exists():
-        current = x509.load_pem_x509_certificate(certificate.read_bytes())
-        if current.not_valid_after_utc - now > timedelta(days=RENEW_BEFORE_DAYS):
-            return
+    if key.exists() and certificate.exists() and _lasts(certificate, now):
+        return
     certificate.parent.mkdir(parents=True, exist_ok=True)
     private = ec.generate_private_key(ec.SECP256R1())
     _write_private(
@@ -36,6 +39,31 @@ def ensure_pair(certificate: Path, key: Path, now_ms: int) -> None:
         ),
     )
     certificate.write_bytes(_certificate(private, now).public_bytes(serialization.Encoding.PEM))
+
+
+def check_pair(certificate: Path, key: Path) -> None:
+    """Refuse a pair that cannot be served with; writes nothing. Raises BadPair."""
+    for path in (certificate, key):
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise BadPair(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(certificate, key, password=_no_password)
+    except (ssl.SSLError, ValueError) as error:
+        raise BadPair(f"{certificate} and {key} are not a PEM certificate and its unencrypted key: {error}") from error
+
+
+def _no_password() -> str:
+    raise ValueError("the key asks for a password")
+
+
+def _lasts(certificate: Path, now: datetime) -> bool:
+    try:
+        current = x509.load_pem_x509_certificate(certificate.read_bytes())
+    except ValueError:
+        return False
+    return current.not_valid_after_utc - now > timedelta(days=RENEW_BEFORE_DAYS)
 
 
 def _certificate(private: ec.EllipticCurvePrivateKey, now: datetime) -> x509.Certificate:
