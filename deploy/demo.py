@@ -38,7 +38,32 @@ CLIPS = (
     DemoClip("night.signal", "Colour bars have feelings too #glitch #retro", "glitch"),
 )
 THEMES = ("math", "calm", "automata", "glitch")
-VIEWERS = 24
+VIEWERS = (
+    "ada.k",
+    "bruno",
+    "chiara.m",
+    "dag",
+    "elif.s",
+    "farah",
+    "gus.o",
+    "hana.p",
+    "ines",
+    "jonas.w",
+    "kemi",
+    "lior.b",
+    "maya.r",
+    "nils",
+    "oona.v",
+    "pavel",
+    "quinn.d",
+    "rosa.l",
+    "sami",
+    "tomoko",
+    "uma.j",
+    "viktor",
+    "wanda.e",
+    "yusuf",
+)
 SESSIONS_EACH = 5
 CLIPS_A_SESSION = 9
 COMMENTS = (
@@ -48,6 +73,16 @@ COMMENTS = (
     "Sound on!",
     "More of this please",
     "My screen has never looked better",
+    "This is exactly what I needed today",
+    "Wait, there is no camera in this?",
+    "Watched it four times in a row",
+    "Sent it to my maths teacher",
+    "Please do a longer one",
+    "Okay, now I want to learn how",
+    "Hypnotic",
+    "The colours!",
+    "Found my new wallpaper",
+    "Why is this so calming",
 )
 
 
@@ -64,13 +99,14 @@ class Published:
 class ViewerWeek:
     """What one viewer did: records for `POST /v1/interactions`, oldest first, and comments as (video, text)."""
 
+    handle: str
     interactions: tuple[dict[str, Any], ...]
     comments: tuple[tuple[str, str], ...]
 
 
 def viewer_weeks(clips: Sequence[Published], now_ms: int) -> list[ViewerWeek]:
     """A week of plausible viewing of `clips` up to `now_ms`; the same for the same arguments."""
-    return [_viewer_week(random.Random(SEED + number), number, clips, now_ms) for number in range(VIEWERS)]  # noqa: S311
+    return [_viewer_week(random.Random(SEED + number), number, clips, now_ms) for number in range(len(VIEWERS))]  # noqa: S311
 
 
 def _viewer_week(chance: random.Random, number: int, clips: Sequence[Published], now_ms: int) -> ViewerWeek:
@@ -84,8 +120,8 @@ def _viewer_week(chance: random.Random, number: int, clips: Sequence[Published],
             acts += taken
             at_ms += int(taken[0]["watch_ms"]) + chance.randrange(300, 2500)
             if clip.theme == favourite and chance.random() < 0.08:
-                comments.append((clip.video_id, chance.choice(COMMENTS)))
-    return ViewerWeek(tuple(acts), tuple(comments))
+                comments.append((clip.video_id, COMMENTS[(5 * number + session) % len(COMMENTS)]))
+    return ViewerWeek(VIEWERS[number], tuple(acts), tuple(comments))
 
 
 def _watch(

@@ -33,11 +33,11 @@ async def examine(settings: Settings) -> list[Finding]:
     """Run every check; none changes anything but making the data folder."""
     findings = [_data_folder(settings.data), _certificate(settings.tls_cert), _web_app()]
     findings += await _tools()
-    findings.append(await _running(settings))
-    if not findings[-1].ok:
-        binds = (settings.gateway_bind, settings.edge_bind, settings.origin_bind, settings.admin_bind)
-        findings[-1:] = [_port(bind) for bind in binds]
-    return findings
+    running = await _running(settings)
+    if running is not None:
+        return [*findings, running]
+    binds = (settings.gateway_bind, settings.edge_bind, settings.origin_bind, settings.admin_bind)
+    return findings + [_port(bind) for bind in binds]
 
 
 def _data_folder(data: Path) -> Finding:
@@ -91,17 +91,19 @@ async def _tool(name: str, path: str, flag: str) -> Finding:
         output, _ = await asyncio.wait_for(child.communicate(), TOOL_TIMEOUT_S)
     except (OSError, TimeoutError) as error:
         return Finding(name, False, f"{path} does not run: {error}")
-    first = output.decode(errors="replace").partition("\n")[0][:80]
+    first = output.decode(errors="replace").partition("\n")[0].partition(" Copyright")[0][:80]
     return Finding(name, child.returncode == 0, first)
 
 
-async def _running(settings: Settings) -> Finding:
+async def _running(settings: Settings) -> Finding | None:
     try:
         async with httpx.AsyncClient(timeout=2) as client:
-            answer = await client.get(f"http://{settings.admin_bind}/readyz")
-        waiting = answer.json()["waiting_for"]
+            waiting = (await client.get(f"http://{settings.admin_bind}/readyz")).json()["waiting_for"]
+            folder = (await client.get(f"http://{settings.admin_bind}/config")).json()["REELWAY_DATA"]
     except (httpx.TransportError, ValueError, KeyError):
-        return Finding("running", False, f"nothing answers on {settings.admin_bind}")
+        return None
+    if folder != str(settings.data):
+        return Finding("running", False, f"with another data folder, {folder}: set REELWAY_DATA or other ports")
     words = "ready" if not waiting else "; ".join(f"{name}: {why}" for name, why in waiting.items())
     return Finding("running", not waiting, words)
 

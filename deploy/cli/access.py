@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import click
 
+from deploy.cli.given import existing, pass_settings
 from deploy.cli.terminal import Failed, Reporter, table
 from deploy.clock import now_ms
 from deploy.compose import ISSUER_KEY_FILE
@@ -27,6 +29,8 @@ def _moment(at_ms: int | None) -> str:
 
 
 def _with_keys(settings: Settings, work: Callable[[KeyStore], Awaitable[T]]) -> T:
+    existing(Path(unquote(urlsplit(settings.keys_url).path)), "signing keys")
+
     async def run() -> T:
         store = open_keys(settings.keys_url, now_ms)
         try:
@@ -40,10 +44,10 @@ def _with_keys(settings: Settings, work: Callable[[KeyStore], Awaitable[T]]) -> 
         raise Failed(str(error)) from error
 
 
-@click.command()
-@click.option("--user", required=True, help="The user id that the token speaks for.")
-@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 365))
-@click.pass_obj
+@click.command(short_help="Make a bearer token for a user.")
+@click.option("--user", required=True, help="The user id that the token speaks for, as in a video's creator.")
+@click.option("--days", default=30, show_default=True, type=click.IntRange(1, 365), help="How long it is good.")
+@pass_settings
 def token(settings: Settings, user: str, days: int) -> None:
     """Make a bearer token for a user (local issuer only)."""
     if settings.auth_issuer != "local":
@@ -51,16 +55,16 @@ def token(settings: Settings, user: str, days: int) -> None:
     if not user.isdigit():
         raise click.UsageError("--user is a decimal user id")
     try:
-        key = load_or_make_key(settings.data / ISSUER_KEY_FILE)
+        key = load_or_make_key(existing(settings.data / ISSUER_KEY_FILE, "issuer key"))
     except (BadKeyFile, OSError) as error:
         raise Failed(str(error)) from error
     click.echo(LocalIssuer(key, settings.auth_audience, days * 86_400).mint(int(user), now_ms())[0])
 
 
-@click.command()
+@click.command(short_help="Sign a media URL or path.")
 @click.argument("url")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.pass_obj
+@pass_settings
 def sign(settings: Settings, url: str, as_json: bool) -> None:
     """Sign a media URL or path such as /v/123/hls.m3u8."""
     path = urlsplit(url).path
@@ -77,12 +81,12 @@ def sign(settings: Settings, url: str, as_json: bool) -> None:
     Reporter(as_json).event(f"{signed}\nexpires {moment}", url=signed, expires_at=moment)
 
 
-@click.command()
+@click.command(short_help="Say what an edge would say to a signed URL.")
 @click.argument("url")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@click.pass_obj
+@pass_settings
 def verify(settings: Settings, url: str, as_json: bool) -> None:
-    """Say whether a signed media URL would be served now, and if not, why."""
+    """Say whether an edge would serve a signed media URL now, and if not, why."""
     parts = urlsplit(url)
 
     async def work(store: KeyStore) -> object:
@@ -106,7 +110,7 @@ def keys() -> None:
 
 @keys.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.pass_obj
+@pass_settings
 def list_keys(settings: Settings, as_json: bool) -> None:
     """Every key, what it may do now, and since when."""
     ring = _with_keys(settings, lambda store: store.ring())
@@ -124,18 +128,21 @@ def list_keys(settings: Settings, as_json: bool) -> None:
     table(list(rows), as_json, "no keys yet: `reelway up` makes the first")
 
 
-@keys.command()
-@click.pass_obj
-def rotate(settings: Settings) -> None:
-    """Add a key that signs from now on; URLs signed with the old ones stay good until they expire."""
+@keys.command(short_help="Sign with a new key; old URLs stay good.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@pass_settings
+def rotate(settings: Settings, as_json: bool) -> None:
+    """Add a key that signs a few seconds from now; URLs signed with the old ones stay good until they expire."""
     key = _with_keys(settings, lambda store: store.rotate(now_ms()))
-    click.echo(f"{key.kid} signs from {_moment(key.signs_from_ms)}")
+    moment = _moment(key.signs_from_ms)
+    Reporter(as_json).event(f"{key.kid} signs from {moment}", kid=key.kid, signs_from=moment)
 
 
-@keys.command()
+@keys.command(short_help="Refuse every URL signed with a key.")
 @click.argument("kid")
-@click.pass_obj
-def revoke(settings: Settings, kid: str) -> None:
-    """Refuse every URL signed with a key, at once."""
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@pass_settings
+def revoke(settings: Settings, kid: str, as_json: bool) -> None:
+    """Refuse every URL signed with the key KID, at once. `keys list` names the keys."""
     _with_keys(settings, lambda store: store.revoke(kid, now_ms()))
-    click.echo(f"{kid} is revoked; running edges refuse it within seconds")
+    Reporter(as_json).event(f"{kid} is revoked; running edges refuse it within seconds", kid=kid, state="revoked")

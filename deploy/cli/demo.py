@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 
+from deploy.cli.given import ServerUrl, pass_settings
 from deploy.cli.terminal import Failed, Reporter
-from deploy.cli.upload import follow, remember, remembered
+from deploy.cli.upload import remember, remembered
 from deploy.client import ApiProblem, Client, Unreachable
 from deploy.clock import now_ms
 from deploy.demo import CLIPS, DemoClip, Published, viewer_weeks
@@ -17,16 +18,20 @@ from deploy.settings import Settings
 from packager.demo import make_demo_clip
 
 CLIP_S = 9
+CONFLICT = 409
 
 
-@click.command("demo-data")
-@click.option("--clips", default=len(CLIPS), show_default=True, type=click.IntRange(2, len(CLIPS)))
+@click.command("demo-data", short_help="Fill a running system with clips and viewers.")
+@click.option("--clips", default=len(CLIPS), show_default=True, type=click.IntRange(2, len(CLIPS)), help="How many.")
 @click.option("--seconds", default=CLIP_S, show_default=True, type=click.IntRange(2, 30), help="Length of a clip.")
-@click.option("--url", help="The server's public address; default: REELWAY_PUBLIC_URL.")
+@click.option("--url", type=ServerUrl(), help="The server's public address; default: REELWAY_PUBLIC_URL.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.pass_obj
+@pass_settings
 def demo_data(settings: Settings, clips: int, seconds: int, url: str | None, as_json: bool) -> None:
-    """Fill a running system with rendered clips, creators, viewers and what they did in a week."""
+    """Fill a running system with rendered clips, creators, viewers and what they did in a week.
+
+    Takes some minutes on two cores, most of it packaging; the first clips play long before. Each run adds its own.
+    """
     address, reporter = url or settings.public_url, Reporter(as_json)
     try:
         _fill(settings, address, CLIPS[:clips], seconds, reporter)
@@ -49,9 +54,8 @@ def _fill(settings: Settings, address: str, clips: tuple[DemoClip, ...], seconds
             client.send_file(created.location, path, lambda _: None)
             sent.append((created.video_id, clip))
             path.unlink()
-    for video_id, clip in sent:
-        if not follow(creators[clip.handle], video_id, clip.description, reporter):
-            raise Failed(f"video {video_id} did not become ready")
+    for done, (video_id, clip) in enumerate(sent):
+        _await_ready(creators[clip.handle], video_id, f"{done} of {len(sent)} ready", done / len(sent), reporter)
     published = [
         Published(video_id, clip.theme, creators[clip.handle].call("GET", f"/v1/videos/{video_id}")["duration_ms"])
         for video_id, clip in sent
@@ -64,6 +68,14 @@ def _fill(settings: Settings, address: str, clips: tuple[DemoClip, ...], seconds
         interactions=total,
         url=address,
     )
+
+
+def _await_ready(client: Client, video_id: str, words: str, done: float, reporter: Reporter) -> None:
+    for document in client.video_events(video_id):
+        if document["status"] in {"rejected", "failed", "deleted"}:
+            detail = (document.get("failure") or {}).get("detail", "")
+            raise Failed(f"video {video_id} is {document['status']}: {detail}")
+        reporter.progress("packaging", done, words, video_id=video_id, status=document["status"])
 
 
 def _creators(settings: Settings, address: str, clips: tuple[DemoClip, ...]) -> dict[str, Client]:
@@ -89,7 +101,7 @@ def _live_a_week(settings: Settings, address: str, clips: list[Published], creat
     total = 0
     for number, week in enumerate(viewer_weeks(clips, now_ms())):
         viewer = Client(address, certificate=settings.tls_cert)
-        viewer.open_session(None)
+        _sign_in(viewer, week.handle)
         for first in range(0, len(week.interactions), 500):
             answer = viewer.call("POST", "/v1/interactions", {"events": week.interactions[first : first + 500]})
             total += int(answer["accepted"])
@@ -99,3 +111,13 @@ def _live_a_week(settings: Settings, address: str, clips: list[Published], creat
             viewer.call("PUT", f"/v1/users/{owner}/follow")
         viewer.close()
     return total
+
+
+def _sign_in(viewer: Client, handle: str) -> None:
+    """As the named viewer, or as a guest when an earlier run has that name."""
+    try:
+        viewer.open_session(handle)
+    except ApiProblem as error:
+        if error.status != CONFLICT:
+            raise
+        viewer.open_session(None)

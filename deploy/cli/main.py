@@ -6,7 +6,6 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import click
 
@@ -16,19 +15,17 @@ from deploy.cli.operate import dlq, doctor, purge
 from deploy.cli.run import up
 from deploy.cli.terminal import Failed
 from deploy.cli.upload import upload
-from deploy.settings import BadSetting, load
+from deploy.settings import BadSetting
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="reelway")
-@click.pass_context
-def reelway(context: click.Context) -> None:
+def reelway() -> None:
     """Short video, from a phone's upload to a feed that learns.
 
     Settings come from REELWAY_… variables, then reelway.toml in this folder, then defaults; `reelway doctor` shows
     them.
     """
-    context.obj = load(Path.cwd())
 
 
 for command in (up, upload, demo_data, token, sign, verify, keys, dlq, purge, doctor):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 import click
 import httpx
 
-from deploy.cli.terminal import Failed, table
+from deploy.cli.given import existing, pass_settings
+from deploy.cli.terminal import Failed, Reporter, table
 from deploy.clock import now_ms
 from deploy.doctor import examine
 from deploy.settings import Settings, masked
@@ -20,9 +23,9 @@ from origin.events import MalformedEvent, Topic, UploadEvent, decode, encode
 MOST_LETTERS = 1000
 
 
-@click.command()
+@click.command(short_help="Check this machine and the settings.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.pass_obj
+@pass_settings
 def doctor(settings: Settings, as_json: bool) -> None:
     """Check this machine and the settings; exit code 1 when something would not work."""
     findings = asyncio.run(examine(settings))
@@ -30,7 +33,9 @@ def doctor(settings: Settings, as_json: bool) -> None:
         for name, value in masked(settings).items():
             click.echo(f"{name}={value}")
         click.echo()
-    table([{"check": each.check, "ok": each.ok, "finding": each.finding} for each in findings], as_json, "")
+    answers: tuple[object, object] = (False, True) if as_json else ("NO", "yes")
+    rows = [{"check": each.check, "ok": answers[each.ok], "finding": each.finding} for each in findings]
+    table(list(rows), as_json, "")
     if not all(each.ok for each in findings):
         raise click.exceptions.Exit(1)
 
@@ -40,8 +45,9 @@ def doctor(settings: Settings, as_json: bool) -> None:
 @click.option("--prefix", help="Every path that begins so.")
 @click.option("--tag", help="Everything with this surrogate key, such as video-123.")
 @click.option("--soft", is_flag=True, help="Treat as stale instead of forgetting.")
-@click.pass_obj
-def purge(settings: Settings, url: str | None, prefix: str | None, tag: str | None, soft: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@pass_settings
+def purge(settings: Settings, url: str | None, prefix: str | None, tag: str | None, soft: bool, as_json: bool) -> None:
     """Make a running edge forget media."""
     named = {key: value for key, value in (("url", url), ("prefix", prefix), ("tag", tag)) if value}
     if len(named) != 1:
@@ -49,10 +55,12 @@ def purge(settings: Settings, url: str | None, prefix: str | None, tag: str | No
     try:
         answer = httpx.post(f"http://{settings.admin_bind}/purge", json={**named, "soft": soft}, timeout=10)
     except httpx.TransportError as error:
-        raise Failed(f"no process answers on the admin address {settings.admin_bind}: {error}") from error
+        raise Failed(f"nothing answers on the admin address {settings.admin_bind}: is `reelway up` running?") from error
     if answer.is_error:
         raise Failed(answer.json().get("detail", f"status {answer.status_code}"))
-    click.echo(f"{answer.json()['purged']} entries {'made stale' if soft else 'dropped'}")
+    purged = int(answer.json()["purged"])
+    entries = "1 entry" if purged == 1 else f"{purged} entries"
+    Reporter(as_json).event(f"{entries} {'made stale' if soft else 'dropped'}", purged=purged, soft=soft)
 
 
 @click.group()
@@ -61,6 +69,8 @@ def dlq() -> None:
 
 
 def _letters(settings: Settings) -> Sequence[Record]:
+    existing(Path(unquote(urlsplit(settings.events_url).path)), "event log")
+
     async def run() -> Sequence[Record]:
         log = open_eventlog(settings.events_url, now_ms)
         try:
@@ -88,7 +98,7 @@ def _row(record: Record) -> dict[str, Any]:
 
 @dlq.command("list")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.pass_obj
+@pass_settings
 def list_letters(settings: Settings, as_json: bool) -> None:
     """Dead letters, oldest first."""
     table([_row(record) for record in _letters(settings)], as_json, "no dead letters")
@@ -103,7 +113,7 @@ def _find(settings: Settings, letter: str) -> Record:
 
 @dlq.command()
 @click.argument("letter")
-@click.pass_obj
+@pass_settings
 def show(settings: Settings, letter: str) -> None:
     """One dead letter whole, the encoder's last words included. LETTER is as `dlq list` names it."""
     click.echo(_find(settings, letter).value.decode(errors="replace"))
@@ -111,9 +121,10 @@ def show(settings: Settings, letter: str) -> None:
 
 @dlq.command()
 @click.argument("letter")
-@click.pass_obj
-def replay(settings: Settings, letter: str) -> None:
-    """Give a dead letter to the packager once more."""
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@pass_settings
+def replay(settings: Settings, letter: str, as_json: bool) -> None:
+    """Give a dead letter to the packager once more. LETTER is as `dlq list` names it."""
     record = _find(settings, letter)
     try:
         event = decode(UploadEvent, record.value)
@@ -129,4 +140,4 @@ def replay(settings: Settings, letter: str) -> None:
             await log.close()
 
     asyncio.run(run())
-    click.echo(f"video {fresh.video_id} is queued again")
+    Reporter(as_json).event(f"video {fresh.video_id} is queued again", video_id=str(fresh.video_id))

@@ -7,14 +7,15 @@ import asyncio
 import click
 import uvloop
 
+from deploy.cli.given import pass_settings
 from deploy.cli.terminal import Failed
 from deploy.engines import CannotStart
 from deploy.process import run_process
 from deploy.settings import Settings
 
 
-@click.command()
-@click.pass_obj
+@click.command(short_help="Start every role and keep running.")
+@pass_settings
 def up(settings: Settings) -> None:
     """Start every role in this process and keep running until Ctrl-C."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-LINE_EVERY_S = 2.0
+LINE_EVERY_S = 5.0
 
 
 class Failed(Exception):
@@ -23,7 +23,7 @@ class Reporter:
     def __init__(self, as_json: bool) -> None:
         self._json = as_json
         self._bar_shown = False
-        self._last_line_s = 0.0
+        self._last_line_s = time.monotonic()
 
     def event(self, words: str, **fields: Any) -> None:
         """Something happened: `words` for people, `fields` for machines."""
@@ -59,5 +59,5 @@ def table(rows: list[Mapping[str, Any]], as_json: bool, empty: str) -> None:
         return
     names = list(rows[0])
     widths = [max(len(name), *(len(str(row[name])) for row in rows)) for name in names]
-    for line in ({name: name.upper() for name in names}, *rows):
+    for line in ({name: name.upper().replace("_", " ") for name in names}, *rows):
         click.echo("  ".join(str(line[name]).ljust(width) for name, width in zip(names, widths, strict=True)).rstrip())

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from deploy.cli.given import ServerUrl, pass_settings
 from deploy.cli.terminal import Failed, Reporter
 from deploy.client import ApiProblem, Client, Created, Unreachable
 from deploy.settings import Settings
@@ -48,15 +49,15 @@ def signed_in(settings: Settings, url: str, handle: str | None, token: str | Non
     return client
 
 
-@click.command()
+@click.command(short_help="Upload clips and follow them until ready.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--description", default="", help="Text under the video; #words become tags.")
 @click.option("--handle", help="Upload as this named user (with the local issuer); default: a guest.")
 @click.option("--token", help="Upload with this bearer token instead.")
-@click.option("--url", help="The server's public address; default: REELWAY_PUBLIC_URL.")
+@click.option("--url", type=ServerUrl(), help="The server's public address; default: REELWAY_PUBLIC_URL.")
 @click.option("--no-wait", is_flag=True, help="Do not follow the processing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@click.pass_obj
+@pass_settings
 def upload(
     settings: Settings,
     files: tuple[Path, ...],
@@ -79,8 +80,10 @@ def upload(
         raise Failed(f"{error} (is the server running? `reelway up` starts one)") from error
     except ApiProblem as error:
         raise Failed(f"refused: {error}") from error
+    except KeyboardInterrupt as error:
+        raise Failed("stopped; what was sent is kept: the same command goes on from there") from error
     if failed:
-        raise Failed(f"{len(failed)} of {len(files)} clips did not become playable")
+        raise Failed(f"{len(failed)} of {len(files)} clips failed")
 
 
 def _one(
@@ -101,7 +104,10 @@ def _one(
         sent_bytes=size,
         sent_s=round(sent_s, 3),
     )
-    return True if no_wait else follow(client, created.video_id, path.name, reporter)
+    try:
+        return True if no_wait else follow(client, created.video_id, path.name, reporter)
+    except KeyboardInterrupt as error:
+        raise Failed(f"no longer following video {created.video_id}; the server goes on with it") from error
 
 
 def _send(settings: Settings, client: Client, url: str, path: Path, description: str, reporter: Reporter) -> Created:
@@ -116,14 +122,28 @@ def _send(settings: Settings, client: Client, url: str, path: Path, description:
 
     def told(offset: int) -> None:
         rate = (offset - first) / max(time.monotonic() - began, 1e-3)
-        left = f", {(size - offset) / rate:.0f} s left" if rate else ""
+        left = f", {(size - offset) / rate:.0f} s left" if rate and offset < size else ""
         reporter.progress(
-            path.name, offset / size, f"{offset / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s{left}", offset=offset
+            path.name,
+            offset / size,
+            f"{offset / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s{left}",
+            file=str(path),
+            offset=offset,
         )
 
-    client.send_file(created.location, path, told)
-    remember(settings, "uploads", {other: value for other, value in unfinished.items() if other != key})
+    try:
+        client.send_file(created.location, path, told)
+    except ApiProblem:
+        _forget(settings, key)
+        raise
+    _forget(settings, key)
     return created
+
+
+def _forget(settings: Settings, key: str) -> None:
+    remember(
+        settings, "uploads", {other: value for other, value in remembered(settings, "uploads").items() if other != key}
+    )
 
 
 def _resumable(client: Client, unfinished: Mapping[str, str] | None) -> Created | None:
