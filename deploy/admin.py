@@ -61,6 +61,10 @@ def create_admin(parts: AdminParts) -> Quart:
     _add_health(app, parts)
     _add_cache(app, parts)
 
+    @app.errorhandler(404)
+    async def no_such_address(_: Exception) -> tuple[Response, int]:
+        return _problem("not_found", "GET /livez, /readyz, /metrics, /cache, /config; POST /purge, /drain"), 404
+
     @app.get("/metrics")
     async def metrics() -> Response:
         return Response(exposition(parts.stats), content_type="text/plain; version=0.0.4; charset=utf-8")
