@@ -20,7 +20,7 @@ async def log(request, tmp_path) -> AsyncIterator[EventLog]:
     await opened.close()
 
 
-async def take(consumer: Consumer, count: int, timeout_s: float = 5) -> Sequence[Record]:
+async def take(consumer: Consumer, count: int, timeout_s: float = 30) -> Sequence[Record]:
     taken: list[Record] = []
     async with asyncio.timeout(timeout_s):
         while len(taken) < count:
@@ -68,7 +68,7 @@ async def test_a_waiting_poll_wakes_for_an_append(log):
     waiting = asyncio.create_task(consumer.poll(10, 30))
     await asyncio.sleep(0.05)
     await log.append("t", "k", b"new")
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         assert values(await waiting) == [b"new"]
 
 

@@ -106,7 +106,7 @@ async def upstream(request: pytest.FixtureRequest, application: Application) -> 
     config.graceful_timeout = 0.1
     serving = asyncio.create_task(serve(application, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
     await _listening(port)
-    opened = open_upstream(f"http://127.0.0.1:{port}", HttpLimits(max_connections=4, head_s=2.0))
+    opened = open_upstream(f"http://127.0.0.1:{port}", HttpLimits(max_connections=4))
     yield opened
     await opened.close()
     stop.set()
@@ -217,9 +217,11 @@ async def test_a_server_that_does_not_answer_is_a_timeout_and_one_that_hangs_up_
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    upstream = open_upstream(f"http://127.0.0.1:{port}", HttpLimits(head_s=0.2))
+    hasty = open_upstream(f"http://127.0.0.1:{port}", HttpLimits(head_s=0.2))
     with pytest.raises(UpstreamTimedOut):
-        await upstream.send(UpstreamRequest("GET", "/silent"))
+        await hasty.send(UpstreamRequest("GET", "/silent"))
+    await hasty.close()
+    upstream = open_upstream(f"http://127.0.0.1:{port}")
     with pytest.raises(UpstreamBroken):
         await upstream.send(UpstreamRequest("GET", "/hangup"))
     await upstream.close()

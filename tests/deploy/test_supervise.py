@@ -23,7 +23,7 @@ async def test_a_loop_that_fails_is_started_again(monkeypatch: pytest.MonkeyPatc
 
     supervisor = Supervisor()
     supervisor.add("flaky", flaky)
-    await asyncio.wait_for(alive.wait(), 5)
+    await asyncio.wait_for(alive.wait(), 30)
     assert supervisor.restarts() == {"flaky": 2}
     await supervisor.drain(1)
 

@@ -157,7 +157,7 @@ def test_counts_follow_and_a_batch_sent_twice_counts_once(
     viewer.call("PUT", f"/v1/videos/{video['id']}/like")
     viewer.call("POST", f"/v1/videos/{video['id']}/comments", {"text": "seen"})
     expected = {name: before[name] + 1 for name in ("views", "likes", "comments", "shares")}
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while viewer.call("GET", f"/v1/videos/{video['id']}")["counts"] != expected and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(1.5)
@@ -173,7 +173,7 @@ def test_a_deleted_video_is_gone_from_the_api_the_feed_and_the_edge(
     client.call("DELETE", f"/v1/videos/{doomed['id']}")
     answer = requests.get(f"{system.public_url}/v1/videos/{doomed['id']}", verify=str(system.certificate))
     assert answer.status_code == 404
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while over_http3(system, doomed["playback"]["hls"]).status_code != 404:
         assert time.monotonic() < deadline, "the edge still serves a deleted video"
         time.sleep(0.1)
@@ -187,7 +187,7 @@ def test_a_url_given_out_before_a_video_became_private_plays_no_more_but_for_its
     given_out = video["playback"]["hls"]
     assert over_http3(system, given_out).status_code == 200
     edited = client.call("PATCH", f"/v1/videos/{video['id']}", {"visibility": "private"})
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while over_http3(system, given_out).status_code != 404:
         assert time.monotonic() < deadline, "the edge still serves a private video"
         time.sleep(0.1)

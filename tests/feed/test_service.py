@@ -203,7 +203,7 @@ async def test_metadata_that_hangs_does_not_hold_the_feed(world, ready, clock):
 
     service = FeedService(ready, Hanging())
     await world.ready.replace([Update(1, (Entry(5), Entry(6)), DAY_S)])
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         page = await service.for_you(1, 10, None, clock())
     assert ids(page) == [5, 6]
     await service.close()

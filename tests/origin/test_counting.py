@@ -44,7 +44,7 @@ async def append(house, *events: InteractionEvent) -> None:
 async def settled(house) -> None:
     """Until everything appended is counted, flushed and committed."""
     onlooker = await house.eventlog.consumer(GROUP, [Topic.INTERACTIONS])
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while await onlooker.lag():  # noqa: ASYNC110 -- the log tells nobody of commits
             await asyncio.sleep(0.01)
     await onlooker.close()
@@ -182,7 +182,7 @@ async def test_what_a_speed_layer_lost_before_a_flush_is_counted_from_the_log_ag
     await append(house, *(an_act(VIEW, video.video_id, f"e{n}") for n in range(5)), an_act(LIKE, video.video_id, "l"))
     lost = counting_of(house, Unflushable())
     async with running(lost):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while lost.stats.increments < 6:  # noqa: ASYNC110 -- the stats tell nobody
                 await asyncio.sleep(0.01)
     assert await counts(house, video) == Counts()

@@ -70,8 +70,8 @@ async def test_a_consumer_resumes_at_once_after_a_kill(tmp_path):
     await asyncio.to_thread(killed_after, "append", tmp_path, 0.2)
     log = open_eventlog(f"sqlite://{tmp_path}/events.db", lambda: 0)
     consumer = await log.consumer("g", ["t"])
-    async with asyncio.timeout(1):
-        assert await consumer.poll(10, 1)
+    async with asyncio.timeout(20):
+        assert await consumer.poll(10, 0)
     await log.close()
 
 

@@ -197,9 +197,14 @@ async def test_a_wall_clock_set_back_does_not_lengthen_a_lease():
 async def test_the_lease_is_renewed_in_the_background():
     metadata = open_metadata("sqlite:///:memory:")
     now_ms = EPOCH_MS + 1000
-    ids = await lease_ids(metadata, "a", lambda: now_ms, lease_ms=400)
+    ids = await lease_ids(metadata, "a", lambda: now_ms, lease_ms=3000)
+    first = ids._lease
     task = asyncio.create_task(ids.run())
-    await asyncio.sleep(0.7)
+    async with asyncio.timeout(20):
+        while ids._lease is first:  # noqa: ASYNC110 -- a renewal tells nobody
+            await asyncio.sleep(0.01)
+    assert ids._lease is not None
+    assert ids._lease.ends_at_s > first.ends_at_s
     assert ids.mint()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

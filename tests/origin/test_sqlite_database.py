@@ -45,13 +45,25 @@ async def test_an_exception_of_the_work_undoes_that_work_only(tmp_path):
     await database.close()
 
 
+async def held_at(gate: threading.Event, database: Database) -> asyncio.Task[bool]:
+    """A write that has begun and lasts until the gate opens."""
+    begun = threading.Event()
+
+    def hold(_: sqlite3.Connection) -> bool:
+        begun.set()
+        return gate.wait(30)
+
+    held = asyncio.create_task(database.write(hold))
+    assert await asyncio.to_thread(begun.wait, 30)
+    return held
+
+
 async def test_waiting_writes_share_a_commit(tmp_path):
     database = Database(f"{tmp_path}/x.db", [SCHEMA])
     gate = threading.Event()
-    first = asyncio.create_task(database.write(lambda _: gate.wait(5)))
-    await asyncio.sleep(0.05)
+    first = await held_at(gate, database)
     rest = [asyncio.create_task(database.write(insert(n))) for n in range(100)]
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0)
     commits: list[str] = []
     database._connection.set_trace_callback(lambda sql: commits.append(sql) if sql == "COMMIT" else None)
     gate.set()
@@ -64,10 +76,9 @@ async def test_too_many_waiting_writes_are_refused_at_once(tmp_path, monkeypatch
     monkeypatch.setattr(sqlite_database, "MAX_WAITING", 5)
     database = Database(f"{tmp_path}/x.db", [SCHEMA])
     gate = threading.Event()
-    first = asyncio.create_task(database.write(lambda _: gate.wait(5)))
-    await asyncio.sleep(0.05)
+    first = await held_at(gate, database)
     waiting = [asyncio.create_task(database.write(insert(n))) for n in range(5)]
-    await asyncio.sleep(0.01)
+    await asyncio.sleep(0)
     with pytest.raises(DatabaseUnavailable, match="wait already"):
         await database.write(insert(9))
     gate.set()
@@ -196,12 +207,12 @@ async def test_two_logs_on_one_file_see_each_others_records(tmp_path):
     url = f"sqlite://{tmp_path}/e.db"
     one, two = open_eventlog(url, lambda: 1), open_eventlog(url, lambda: 1)
     consumer = await two.consumer("g", ["t"])
+    assert list(await consumer.poll(10, 0)) == []
     rival = await one.consumer("g", ["t"])
-    waiting = asyncio.create_task(consumer.poll(10, 5))
-    await asyncio.sleep(0.05)
+    waiting = asyncio.create_task(consumer.poll(10, 30))
     assert list(await rival.poll(10, 0)) == []
     await one.append("t", "k", b"x")
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(20):
         assert len(await waiting) == 1
     await one.close()
     await two.close()

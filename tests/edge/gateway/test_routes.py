@@ -283,9 +283,9 @@ async def test_a_viewer_who_leaves_ends_the_stream(client: Client) -> None:
 
     client.house.changes = endless  # type: ignore[method-assign]
     asking = asyncio.create_task(client.ask("GET", "/v1/videos/11/events"))
-    await asyncio.wait_for(begun.wait(), 2)
+    await asyncio.wait_for(begun.wait(), 20)
     assert client.services.stats.event_streams == 1
     client.leave.set()
-    await asyncio.wait_for(asking, 2)
+    await asyncio.wait_for(asking, 20)
     assert client.services.stats.event_streams == 0
     assert closed == [11]

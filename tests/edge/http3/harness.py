@@ -34,7 +34,7 @@ class Running:
 Serve = Callable[..., Awaitable[Running]]
 
 
-async def eventually(condition: Callable[[], bool], within_s: float = 5.0) -> None:
+async def eventually(condition: Callable[[], bool], within_s: float = 30.0) -> None:
     """Wait until `condition` holds; fails the test if it does not in time."""
     async with asyncio.timeout(within_s):
         while not condition():  # noqa: ASYNC110 - counters have no event

@@ -158,7 +158,7 @@ class ScriptedClient(asyncio.DatagramProtocol):
 
     # script
 
-    async def until(self, condition: Any, within_s: float = 5.0) -> None:
+    async def until(self, condition: Any, within_s: float = 30.0) -> None:
         async with asyncio.timeout(within_s):
             while not condition():
                 self._changed.clear()
@@ -190,7 +190,7 @@ class ScriptedClient(asyncio.DatagramProtocol):
         self.quic.send_stream_data(stream_id, data, end)
         self.flush()
 
-    async def finish(self, stream_id: int, within_s: float = 10.0) -> Answer:
+    async def finish(self, stream_id: int, within_s: float = 30.0) -> Answer:
         answer = self.answer(stream_id)
         await self.until(lambda: answer.over or self.terminated is not None, within_s)
         return answer

@@ -175,7 +175,7 @@ async def test_draining_lets_requests_end_and_refuses_new_ones(serve: Serve) -> 
     async with running.client() as client:
         first = client.begin("GET", "/", end=True)
         await eventually(lambda: running.stats.running_requests == 1)
-        draining = asyncio.ensure_future(running.server.drain(5.0))
+        draining = asyncio.ensure_future(running.server.drain(30.0))
         await asyncio.sleep(0.1)
         late = await client.request("GET", "/late")
         assert late.reset == ErrorCode.H3_REQUEST_REJECTED
@@ -233,7 +233,7 @@ async def test_draining_cancels_what_outlives_the_grace(serve: Serve) -> None:
     async with running.client() as client:
         client.begin("GET", "/", end=True)
         await eventually(lambda: running.stats.running_requests == 1)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(30):
             await running.server.drain(0.1)
         assert cancelled.is_set()
 

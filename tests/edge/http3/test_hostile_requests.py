@@ -191,9 +191,9 @@ async def test_work_of_cancelled_requests_still_counts_against_the_limit(serve: 
     app = Recorder()
     running = await serve(app, max_concurrent_streams=4, disconnect_grace_s=60.0)
     async with running.client() as client:
-        for _ in range(12):
+        for begun in (1, 2, 3, *[4] * 9):
             stream = client.begin("POST", "/stubborn", end=False)
-            await asyncio.sleep(0.02)
+            await eventually(lambda begun=begun: app.started >= begun)
             client.quic.reset_stream(stream, ErrorCode.H3_REQUEST_CANCELLED)
             client.flush()
         await eventually(lambda: running.stats.refused_requests > 0)

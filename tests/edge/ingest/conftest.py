@@ -144,9 +144,9 @@ class World:
     async def exchange(self, method: str, path: str, fields: dict[str, str], receive: Callable[[], Any]) -> Answered:
         return await exchange(self.app, method, path, fields, receive)
 
-    def remade(self, objects: Any) -> World:
-        """The same, over another object store."""
-        return make_world(objects, self.root)
+    def remade(self, objects: Any = None, **settings: Any) -> World:
+        """The same, over another object store or with other settings."""
+        return make_world(objects or self.objects, self.root, **settings)
 
 
 async def exchange(
@@ -200,12 +200,10 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await objects.close()
 
 
-def make_world(objects: Objects, root: Path, settings: IngestSettings | None = None) -> World:
+def make_world(objects: Objects, root: Path, **settings: Any) -> World:
     clock, catalog, stats = Clock(), Catalog(objects), IngestStats()
     issuer = LocalIssuer(generate_private_key(SECP256R1()), "reelway")
-    chosen = settings or IngestSettings(
-        max_bytes=1 << 20, part_bytes=4096, live_uploads=5, idle_timeout_s=0.3, lock_wait_s=2
-    )
+    chosen = replace(IngestSettings(max_bytes=1 << 20, part_bytes=4096, live_uploads=5), **settings)
     ingest = create_ingest(catalog, objects, chosen, clock, stats)
     nobody: Any = Nobody()
     services = Services(

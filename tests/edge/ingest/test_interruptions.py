@@ -30,12 +30,20 @@ class SlowClient:
 
     def __init__(self) -> None:
         self._messages: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._taken = asyncio.Event()
 
     def sends(self, body: bytes, *, more: bool = True) -> None:
         self._messages.put_nowait({"type": "http.request", "body": body, "more_body": more})
 
     async def receive(self) -> dict[str, Any]:
+        if self._messages.empty():
+            self._taken.set()
         return await self._messages.get()
+
+    async def taken(self) -> None:
+        """Until the server has everything that was sent and asks for more."""
+        self._taken.clear()
+        await self._taken.wait()
 
 
 def start(world: World, client: SlowClient, where: str, offset: int = 0) -> asyncio.Task[Answered]:
@@ -47,7 +55,7 @@ async def test_a_newer_request_takes_over_and_sees_what_the_older_stored(world: 
     where, client = await create(world), SlowClient()
     older = start(world, client, where)
     client.sends(CLIP[:1000])
-    await asyncio.sleep(0.05)
+    await client.taken()
     head = await world.ask("HEAD", where, TUS)
     assert head.headers["upload-offset"] == "1000"
     refused = await older
@@ -61,7 +69,7 @@ async def test_deleting_stops_the_transfer_under_way(world: World) -> None:
     where, client = await create(world), SlowClient()
     older = start(world, client, where)
     client.sends(CLIP[:1000])
-    await asyncio.sleep(0.05)
+    await client.taken()
     assert (await world.ask("DELETE", where, TUS)).status == 204
     assert (await older).status == 423
     assert (await world.ask("HEAD", where, TUS)).status == 404
@@ -71,13 +79,14 @@ async def test_a_stranger_cannot_interrupt(world: World) -> None:
     where, client = await create(world), SlowClient()
     older = start(world, client, where)
     client.sends(CLIP[:1000])
-    await asyncio.sleep(0.05)
+    await client.taken()
     assert (await world.ask("DELETE", where, TUS, user_id=8)).status == 403
     client.sends(CLIP[1000:], more=False)
     assert (await older).status == 204
 
 
 async def test_a_client_that_stalls_is_ended_and_keeps_what_it_sent(world: World) -> None:
+    world = world.remade(idle_timeout_s=0.3)
     where, client = await create(world), SlowClient()
     older = start(world, client, where)
     client.sends(CLIP[:1000])
@@ -104,7 +113,7 @@ class FullAfter:
 
 async def test_a_full_disk_is_said_and_the_upload_goes_on_later(world: World, tmp_path: Any) -> None:
     full = FullAfter(world.objects, 2)
-    other = world.remade(full)
+    other = world.remade(objects=full)
     where = await create(other)
     answer = await other.ask("PATCH", where, {**OCTETS, "Upload-Offset": "0"}, CLIP)
     assert (answer.status, json.loads(answer.body)["code"]) == (507, "storage_full")

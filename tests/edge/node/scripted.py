@@ -90,6 +90,12 @@ class ScriptedUpstream:
         return
 
 
+async def quiet() -> None:
+    """Let every task run until it waits for something that the script holds back; no clock decides how far."""
+    for _ in range(1000):
+        await asyncio.sleep(0)
+
+
 @dataclass
 class Rig:
     """A node over a scripted upstream."""

@@ -2,7 +2,7 @@ import asyncio
 from dataclasses import dataclass
 
 import pytest
-from scripted import Script, ok, request, rig
+from scripted import Script, ok, quiet, request, rig
 
 from edge.cache.invalidation import Purge
 from edge.cache.model import Stored
@@ -34,11 +34,11 @@ async def test_a_crowd_of_requests_for_one_key_is_one_fetch() -> None:
     script.hold_head, script.body = head, [b"a" * 10, rest, b"b" * 10]
     edge = rig(lambda _: script)
     crowd = [asyncio.create_task(edge.get()) for _ in range(50)]
-    await asyncio.sleep(0)
+    await quiet()
     head.set()
-    await asyncio.sleep(0.01)
+    await quiet()
     late = asyncio.create_task(edge.get(range="bytes=5-14"))
-    await asyncio.sleep(0.01)
+    await quiet()
     rest.set()
     answers = await asyncio.gather(*crowd)
     assert {answer.body for answer in answers} == {b"a" * 10 + b"b" * 10}
@@ -81,7 +81,7 @@ async def test_a_waiting_request_that_is_cancelled_does_not_harm_the_others() ->
     script.hold_head = head
     edge = rig(lambda _: script)
     first, second = (asyncio.create_task(edge.get()) for _ in range(2))
-    await asyncio.sleep(0.01)
+    await quiet()
     first.cancel()
     head.set()
     assert (await second).body == b"hello world"
@@ -97,7 +97,7 @@ async def test_what_may_not_be_shared_is_fetched_by_each_request_for_itself() ->
 
     edge = rig(answer)
     crowd = [asyncio.create_task(edge.get()) for _ in range(5)]
-    await asyncio.sleep(0)
+    await quiet()
     head.set()
     answers = await asyncio.gather(*crowd)
     assert len(edge.upstream.requests) == 5
@@ -110,7 +110,7 @@ async def test_an_unstored_body_passes_with_backpressure_and_stops_when_its_read
     edge = rig(lambda _: Script(200, [("Cache-Control", "no-store")], [block] * 400))
     answer = await edge.node.handle(request("/v/1/a/x"))
     await anext(answer.blocks())
-    await asyncio.sleep(0.05)
+    await quiet()
     assert edge.upstream.responses[0].sent <= 3 * 1024 * 1024
     await answer.aclose()
     await edge.settle()
@@ -133,7 +133,7 @@ async def test_a_body_of_unknown_length_that_outgrows_the_limit_still_arrives_wh
     edge = rig(lambda _: script)
     edge.node = CacheNode(edge.store, edge.upstream, edge.clock, FetchLimits(max_object_bytes=4500))
     crowd = [asyncio.create_task(edge.get()) for _ in range(4)]
-    await asyncio.sleep(0.01)
+    await quiet()
     gate.set()
     for answer in await asyncio.gather(*crowd):
         assert answer.body == b"".join(parts)
@@ -335,10 +335,10 @@ async def test_a_fetch_that_began_before_a_purge_is_not_stored_and_not_shared_af
     answers = [old, ok(b"new")]
     edge = rig(lambda _: answers.pop(0))
     early = asyncio.create_task(edge.get())
-    await asyncio.sleep(0.01)
+    await quiet()
     await edge.node.purge(purge)
     late = asyncio.create_task(edge.get())
-    await asyncio.sleep(0.01)
+    await quiet()
     gate.set()
     assert (await early).body == b"old!"
     assert (await late).body == b"new"
@@ -379,7 +379,7 @@ async def test_more_fetches_than_allowed_are_refused() -> None:
     edge = rig(lambda _: script)
     edge.node = CacheNode(edge.store, edge.upstream, edge.clock, FetchLimits(max_flights=2))
     waiting = [asyncio.create_task(edge.get(f"/v/{number}/a/x")) for number in range(2)]
-    await asyncio.sleep(0.01)
+    await quiet()
     with pytest.raises(NoAnswer):
         await edge.get("/v/9/a/x")
     gate.set()
@@ -391,7 +391,7 @@ async def test_closing_the_node_ends_what_is_under_way() -> None:
     script.hold_head = asyncio.Event()
     edge = rig(lambda _: script)
     waiting = asyncio.create_task(edge.get())
-    await asyncio.sleep(0.01)
+    await quiet()
     await edge.node.close()
     with pytest.raises(NoAnswer):
         await waiting
