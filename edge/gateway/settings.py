@@ -35,6 +35,8 @@ class GatewaySettings:
     """For a JSON body to arrive, and for an answer to be taken by the client."""
     event_streams: int = 1000
     """Most server-sent event streams at once in this process."""
+    event_streams_each: int = 20
+    """Of one user, or one address without a token: a page watches the few uploads it has going."""
     event_heartbeat_s: float = 15.0
     """A comment line is sent after so long without an event, so that proxies keep the stream open."""
     event_stream_s: float = 900.0

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
 
-from quart import Quart, Response
+from quart import Quart, Response, request
 
 from edge.gateway import bodies, documents
-from edge.gateway.problems import ApiProblem, unavailable
+from edge.gateway.limit_fields import bucket_key
+from edge.gateway.open_streams import OpenStreams
 from edge.gateway.routes.exchange import answer, document, nothing, required_user, viewer_id
 from edge.gateway.services import Services
 from origin.metadata.base import NotFound
@@ -17,6 +19,8 @@ from origin.views import VideoView
 
 
 def register(app: Quart, services: Services) -> None:
+    streams = OpenStreams(services.settings, services.stats)
+
     @app.get("/v1/videos/<video_id>")
     async def video(video_id: str) -> Response:
         view = await services.videos.view(bodies.path_id(video_id), viewer_id())
@@ -37,21 +41,29 @@ def register(app: Quart, services: Services) -> None:
     @app.get("/v1/videos/<video_id>/events")
     async def video_events(video_id: str) -> Response:
         """Read with `fetch`: the token goes in the Authorization field, which EventSource cannot set."""
-        if services.stats.event_streams >= services.settings.event_streams:
-            raise ApiProblem(unavailable("Too many event streams are open; ask for the video itself instead."))
+        key = bucket_key(viewer_id() or None, (request.scope.get("client") or ("unknown", 0))[0])
+        streams.refuse_beyond_bounds(key)
         changes = services.videos.changes(bodies.path_id(video_id), viewer_id())
         first = await anext(changes, None)
         if first is None:
             raise NotFound("the video has no present state")
-        response = Response(_stream(services, first, changes), content_type="text/event-stream")
+        response = Response(_counted(streams, key, _stream(services, first, changes)), content_type="text/event-stream")
         response.headers["X-Accel-Buffering"] = "no"
         response.timeout = None
         return response
 
 
-async def _stream(services: Services, first: VideoView, changes: AsyncIterator[VideoView]) -> AsyncIterator[bytes]:
+async def _counted(streams: OpenStreams, key: str, events: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    with streams.one_more(key):
+        async with aclosing(events):
+            async for event in events:
+                yield event
+
+
+async def _stream(
+    services: Services, first: VideoView, changes: AsyncIterator[VideoView]
+) -> AsyncGenerator[bytes, None]:
     """One `video` event per change with the video document as data, and comment lines while nothing happens."""
-    services.stats.event_streams += 1
     loop = asyncio.get_running_loop()
     end = loop.time() + services.settings.event_stream_s
     upcoming: asyncio.Task[VideoView | None] | None = None
@@ -68,7 +80,6 @@ async def _stream(services: Services, first: VideoView, changes: AsyncIterator[V
                 return
             yield _event(services, view)
     finally:
-        services.stats.event_streams -= 1
         await _close(changes, upcoming)
 
 
