@@ -19,9 +19,13 @@ class OpenStreams:
         self._stats = stats
         self._by_key: Counter[str] = Counter()
 
+    def are_full(self, key: str) -> bool:
+        """Would one more stream of this key be too many?"""
+        return self._stats.event_streams >= self._most or self._by_key[key] >= self._most_each
+
     def refuse_beyond_bounds(self, key: str) -> None:
         """Raises ApiProblem 503 when one more stream of this key would be too many."""
-        if self._stats.event_streams >= self._most or self._by_key[key] >= self._most_each:
+        if self.are_full(key):
             raise ApiProblem(unavailable("Too many event streams are open; ask for the video itself instead."))
 
     @contextmanager

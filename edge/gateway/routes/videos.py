@@ -54,6 +54,9 @@ def register(app: Quart, services: Services) -> None:
 
 
 async def _counted(streams: OpenStreams, key: str, events: AsyncGenerator[bytes, None]) -> AsyncIterator[bytes]:
+    if streams.are_full(key):
+        # Others of a burst were quicker, and it is too late for another status: an empty stream.
+        return
     with streams.one_more(key):
         async with aclosing(events):
             async for event in events:

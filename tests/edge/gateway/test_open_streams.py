@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+from typing import Any
+
 import pytest
 
 from edge.gateway.open_streams import OpenStreams
@@ -23,3 +26,21 @@ def test_one_user_does_not_take_the_streams_of_the_others() -> None:
         assert stats.event_streams == 2
     assert stats.event_streams == 0
     streams.refuse_beyond_bounds("u1")
+
+
+async def test_a_burst_of_streams_stays_within_the_bound(remake: Any) -> None:
+    client = remake(GatewaySettings("https://x", "https://y", policies=(), event_streams_each=2))
+    most = 0
+
+    async def watch() -> None:
+        nonlocal most
+        while True:
+            most = max(most, client.services.stats.event_streams)
+            await asyncio.sleep(0)
+
+    watching = asyncio.create_task(watch())
+    answers = await asyncio.gather(*(client.ask("GET", "/v1/videos/11/events") for _ in range(8)))
+    watching.cancel()
+    assert most == 2
+    assert sum(answer.body != b"" and answer.status == 200 for answer in answers) == 2
+    assert client.services.stats.event_streams == 0
