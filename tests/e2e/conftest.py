@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -65,3 +66,12 @@ def library(system: RunningSystem, sign_in: SignIn, tmp_path_factory: pytest.Tem
 def video(library: list[dict[str, Any]]) -> dict[str, Any]:
     """One ready video."""
     return library[0]
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[RunningSystem]:
+    """A system of this test's own, to be killed."""
+    system = RunningSystem(tmp_path / "var")
+    system.start()
+    yield system
+    system.stop()

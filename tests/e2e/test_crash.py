@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,6 @@ from tests.e2e.conftest import SignIn
 from tests.e2e.system import RunningSystem
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
-
-
-@pytest.fixture
-def mortal(tmp_path: Path) -> Iterator[RunningSystem]:
-    """A system of this test's own, to be killed."""
-    system = RunningSystem(tmp_path / "var")
-    system.start()
-    yield system
-    system.stop()
 
 
 def _until_ready(client: Client, video_id: str) -> dict[str, Any]:
