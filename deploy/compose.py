@@ -12,11 +12,11 @@ from typing import Any
 
 import edge as edge_package
 from deploy.engines import Engines
-from deploy.front import AsgiApp
 from deploy.playback import PlaybackUrls
 from deploy.settings import Settings
 from deploy.supervise import Supervisor
 from edge.app import EdgeApp
+from edge.asgi import AsgiApp
 from edge.cache.invalidation import Purge
 from edge.gateway.app import create_gateway
 from edge.gateway.issuers import open_issuer

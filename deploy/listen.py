@@ -19,7 +19,8 @@ from hypercorn.config import Config
 
 from deploy.front import dated, unambiguous
 from deploy.settings import Bind
-from deploy.tcp import AsgiApp, TcpServer
+from deploy.tcp import TcpServer
+from edge.asgi import AsgiApp
 from edge.http3 import Http3Server, Http3Settings
 
 GRACE_S = 10.0

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Any
 
@@ -26,8 +25,9 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.utils import wrap_app
 
+from edge.asgi import AsgiApp
+
 logger = logging.getLogger(__name__)
-AsgiApp = Callable[..., Awaitable[None]]
 MOST_CONNECTIONS = 10_000
 TLS_SHUTDOWN_S = 1.0
 """For a client's answer to our close_notify; one that never reads would hold the connection for 30 s otherwise."""

@@ -9,12 +9,12 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Callable
 from urllib.parse import quote
 from uuid import uuid4
 
 from edge.access import Granted, Refused, admit
+from edge.asgi import Receive, Scope, Send
 from edge.cache.headers import Headers, combined, first, without
 from edge.cache.key import acceptable_codings, media_key
 from edge.cache.model import Request
@@ -23,10 +23,6 @@ from edge.node.answer import Answer, NoAnswer
 from edge.node.node import CacheNode
 from origin.delivery import CREATOR, VIEWER
 from signer.keys import KeyStore, KeyStoreError
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -117,13 +113,9 @@ class EdgeApp:
         self._keys = keys
         self._clock = clock
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one ASGI scope. Other types than `http` are refused, WebSockets in their own way; `lifespan` is
-        acknowledged.
-        """
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-        elif scope["type"] == "http":
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope. Other types than `http` are refused, WebSockets in their own way."""
+        if scope["type"] == "http":
             await self._serve(scope, send)
         elif scope["type"] == "websocket":
             await receive()
@@ -131,7 +123,7 @@ class EdgeApp:
         else:
             raise ValueError(f"the media edge does not speak {scope['type']}")
 
-    async def _serve(self, scope: Message, send: Send) -> None:
+    async def _serve(self, scope: Scope, send: Send) -> None:
         begin = asyncio.get_running_loop().time()
         request_id = _request_id(scope["headers"])
         method = scope["method"]
@@ -222,7 +214,7 @@ def _request_id(headers: list[tuple[bytes, bytes]]) -> bytes:
     return given if given is not None and _REQUEST_ID.fullmatch(given) else uuid4().hex.encode()
 
 
-def _raw_path(scope: Message) -> bytes:
+def _raw_path(scope: Scope) -> bytes:
     raw: bytes | None = scope.get("raw_path")
     return quote(scope["path"]).encode() if raw is None else raw.partition(b"?")[0]
 
@@ -251,11 +243,3 @@ async def _send_problem(send: Send, method: str, status: int, code: str, request
 
 async def _send_head(send: Send, status: int, headers: Headers) -> None:
     await send({"type": "http.response.start", "status": status, "headers": list(headers)})
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

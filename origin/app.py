@@ -54,11 +54,8 @@ class OriginApp:
         self._objects = objects
         self._clock = clock
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        """Serve one ASGI scope; `lifespan` is acknowledged, other types are refused."""
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
-            return
+    async def __call__(self, scope: Message, _receive: Receive, send: Send) -> None:
+        """Serve one ASGI scope; other types than `http` are refused."""
         if scope["type"] != "http":
             raise ValueError(f"the origin does not speak {scope['type']}")
         fields = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
@@ -183,11 +180,3 @@ def _resolve(video: Video, name: str, tag: str) -> tuple[str, str]:
 def _compress(name: str, info: ObjectInfo, fields: dict[str, str]) -> bool:
     fits = 0 < info.size_bytes <= delivery.MAX_COMPRESSED_BYTES
     return fits and delivery.compressible(name) and delivery.wants_gzip(fields.get("accept-encoding", ""))
-
-
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return

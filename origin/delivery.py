@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 
 IMMUTABLE = "public, max-age=31536000, immutable"
 """Names under a content-addressed folder never change their bytes."""
@@ -44,9 +44,6 @@ _COMPRESSED = frozenset({"m3u8", "mpd", "vtt", "json"})
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _GZIP = re.compile(r"(?:^|,)\s*(?:x-)?gzip\s*(?:;\s*q=(?P<q>[0-9.]+)\s*)?(?:,|$)", re.IGNORECASE)
 _TAG = re.compile(r'(?:W/)?("[^"]*")')
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,9 +151,7 @@ def _span(file: Representation, request: Mapping[str, str]) -> tuple[int, int] |
 
 def http_date(epoch_s: int) -> str:
     """IMF-fixdate of epoch seconds."""
-    moment = _EPOCH + timedelta(seconds=epoch_s)
-    day, month = _DAYS[moment.weekday()], _MONTHS[moment.month - 1]
-    return f"{day}, {moment:%d} {month} {moment:%Y %H:%M:%S} GMT"
+    return formatdate(epoch_s, usegmt=True)
 
 
 def _extension(name: str) -> str:

@@ -7,6 +7,7 @@ None, never an exception.
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -128,7 +129,4 @@ def _year(epoch_s: int) -> int:
 
 def format_date(epoch_s: int) -> bytes:
     """IMF-fixdate of a time in epoch seconds."""
-    moment = _EPOCH + timedelta(seconds=epoch_s)
-    day = _DAYS.split("|")[moment.weekday()]
-    month = _MONTHS[moment.month - 1]
-    return f"{day}, {moment:%d} {month} {moment:%Y %H:%M:%S} GMT".encode()
+    return formatdate(epoch_s, usegmt=True).encode()

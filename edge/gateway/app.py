@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import cast
 
 from quart import Quart, Response, request
 from werkzeug.exceptions import HTTPException
 
+from edge.asgi import AsgiApp
 from edge.gateway import coding, problems
-from edge.gateway.asgi import AsgiApp, problem_fields
+from edge.gateway.asgi import problem_fields
 from edge.gateway.auth import Authenticator
 from edge.gateway.bodies import BadInput
 from edge.gateway.context import context_of
@@ -43,7 +43,7 @@ def create_gateway(services: Services, ingest: AsgiApp | None = None) -> Quart:
         site.register(app, load_site(services.settings.site_folder))
     authenticator = Authenticator(services.issuer, services.audience)
     # Quart's own way to wrap an app: whoever calls the Quart object comes through the shell.
-    shell = Shell(services, authenticator, cast(AsgiApp, app.asgi_app), ingest)
+    shell = Shell(services, authenticator, app.asgi_app, ingest)
     app.asgi_app = shell  # type: ignore[method-assign, assignment]
     return app
 

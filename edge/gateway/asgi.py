@@ -1,20 +1,15 @@
-"""The few ASGI calls that the gateway's shells make themselves, with their types."""
+"""The few ASGI calls that the gateway's shells make themselves."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from typing import Any
+from collections.abc import Iterable
 
+from edge.asgi import Receive, Scope, Send
 from edge.gateway import problems
 from edge.gateway.problems import Problem
 
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-AsgiApp = Callable[[Scope, Receive, Send], Awaitable[None]]
 Fields = Iterable[tuple[str, str]]
 DRAIN_BYTES = 8 << 20
 """Of a refused upload's body, read and thrown away."""

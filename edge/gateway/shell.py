@@ -9,18 +9,9 @@ import logging
 import secrets
 from dataclasses import dataclass, field
 
+from edge.asgi import AsgiApp, Message, Receive, Scope, Send
 from edge.gateway import context, fields, limit_fields, problems, waf
-from edge.gateway.asgi import (
-    AsgiApp,
-    Message,
-    Receive,
-    Scope,
-    Send,
-    encoded,
-    refuse_upload,
-    send_problem,
-    send_whole,
-)
+from edge.gateway.asgi import encoded, refuse_upload, send_problem, send_whole
 from edge.gateway.auth import Authenticator
 from edge.gateway.context import Principal, RequestContext
 from edge.gateway.limits.base import Policy

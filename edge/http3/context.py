@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import formatdate
 
-from edge.http3.exchange import App
+from edge.asgi import AsgiApp
 from edge.http3.fields import Fields
 from edge.http3.settings import Http3Settings
 from edge.http3.stats import Http3Stats
@@ -16,7 +16,7 @@ from edge.http3.stats import Http3Stats
 class FrontContext:
     """The application, the limits, the counters and the clock."""
 
-    app: App
+    app: AsgiApp
     settings: Http3Settings
     stats: Http3Stats
     clock: Callable[[], int]

@@ -4,20 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any, Protocol
+from typing import Protocol
 
+from edge.asgi import AsgiApp, Message, Scope
 from edge.http3.body import BodyState, RequestBody
 from edge.http3.fields import Fields, RequestHead
 from edge.http3.response import Progress, Response, SendBytes, SendFields
 
 logger = logging.getLogger(__name__)
-
-Scope = MutableMapping[str, Any]
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 CONTINUE: Fields = [(b":status", b"100")]
 FAILURE_BODY = b"Internal Server Error"
@@ -56,7 +50,7 @@ class Exchange:
     returns: False means that the stream must be reset.
     """
 
-    def __init__(self, app: App, scope: Scope, head: RequestHead, stream: RequestStream, chunk: int) -> None:
+    def __init__(self, app: AsgiApp, scope: Scope, head: RequestHead, stream: RequestStream, chunk: int) -> None:
         self.body = RequestBody(head.content_length)
         self.scope = scope
         self.waiting_for_body_since_s: float | None = None

@@ -13,10 +13,10 @@ from aioquic.quic.configuration import QuicConfiguration
 from aioquic.quic.packet import encode_quic_retry, encode_quic_version_negotiation
 from aioquic.quic.retry import QuicRetryTokenHandler
 
+from edge.asgi import AsgiApp
 from edge.http3.arrival import CID_BYTES, VERSIONS, Initial, Noise, Packet, UnknownVersion, classify
 from edge.http3.connection import Connection
 from edge.http3.context import FrontContext
-from edge.http3.exchange import App
 from edge.http3.settings import Http3Settings
 from edge.http3.stats import Http3Stats
 from edge.http3.tickets import TicketStore
@@ -37,7 +37,7 @@ class Http3Server:
     `clock` gives epoch milliseconds. The lifespan protocol is not spoken here.
     """
 
-    def __init__(self, app: App, settings: Http3Settings, clock: Callable[[], int]) -> None:
+    def __init__(self, app: AsgiApp, settings: Http3Settings, clock: Callable[[], int]) -> None:
         self.stats = Http3Stats()
         self._context = FrontContext(app, settings, self.stats, clock)
         self._settings = settings

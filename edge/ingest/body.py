@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import AsyncIterator
 from typing import IO, Protocol
 
-from edge.gateway.asgi import Message, Receive
+from edge.asgi import Message, Receive
 from edge.ingest.protocol import first_bytes_fit
 from edge.ingest.wire import Checksum
 from origin.objects.base import StoreFull, StoreUnavailable

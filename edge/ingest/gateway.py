@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import assert_never
 
+from edge.asgi import AsgiApp, Receive, Scope, Send
 from edge.gateway import problems
-from edge.gateway.asgi import AsgiApp, Receive, Scope, Send, refuse_upload
+from edge.gateway.asgi import refuse_upload
 from edge.gateway.context import context_of
 from edge.gateway.ports import UploadCatalog
 from edge.gateway.problems import ApiProblem, Problem

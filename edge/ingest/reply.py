@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 
-from edge.gateway.asgi import Fields, Scope, Send, encoded, send_whole
+from edge.asgi import Scope, Send
+from edge.gateway.asgi import Fields, encoded, send_whole
 from edge.ingest.model import Report
 from edge.ingest.rufh import INTERIM_STATUS
 

@@ -2,6 +2,7 @@
 
 from urllib.parse import urlsplit
 
+from edge.asgi import AsgiApp
 from edge.upstream.base import (
     Upstream,
     UpstreamBroken,
@@ -12,10 +13,9 @@ from edge.upstream.base import (
     UpstreamUnreachable,
 )
 from edge.upstream.http import HttpLimits, HttpUpstream
-from edge.upstream.inprocess import AsgiApp, InProcessUpstream
+from edge.upstream.inprocess import InProcessUpstream
 
 __all__ = [
-    "AsgiApp",
     "HttpLimits",
     "Upstream",
     "UpstreamBroken",

@@ -5,16 +5,13 @@ Its body streams with backpressure.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
 from urllib.parse import unquote_to_bytes
 
+from edge.asgi import AsgiApp, Message, Scope
 from edge.cache.headers import Headers
 from edge.upstream.base import UpstreamBroken, UpstreamRequest, UpstreamTimedOut
-
-Message = MutableMapping[str, Any]
-AsgiApp = Callable[[Message, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]], Awaitable[None]]
 
 HEAD_S = 15.0
 READ_S = 10.0
@@ -75,7 +72,7 @@ class InProcessResponse:
         with suppress(asyncio.CancelledError):
             await asyncio.wait([self._task])
 
-    async def _run(self, app: AsgiApp, scope: Message) -> None:
+    async def _run(self, app: AsgiApp, scope: Scope) -> None:
         try:
             await app(scope, self._receive, self._send)
         except asyncio.CancelledError:
@@ -129,7 +126,7 @@ class InProcessUpstream:
         """Nothing is kept between requests."""
 
 
-def _scope(request: UpstreamRequest) -> Message:
+def _scope(request: UpstreamRequest) -> Scope:
     raw_path, _, query = request.target.partition("?")
     return {
         "type": "http",
