@@ -20,6 +20,7 @@ from hypercorn.config import Config
 from deploy.front import dated, unambiguous
 from deploy.settings import Bind
 from deploy.tcp import TcpServer
+from deploy.unread import read_to_the_end
 from edge.asgi import AsgiApp
 from edge.http3 import Http3Server, Http3Settings
 
@@ -101,7 +102,7 @@ class Listener:
                 self._http3 = Http3Server(self._app, settings, clock=self._clock)
                 await self._http3.start(self._udp)
                 undo.push_async_callback(self._http3.drain, 0.0)
-            self._http12 = TcpServer(dated(unambiguous(self._app), self._clock), self._hypercorn())
+            self._http12 = TcpServer(dated(unambiguous(read_to_the_end(self._app)), self._clock), self._hypercorn())
             await self._http12.start(self._tcp)
             undo.pop_all()
 
