@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import logging
 import socket
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -123,7 +124,7 @@ class Listener:
         config.keep_alive_max_requests = KEEP_ALIVE_MAX_REQUESTS
         config.backlog = 1024
         config.accesslog = None
-        config.errorlog = None
+        config.errorlog = logging.getLogger("hypercorn.error")  # what an app failed with: without it, nobody would know
         config.h11_max_incomplete_size = 64 << 10
         config.h2_max_concurrent_streams = 128
         return config

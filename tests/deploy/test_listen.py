@@ -151,6 +151,13 @@ async def test_a_request_of_two_lengths_is_refused_and_what_follows_it_is_no_req
         assert not app.begun.is_set()
 
 
+async def test_what_an_app_fails_with_is_in_the_log(tls: Tls, caplog: pytest.LogCaptureFixture) -> None:
+    async with listening(SlowApp([(b"not latin", "no bytes")]), tls) as (_, client):  # type: ignore[list-item]
+        assert (await client.get("/")).status_code == 500
+    (failure,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert failure.exc_info
+
+
 async def test_a_taken_port_is_named(tls: Tls) -> None:
     address = Bind("127.0.0.1", free_port())
     first = Listener(SlowApp(), address, tls, now_ms)
