@@ -2,7 +2,7 @@
 
 Logs: one line a record on standard error, as readable text or JSON, each with the request id that
 `origin.trace` carries. Metrics: every service documents its counters in a `stats` dataclass; `exposition`
-turns those into Prometheus text, the field's docstring-free name being the metric's name.
+turns those into Prometheus text under the fields' names. A field whose metadata says `gauge` may fall again.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ class _JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
-            **_fields_of(record),
         }
+        document |= {name: value for name, value in _fields_of(record).items() if name not in document}
         if record.exc_info:
             document["exception"] = self.formatException(record.exc_info)
         return json.dumps(document, default=str)

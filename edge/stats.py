@@ -1,11 +1,11 @@
 """What the edge counts. One object per node; the admin port reads it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class EdgeStats:
-    """Counters since the start; each only grows, except the gauges at the end."""
+    """Counters since the start; each only grows, except the gauges at the end, which say how things are now."""
 
     requests: int = 0
     """Requests that reached the cache (after access control)."""
@@ -39,7 +39,7 @@ class EdgeStats:
     """Body bytes handed to clients."""
     upstream_bytes: int = 0
     """Body bytes received from upstream."""
-    in_flight: int = 0
-    """Gauge: fetches under way."""
-    in_flight_bytes: int = 0
-    """Gauge: bytes held for fetches under way."""
+    in_flight: int = field(default=0, metadata={"gauge": True})
+    """Fetches under way now."""
+    in_flight_bytes: int = field(default=0, metadata={"gauge": True})
+    """Bytes held now for fetches under way."""

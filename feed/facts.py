@@ -74,7 +74,7 @@ class VideoFacts:
         except (MetadataError, TimeoutError) as error:
             self._stats.metadata_failures += 1
             self._breaker = breaker.after(self._breaker, False, now_ms, self._settings.breaker)
-            logger.warning("no facts of videos", extra={"problem": str(error) or type(error).__name__})
+            logger.warning("no facts of videos", extra={"error": str(error) or type(error).__name__})
             return
         self._breaker = breaker.after(self._breaker, True, now_ms, self._settings.breaker)
         self.learn(videos.values(), now_ms)

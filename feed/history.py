@@ -60,4 +60,4 @@ class ShownMemory:
                 await self._ready.shown(batch)
             except ReadyUnavailable as error:
                 self._stats.history_lost += sum(map(len, batch.values()))
-                logger.warning("history not written", extra={"users": len(batch), "problem": str(error)})
+                logger.warning("history not written", extra={"users": len(batch), "error": str(error)})

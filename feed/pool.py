@@ -67,7 +67,7 @@ class Pool:
         except (MetadataError, TimeoutError) as error:
             self._stats.metadata_failures += 1
             problem = str(error) or "timeout"
-            logger.warning("popularity list not refreshed", extra={"problem": problem})
+            logger.warning("popularity list not refreshed", extra={"error": problem})
             return
         self._facts.learn(videos.values(), now_ms)
         known = [_known(video, heat.get(video.video_id, 0.0)) for video in videos.values()]

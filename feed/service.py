@@ -105,7 +105,7 @@ class FeedService:
                 ids = await self._metadata.following_feed(user_id, place.before_id or None, count)
         except (MetadataError, TimeoutError) as error:
             self.stats.metadata_failures += 1
-            logger.warning("following feed from memory", extra={"problem": str(error) or "timeout"})
+            logger.warning("following feed from memory", extra={"error": str(error) or "timeout"})
             return await self._hot_instead(user_id, count, place, now_ms)
         choices = [Choice(Candidate(video_id), FOLLOWING) for video_id in ids]
         page = self._page(choices, place, user_id, PERSONAL)
@@ -138,7 +138,7 @@ class FeedService:
         except ReadyUnavailable as error:
             self.stats.ready_failures += 1
             self._breaker = breaker.after(self._breaker, False, now_ms, self._settings.breaker)
-            logger.warning("feed without the speed layer", extra={"problem": str(error)})
+            logger.warning("feed without the speed layer", extra={"error": str(error)})
             return None
         self._breaker = breaker.after(self._breaker, True, now_ms, self._settings.breaker)
         return ready

@@ -1,4 +1,4 @@
-"""What the feed and the scorer count, for the metrics page. Plain counters since the start of the process."""
+"""What the feed and the scorer count, for the metrics page: since the start of the process, gauges apart."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ class FeedStats:
     ready_refused: int = 0
     """Reads not tried because the breaker was open."""
     metadata_failures: int = 0
+    """Reads of the metadata store that failed or were too slow."""
     history_lost: int = 0
     """Shown videos that could not be written to the speed layer; the process still remembers them."""
-    pool_videos: int = 0
+    pool_videos: int = field(default=0, metadata={"gauge": True})
     """Videos in the popularity list."""
-    pool_refreshed_ms: int = 0
+    pool_refreshed_ms: int = field(default=0, metadata={"gauge": True})
     """When it was last built, epoch ms; 0: never."""
 
 
@@ -37,18 +38,26 @@ class ScorerStats:
     lists: int = 0
     """Lists built."""
     lists_written: int = 0
-    pending: int = 0
+    """Lists that reached the speed layer."""
+    pending: int = field(default=0, metadata={"gauge": True})
     """Lists that wait for the speed layer."""
     pending_dropped: int = 0
+    """Lists given up because too many waited."""
     write_failures: int = 0
+    """Writes that the speed layer did not take."""
     log_failures: int = 0
+    """Reads that the event log did not answer."""
     checkpoints: int = 0
+    """States saved."""
     checkpoint_failures: int = 0
-    checkpoint_bytes: int = 0
+    """States that could not be saved; the last one saved stays."""
+    checkpoint_bytes: int = field(default=0, metadata={"gauge": True})
     """Size of the last one."""
-    checkpoint_s: float = 0.0
+    checkpoint_s: float = field(default=0.0, metadata={"gauge": True})
     """Time the last one took."""
-    users: int = 0
-    videos: int = 0
-    last_event_ms: int = 0
+    users: int = field(default=0, metadata={"gauge": True})
+    """Users whose state is in memory."""
+    videos: int = field(default=0, metadata={"gauge": True})
+    """Videos in the table."""
+    last_event_ms: int = field(default=0, metadata={"gauge": True})
     """When the newest applied record was appended, epoch ms."""

@@ -39,10 +39,13 @@ class CountingStats:
     """Counters since the start."""
 
     records: int = 0
+    """Interactions taken from the log."""
     increments: int = 0
     """That counted: no repeats."""
     poison: int = 0
+    """Records that were no interaction; dead-lettered."""
     flushes: int = 0
+    """Batches that metadata applied."""
     retries: int = 0
     """Steps that had to be tried again because a store was away."""
 
@@ -132,7 +135,9 @@ class Counting:
                 placed.append(_Placed(decode(InteractionEvent, record.value), record.position))
             except MalformedEvent as error:
                 poison.append(record)
-                logger.warning("an interaction is poison", extra={"at": str(record.position), "reason": str(error)})
+                logger.warning(
+                    "an interaction is poison", extra={"position": str(record.position), "error": str(error)}
+                )
         if poison:
             await self._eventlog.append_many(DEAD_LETTERS, [(record.key, record.value) for record in poison])
             self.stats.poison += len(poison)

@@ -55,7 +55,7 @@ class Deletions:
         try:
             event = decode(VideoEvent, record.value)
         except MalformedEvent as error:
-            logger.warning("a video event is malformed", extra={"at": str(record.position), "reason": str(error)})
+            logger.warning("a video event is malformed", extra={"position": str(record.position), "error": str(error)})
             return
         attempt = 0
         while event.change is VideoChange.DELETED:

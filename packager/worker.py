@@ -12,7 +12,7 @@ import logging
 import random
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Record
@@ -43,18 +43,23 @@ class WorkerStats:
     """Counters since the start. `cpu_s` is the children's; with `media_s` it gives the cost of a second of video."""
 
     started: int = 0
+    """Jobs begun, retries included."""
     done: int = 0
+    """Jobs that published every rendition."""
     failed: int = 0
     """Ended as failed or rejected, or dead-lettered."""
     retried: int = 0
+    """Jobs put off after a passing fault."""
     abandoned: int = 0
     """Deleted while they were worked on, or already decided."""
     malformed: int = 0
-    running: int = 0
+    """Records that were no upload event; dead-lettered."""
+    running: int = field(default=0, metadata={"gauge": True})
+    """Jobs under way now."""
     cpu_s: float = 0.0
     media_s: float = 0.0
-    peak_rss_bytes: int = 0
-    """Of any one child."""
+    peak_rss_bytes: int = field(default=0, metadata={"gauge": True})
+    """The most that any one child has held."""
 
 
 class PackagerWorker:
@@ -149,7 +154,7 @@ class PackagerWorker:
             event = decode(UploadEvent, record.value)
         except MalformedEvent as error:
             self.stats.malformed += 1
-            logger.warning("upload event refused", extra={"position": str(record.position), "reason": str(error)})
+            logger.warning("upload event refused", extra={"position": str(record.position), "error": str(error)})
             await self._append(Topic.UPLOADS_DEAD, record.key, record.value)
         else:
             request_id.set(event.request_id)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(slots=True)
 class Http3Stats:
     """Counts since the server started, except the three gauges, which say how things are now."""
 
-    open_connections: int = 0
+    open_connections: int = field(default=0, metadata={"gauge": True})
     """Gauge: connections in the table, handshakes included."""
 
-    open_handshakes: int = 0
+    open_handshakes: int = field(default=0, metadata={"gauge": True})
     """Gauge: connections whose handshake has not completed."""
 
-    running_requests: int = 0
+    running_requests: int = field(default=0, metadata={"gauge": True})
     """Gauge: application calls that have not ended."""
 
     connections: int = 0

@@ -33,6 +33,6 @@ def load(path: Path, settings: ScorerSettings) -> Snapshot | None:
     except FileNotFoundError:
         return None
     except BadSnapshot as error:
-        logger.warning("checkpoint set aside", extra={"file": path.name, "problem": str(error)})
+        logger.warning("checkpoint set aside", extra={"file": path.name, "error": str(error)})
         path.replace(path.with_suffix(".unreadable"))
         return None

@@ -152,11 +152,11 @@ class ScorerWorker:
             await self.save()
         except (OSError, EventLogError) as error:
             self.stats.checkpoint_failures += 1
-            logger.warning("checkpoint not saved", extra={"problem": str(error)})
+            logger.warning("checkpoint not saved", extra={"error": str(error)})
 
     async def _pause(self, error: Exception) -> None:
         self.stats.log_failures += 1
-        logger.warning("the scorer waits for the event log", extra={"problem": str(error)})
+        logger.warning("the scorer waits for the event log", extra={"error": str(error)})
         await asyncio.sleep(self._settings.retry_s)
 
     async def _know_the_old(self) -> None:
@@ -197,7 +197,7 @@ class ScorerWorker:
             return checked(decode(InteractionEvent, record.value))
         except MalformedEvent as error:
             self.stats.malformed += 1
-            logger.warning("record skipped", extra={"record": str(record.position), "problem": str(error)})
+            logger.warning("record skipped", extra={"position": str(record.position), "error": str(error)})
             return None
 
     def _interaction(self, event: InteractionEvent, appended_at_ms: int, *, build: bool) -> bool:

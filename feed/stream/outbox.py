@@ -67,7 +67,7 @@ class Outbox:
             await self._ready.replace(some)
         except ReadyUnavailable as error:
             self._stats.write_failures += 1
-            logger.warning("lists wait", extra={"lists": len(self._waiting), "problem": str(error)})
+            logger.warning("lists wait", extra={"lists": len(self._waiting), "error": str(error)})
             return False
         for update in some:
             if self._waiting.get(update.user_id) is update:

@@ -14,6 +14,7 @@ from edge.cache.invalidation import Purge
 class Stats:
     requests: int = 3
     refused: dict[str, int] = field(default_factory=lambda: {"expired": 2})
+    running: int = field(default=1, metadata={"gauge": True})
 
 
 class CountingCache:
@@ -58,6 +59,7 @@ async def test_metrics_are_the_services_stats_in_prometheus_text() -> None:
     text = (await answer.get_data()).decode()
     assert "reelway_edge_requests_total 3.0" in text
     assert 'reelway_edge_refused_total{kind="expired"} 2.0' in text
+    assert "# TYPE reelway_edge_running gauge\nreelway_edge_running 1.0" in text
 
 
 async def test_a_purge_names_exactly_one_of_url_prefix_and_tag() -> None:
