@@ -119,7 +119,7 @@ def _viewer_week(chance: random.Random, number: int, clips: Sequence[Published],
             taken = _watch(chance, clip, clip.theme == favourite, at_ms, f"demo-{number}-{session}", position)
             acts += taken
             at_ms += int(taken[0]["watch_ms"]) + chance.randrange(300, 2500)
-            if clip.theme == favourite and chance.random() < 0.08:
+            if clip.theme == favourite and chance.random() < 0.2:
                 comments.append((clip.video_id, COMMENTS[(5 * number + session) % len(COMMENTS)]))
     return ViewerWeek(VIEWERS[number], tuple(acts), tuple(comments))
 
