@@ -22,7 +22,8 @@ class Reason(StrEnum):
     """The method is none that any route takes."""
     TARGET_TOO_LONG = "target_too_long"
     PATH_TRAVERSAL = "path_traversal"
-    """A `.` or `..` segment, a backslash, or a percent-encoded slash."""
+    """No slash at the beginning, an empty, `.` or `..` segment, a backslash, or a percent-encoded slash: two readers of
+    the path, such as the rate limit and the routes, would take it for two things."""
     CONTROL_BYTES = "control_bytes"
     """A control byte in the path, the query or a header field, percent-encoded or not."""
     HEADER_COUNT = "too_many_headers"
@@ -94,8 +95,13 @@ def _target(path: str, raw_path: bytes, query: bytes, rules: Filter) -> Blocked 
         return Blocked(Reason.TARGET_TOO_LONG, f"Path and query have at most {rules.target_bytes} bytes.")
     if _has_control(unquote_to_bytes(raw_path)) or _has_control(unquote_to_bytes(query)):
         return Blocked(Reason.CONTROL_BYTES, "The path or query holds a control byte.")
-    if "\\" in path or b"%2f" in raw_path.lower() or any(part in (".", "..") for part in path.split("/")):
-        return Blocked(Reason.PATH_TRAVERSAL, "The path must not hold `.` or `..` segments, nor hidden slashes.")
+    hidden = "\\" in path or "//" in path or b"%2f" in raw_path.lower()
+    # A target in absolute form (`http://…`) is for proxies; the routes would find a path in it that we have not judged.
+    if hidden or not path.startswith("/") or any(part in (".", "..") for part in path.split("/")):
+        return Blocked(
+            Reason.PATH_TRAVERSAL,
+            "The path begins with a slash and has no `.`, `..` or empty segments, nor hidden slashes.",
+        )
     names = {pair.partition(b"=")[0].lower() for pair in query.split(b"&")}
     if names & _QUERY_TOKENS:
         return Blocked(Reason.TOKEN_IN_QUERY, "A token belongs in the Authorization field: queries end up in logs.")

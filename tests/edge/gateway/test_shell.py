@@ -221,3 +221,23 @@ def test_route_classes() -> None:
     assert kind("DELETE", "/v1/videos/1/like") == "write"
     assert kind("GET", "/v1/feed") == "read"
     assert kind("GET", "/app/main.js") == "site"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//v1/sessions",
+        "///v1/sessions",
+        "/v1//sessions",
+        "/v1/sessions//",
+        "http://evil.example/v1/sessions",
+        "x:/v1/sessions",
+        "",
+    ],
+)
+async def test_no_spelling_of_a_path_gets_round_its_rate_limit(remake: Any, path: str) -> None:
+    settings = GatewaySettings("https://x", "https://y", policies=(Policy("sessions", 1, 60),))
+    client = remake(settings)
+    answers = [await client.ask("POST", path, {}, headers={"Host": "evil.example"}) for _ in range(3)]
+    assert {answer.code for answer in answers} == {"path_traversal"}
+    assert all("location" not in answer.headers for answer in answers)
