@@ -130,6 +130,8 @@ class Social:
         """By its author or the video's creator. Raises NotFound, NotCreator."""
         comment = await self._metadata.comment(comment_id)
         video = await self._metadata.video(comment.video_id)
+        if user_id != comment.user_id and not can_see(video, user_id):
+            raise NotFound(f"no comment {comment_id}")
         if user_id not in {comment.user_id, video.creator_id}:
             raise NotCreator("Only its author or the video's creator may delete a comment.")
         event_id = f"{ORIGIN_PREFIX}uncomment:{comment_id}"

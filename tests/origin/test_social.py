@@ -144,6 +144,16 @@ async def test_a_video_one_may_not_see_does_not_tell_its_creator(house, social, 
     assert not await social.following(dog.user_id, None, 10)
 
 
+async def test_comments_of_a_private_video_are_nobody_elses_but_an_author_may_still_delete(house, social):
+    cat, dog, fox = [await house.user(name) for name in ("cat", "dog", "fox")]
+    video = await house.video(cat)
+    comment = (await social.comment(dog.user_id, video.video_id, "hello", "")).comment
+    await house.metadata.edit_video(video.video_id, None, None, Visibility.PRIVATE)
+    with pytest.raises(NotFound):
+        await social.delete_comment(comment.comment_id, fox.user_id, "")
+    await social.delete_comment(comment.comment_id, dog.user_id, "")
+
+
 async def test_of_several_likes_in_a_batch_the_last_one_holds(house, social):
     video = await house.video(await house.user("cat"))
     kinds = [InteractionType.LIKE, InteractionType.UNLIKE, InteractionType.LIKE, InteractionType.UNLIKE]
