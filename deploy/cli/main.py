@@ -40,5 +40,7 @@ def main() -> None:
         click.echo(f"reelway: {error}", err=True)
         sys.exit(2)
     except Failed as error:
+        if isinstance(error.__cause__, KeyboardInterrupt):
+            click.echo(err=True)  # the terminal shows ^C on the line that the words would stand on
         click.echo(f"reelway: {error}", err=True)
         sys.exit(1)
