@@ -108,7 +108,7 @@ class Connection:
             self._charge(now_s)
             self._follow_closing()
             if self._streams is not None:
-                self._streams.wake_senders()
+                self._streams.senders.wake()
             self._transmit(now_s)
         except Exception:
             self._fail("a turn")

@@ -161,3 +161,22 @@ class Exchange:
             await self._stream.wait_room()
             stop = start + self._chunk
             self._stream.send_bytes(bytes(view[start:stop]), end=end and stop >= len(view))
+
+
+def http_scope(head: RequestHead, client: tuple[str, int], server: tuple[str, int]) -> Scope:
+    """The ASGI 3 connection scope of a request."""
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "3",
+        "method": head.method,
+        "scheme": "https",
+        "path": head.path,
+        "raw_path": head.raw_path,
+        "query_string": head.query,
+        "root_path": "",
+        "headers": head.headers,
+        "client": client,
+        "server": server,
+        "extensions": {"http.response.informational": {}, "http.response.trailers": {}},
+    }

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
 
 from aioquic.h3.connection import ErrorCode
 from aioquic.h3.events import DataReceived, H3Event, HeadersReceived
 
 from edge.http3.body import BodyState
 from edge.http3.context import FrontContext
-from edge.http3.exchange import ClientDisconnected, Exchange
+from edge.http3.exchange import ClientDisconnected, Exchange, http_scope
 from edge.http3.fields import Fields, Malformed, RequestHead, Unacceptable, read_request
 from edge.http3.framing import EdgeH3Connection, RequestBroken, SectionTooLarge
-from edge.http3.limits import SendBounds
+from edge.http3.senders import Senders
 from edge.http3.transport import EdgeQuicConnection
 
 logger = logging.getLogger(__name__)
@@ -37,8 +36,7 @@ class StreamPort:
         self._owner.write_bytes(self._stream_id, data, end=end)
 
     async def wait_room(self) -> None:
-        while not self._owner.has_room(self._stream_id):
-            await self._owner.wait_turn(self._stream_id)
+        await self._owner.senders.wait_room(self._stream_id)
 
     def body_was_read(self) -> None:
         self._owner.body_was_read(self._stream_id)
@@ -69,9 +67,7 @@ class RequestStreams:
         """Asks for a turn of the connection: there is something to send or to account for."""
         self._count_reset = flooded
         """Called for every request the client breaks off: the connection keeps the budget."""
-        self._bounds = SendBounds(
-            context.settings.stream_send_buffer_bytes, context.settings.connection_send_buffer_bytes
-        )
+        self.senders = Senders(context.settings, quic)
         self._exchanges: dict[int, Exchange] = {}
         self._tasks: dict[int, asyncio.Task[None]] = {}
         self._refused: set[int] = set()
@@ -79,7 +75,6 @@ class RequestStreams:
         """Refused streams whose client was not told yet."""
         self._seen: set[int] = set()
         """Streams whose request head was read: a second head is trailers, even after the response."""
-        self._senders: dict[int, asyncio.Future[None]] = {}
         self.next_request_id = 0
         """One past the highest request stream seen: what GOAWAY announces."""
         self.touched: set[int] = set()
@@ -210,9 +205,7 @@ class RequestStreams:
         """The connection is over: every application hears of it."""
         for stream_id in list(self._exchanges):
             self._drop(stream_id)
-        for waiter in self._senders.values():
-            if not waiter.done():
-                waiter.set_result(None)
+        self.senders.wake_all()
 
     # Ends of a stream
 
@@ -273,7 +266,7 @@ class RequestStreams:
         if exchange is None:
             return
         exchange.disconnect()
-        self._wake_sender(stream_id)
+        self.senders.wake_one(stream_id)
         task = self._tasks.get(stream_id)
         if task is not None:
             grace_s = self.context.settings.disconnect_grace_s
@@ -303,68 +296,15 @@ class RequestStreams:
     # Writing, for StreamPort
 
     def write_fields(self, stream_id: int, fields: Fields, *, end: bool) -> None:
-        self._require_open(stream_id)
+        self.senders.require_open(stream_id)
         self._h3.send_headers(stream_id, fields, end_stream=end)
         self._wake()
 
     def write_bytes(self, stream_id: int, data: bytes, *, end: bool) -> None:
-        self._require_open(stream_id)
+        self.senders.require_open(stream_id)
         self._h3.send_data(stream_id, data, end_stream=end)
         self._wake()
-
-    def _require_open(self, stream_id: int) -> None:
-        if not self._quic.can_send(stream_id):
-            raise ClientDisconnected("the client is gone")
-
-    def has_room(self, stream_id: int) -> bool:
-        """Whether a chunk may be added. Raises ClientDisconnected when none ever will."""
-        self._require_open(stream_id)
-        return self._bounds.allow(self._quic.send_held(stream_id), self._quic.send_held_total())
-
-    async def wait_turn(self, stream_id: int) -> None:
-        """Wait until `wake_senders` finds room, or the stream ends."""
-        waiter = asyncio.get_running_loop().create_future()
-        self._senders[stream_id] = waiter
-        try:
-            await waiter
-        finally:
-            self._senders.pop(stream_id, None)
-
-    def wake_senders(self) -> None:
-        """After acknowledgements: let those go on that have room again, in the order they came."""
-        if not self._senders:
-            return
-        total = self._quic.send_held_total()
-        for stream_id, waiter in list(self._senders.items()):
-            if self._bounds.allow(self._quic.send_held(stream_id), total):
-                total += self.context.settings.send_chunk_bytes
-                if not waiter.done():
-                    waiter.set_result(None)
-
-    def _wake_sender(self, stream_id: int) -> None:
-        waiter = self._senders.get(stream_id)
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
 
     def body_was_read(self, stream_id: int) -> None:
         self.touched.add(stream_id)
         self._wake()
-
-
-def http_scope(head: RequestHead, client: tuple[str, int], server: tuple[str, int]) -> dict[str, Any]:
-    """The ASGI 3 connection scope of a request."""
-    return {
-        "type": "http",
-        "asgi": {"version": "3.0", "spec_version": "2.4"},
-        "http_version": "3",
-        "method": head.method,
-        "scheme": "https",
-        "path": head.path,
-        "raw_path": head.raw_path,
-        "query_string": head.query,
-        "root_path": "",
-        "headers": head.headers,
-        "client": client,
-        "server": server,
-        "extensions": {"http.response.informational": {}, "http.response.trailers": {}},
-    }
