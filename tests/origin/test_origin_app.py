@@ -205,3 +205,10 @@ def test_ranges_agree_with_slices(size: int, first: int, last: int) -> None:
 )
 def test_gzip_is_sent_only_to_those_who_take_it(field: str, wanted: bool) -> None:
     assert delivery.wants_gzip(field) is wanted
+
+
+@given(st.integers(1, 100), st.integers(1, 120))
+def test_a_suffix_range_is_the_last_bytes(size: int, count: int) -> None:
+    plan = delivery.plan(replace(FILE, size_bytes=size), {"range": f"bytes=-{count}"})
+    data = bytes(range(size))
+    assert (plan.status, data[plan.start : plan.end]) == (206, data[-count:])

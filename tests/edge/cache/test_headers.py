@@ -133,5 +133,12 @@ def test_if_range_needs_the_same_strong_validator(value: bytes | None, applies: 
     assert range_applies(headers, RESPONSE) is applies
 
 
+def test_a_date_as_new_as_its_response_never_satisfies_if_range() -> None:
+    modified = (b"last-modified", format_date(NOW_S))
+    asked = ((b"if-range", format_date(NOW_S)),)
+    assert not range_applies(asked, (modified, (b"date", format_date(NOW_S))))
+    assert range_applies(asked, (modified, (b"date", format_date(NOW_S + 1))))
+
+
 def test_a_weak_tag_never_satisfies_if_range() -> None:
     assert not range_applies(((b"if-range", b'W/"e1"'),), ((b"etag", b'W/"e1"'),))
