@@ -52,6 +52,16 @@ def test_a_forged_place_beyond_every_id_is_refused(cursor, beyond):
         decode(encode(forged, 1), 1, cursor.kind)
 
 
+def test_a_forged_position_beyond_the_longest_feed_is_refused(monkeypatch):
+    far = Cursor(Kind.FOR_YOU, b"feed id!", POSITION_MOST + 1)
+    assert decode(encode(far, 1), 1, Kind.FOR_YOU).position == POSITION_MOST
+    with monkeypatch.context() as forging:
+        forging.setattr("feed.cursor.POSITION_MOST", POSITION_MOST + 1)
+        forged = encode(far, 1)
+    with pytest.raises(BadCursor):
+        decode(forged, 1, Kind.FOR_YOU)
+
+
 @given(st.text(max_size=2 * LONGEST))
 def test_any_other_text_is_refused_in_one_way(text):
     with pytest.raises(BadCursor):

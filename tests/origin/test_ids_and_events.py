@@ -43,6 +43,7 @@ def test_a_millisecond_that_is_used_up_borrows_the_next():
     ids = Snowflake(0)
     minted = [ids.mint(EPOCH_MS + 5) for _ in range(10_000)]
     assert len(set(minted)) == 10_000
+    assert {each >> 12 & 1023 for each in minted} == {0}, "a used up sequence never runs into the worker's number"
     assert minted[-1] >> 22 == 7
 
 

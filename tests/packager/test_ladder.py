@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from packager.ladder import STANDARD_RATES, output_rate, plan_ladder
@@ -15,6 +15,7 @@ RATES = st.fractions(min_value=Fraction(1), max_value=Fraction(250), max_denomin
 
 
 @given(SIDES, SIDES, RATES)
+@example(1080, 1923, Fraction(30))
 def test_every_rung_is_even_never_above_the_source_and_of_its_aspect(width: int, height: int, rate: Fraction) -> None:
     for rung in plan_ladder(width, height, rate).rungs:
         assert rung.width % 2 == rung.height % 2 == 0
@@ -53,6 +54,7 @@ def test_the_published_rate_is_a_standard_one_of_at_most_thirty(rate: Fraction) 
     [
         (Fraction(30), Fraction(30)),
         (Fraction(60), Fraction(30)),
+        (Fraction(61), Fraction(30)),
         (Fraction(60000, 1001), Fraction(30000, 1001)),
         (Fraction(50), Fraction(25)),
         (Fraction(24000, 1001), Fraction(24000, 1001)),
@@ -88,6 +90,11 @@ def test_a_clip_below_360_gets_one_rung_of_its_own_even_size() -> None:
     ladder = plan_ladder(641, 273, Fraction(25))
     assert [(rung.name, rung.width, rung.height) for rung in ladder.rungs] == [("v272", 640, 272)]
     assert ladder.rest == ()
+
+
+def test_the_smallest_clip_still_gets_150_kilobits() -> None:
+    (rung,) = plan_ladder(32, 32, Fraction(30)).rungs
+    assert rung.max_rate == 150_000
 
 
 def test_an_empty_picture_has_no_ladder() -> None:
