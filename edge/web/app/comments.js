@@ -1,6 +1,6 @@
 /** Comments of the video on screen: a sheet from below, or a panel beside the stage when the window is wide. */
 import { avatar, element, icon, must } from './element.js';
-import { explain } from './http.js';
+import { explain, Problem } from './http.js';
 import { ago, count } from './rules/format.js';
 import { COMMENTS_KEY, sideWanted, WIDE } from './later.js';
 import { Sheet } from './sheet.js';
@@ -64,6 +64,7 @@ class Thread {
     } catch (error) {
       this.end.replaceChildren(element('p', { class: 'quiet' }, explain(error), ' ',
         element('button', { type: 'button', class: 'link', onclick: () => this.more() }, 'Try again')));
+      if (error instanceof Problem && error.code === 'offline') addEventListener('online', () => void this.more(), { once: true });
     } finally {
       this.#loading = false;
     }

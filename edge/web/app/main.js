@@ -48,6 +48,7 @@ const comments = new Later(async () => {
 });
 const panel = new Later(async () => new (await import('./panel.js')).Panel({ meter, prefetcher, players, entry: () => reel?.entry ?? null }));
 const more = new Later(async () => (await Promise.all([import('./more.js'), styled('sheets')]))[0]);
+const naming = new Later(async () => (await Promise.all([import('./name.js'), styled('sheets')]))[0]);
 const uploader = new Later(async () => {
   const made = new (await import('./uploader.js')).Uploader(sessions);
   made.addEventListener('change', () => must('#uploads').classList.toggle('busy', made.busy || made.state.phase === 'processing'));
@@ -59,8 +60,13 @@ const uploader = new Later(async () => {
 /** @param {string} reason what a handle is needed for @returns {Promise<boolean>} false when the viewer declined to choose one */
 async function needName(reason) {
   if (sessions.named) return true;
-  const [{ askName }] = await Promise.all([import('./name.js'), styled('sheets')]);
-  return askName(sessions, router, reason);
+  try {
+    const { askName } = await naming.get();
+    return askName(sessions, router, reason);
+  } catch {
+    toast('That needs the network. Try again when you are back online.');
+    return false;
+  }
 }
 
 /** @type {SlideActions} */
@@ -247,7 +253,10 @@ must('#unmute').addEventListener('click', () => sound.toggle());
 sound.addEventListener('change', showSound);
 sessions.addEventListener('change', showMe);
 addEventListener('offline', () => toast('You are offline. What is loaded still plays.'));
-addEventListener('online', () => toast('You are back online.'));
+addEventListener('online', () => {
+  toast('You are back online.');
+  players.retry();
+});
 document.addEventListener('visibilitychange', () => { if (players.current) playerChanged(players.current); });
 WIDE.addEventListener('change', () => { if (WIDE.matches) comments.use(() => {}); });
 

@@ -16,6 +16,8 @@ export class Player {
   /** Waiting for media after it had played. */
   stalled = false;
   stalls = 0;
+  /** Given up by the player library. */
+  broken = false;
   #recovered = false;
   #stopped = false;
   #wantsToPlay = false;
@@ -56,6 +58,7 @@ export class Player {
   /** Takes another video. @param {Entry} entry @param {Slot} slot */
   load(entry, slot) {
     this.release();
+    this.broken = false;
     this.entry = entry;
     this.slot = slot;
     this.#load += 1;
@@ -175,6 +178,7 @@ export class Player {
       hls.recoverMediaError();
       return;
     }
+    this.broken = true;
     const status = data.response?.code ?? 0;
     this.#context.onFailure(this, status === 401 || status === 403 ? 'expired' : 'broken');
   }

@@ -49,6 +49,9 @@ export class Players {
     if (slot === 'current') player.start(performance.now());
   }
 
+  /** Loads again what a lost network broke. */
+  retry() { for (const player of this.#players) if (player.broken && player.entry) this.reload(player); }
+
   /** Frees every player, e.g. when the feed leaves the screen. */
   release() {
     this.#reel = null;

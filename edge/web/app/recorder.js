@@ -5,9 +5,11 @@ import { Sheet } from './sheet.js';
 import { toast } from './toast.js';
 
 const LIMIT_MS = 60_000;
-const TYPES = ['video/mp4;codecs=avc1.42E01E,mp4a.40.2', 'video/webm;codecs=vp9,opus', 'video/webm'];
+/** What the server takes; a browser that records only WebM is not offered the camera. */
+const TYPES = ['video/mp4;codecs=avc1.42E01E,mp4a.40.2', 'video/mp4'];
 
-export const canRecord = () => typeof MediaRecorder !== 'undefined' && Boolean(navigator.mediaDevices?.getUserMedia);
+export const canRecord = () => Boolean(navigator.mediaDevices?.getUserMedia) && typeof MediaRecorder !== 'undefined'
+  && TYPES.some((type) => MediaRecorder.isTypeSupported(type));
 
 /** @param {Router} router @param {(file: File) => void} take */
 export async function record(router, take) {
@@ -19,7 +21,7 @@ export async function record(router, take) {
     return;
   }
   const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type)) ?? '';
-  const recorder = new MediaRecorder(stream, mimeType ? { mimeType } : {});
+  const recorder = new MediaRecorder(stream, { mimeType });
   /** @type {Blob[]} */ const parts = [];
   let keep = false;
   const preview = element('video', { class: 'camera', autoplay: true, playsinline: true });
@@ -51,8 +53,7 @@ export async function record(router, take) {
   recorder.ondataavailable = (event) => parts.push(event.data);
   recorder.onstop = () => {
     if (!keep) return;
-    const type = recorder.mimeType.split(';')[0] ?? 'video/webm';
-    take(new File(parts, `recording.${type.endsWith('mp4') ? 'mp4' : 'webm'}`, { type }));
+    take(new File(parts, 'recording.mp4', { type: 'video/mp4' }));
   };
   sheet.onclose = () => {
     clearInterval(timer);

@@ -80,7 +80,7 @@ export class UploadPage {
   #chooser() {
     return [element('span', { class: 'drop-mark' }, icon('film')),
       element('p', { class: 'drop-title' }, 'Drop a clip here'),
-      element('p', { class: 'quiet' }, 'MP4, MOV, WebM or MKV. Upright looks best.'),
+      element('p', { class: 'quiet' }, 'MP4 or MOV, up to a minute. Upright looks best.'),
       element('div', { class: 'drop-actions' },
         element('button', { type: 'button', class: 'button', onclick: () => this.#input.click() }, 'Choose a file'),
         canRecord() ? element('button', { type: 'button', class: 'button quiet', onclick: () => record(this.#context.router, (file) => this.#context.uploader.choose(file)) }, icon('camera'), 'Record') : '')];

@@ -158,3 +158,18 @@ async def test_a_video_that_will_not_play_is_passed_over_with_a_note(visit: Visi
         await visit.page.wait_for_timeout(1500)
     assert "would not play" in await visit.page.locator(".toast").first.inner_text()
     assert await visit.shown() != first
+
+
+async def test_a_video_reached_without_a_network_plays_when_the_network_is_back(visit: Visit) -> None:
+    visit.expected = ["ERR_INTERNET_DISCONNECTED", "Failed to fetch"]
+    await visit.open()
+    await visit.playing()
+    await visit.context.set_offline(True)
+    for _ in range(3):
+        await visit.page.keyboard.press("j")
+        await visit.page.wait_for_timeout(400)
+    await visit.page.wait_for_selector("text=It plays when you are back")
+    await visit.page.keyboard.press("l")
+    await visit.page.wait_for_selector("text=needs the network")
+    await visit.context.set_offline(False)
+    await visit.playing()

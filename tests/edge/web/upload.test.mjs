@@ -6,7 +6,10 @@ test('a file that is no video is refused in words', () => {
   assert.match(refusal({ name: 'notes.txt', type: 'text/plain', size: 5 }), /not a video/);
   assert.match(refusal({ name: 'a.mp4', type: 'video/mp4', size: 0 }), /empty/);
   assert.equal(refusal({ name: 'a.mp4', type: 'video/mp4', size: 5 }), null);
-  assert.equal(refusal({ name: 'a.MKV', type: '', size: 5 }), null);
+  assert.equal(refusal({ name: 'a.MOV', type: '', size: 5 }), null);
+  assert.equal(refusal({ name: 'a.mov', type: 'video/quicktime', size: 5 }), null);
+  for (const type of ['video/webm', 'video/x-matroska', 'video/x-msvideo']) assert.match(refusal({ name: 'a', type, size: 5 }), /MP4 or MOV/);
+  assert.match(refusal({ name: 'a.mkv', type: '', size: 5 }), /MP4 or MOV/);
 });
 
 test('the rate is that of the last seconds', () => {

@@ -10,8 +10,9 @@ const WINDOW_MS = 8000;
 /** Why a file cannot be uploaded, in words, or null. @param {{ name: string, type: string, size: number }} file */
 export function refusal(file) {
   if (file.size === 0) return `“${file.name}” is empty. Choose another clip.`;
-  const looksLikeVideo = file.type.startsWith('video/') || (!file.type && /\.(mp4|m4v|mov|webm|mkv|avi|3gp|ts)$/i.test(file.name));
-  return looksLikeVideo ? null : `“${file.name}” is not a video. Choose an MP4, MOV, WebM or MKV file.`;
+  const taken = file.type ? /^video\/(mp4|quicktime|x-m4v|3gpp2?)$/.test(file.type) : /\.(mp4|m4v|mov|3gp)$/i.test(file.name);
+  if (taken) return null;
+  return `“${file.name}” is ${file.type.startsWith('video/') ? 'a video of a kind that is not taken' : 'not a video that is taken'}. Choose an MP4 or MOV file.`;
 }
 
 /** Keeps the samples of the last seconds. @param {Sample[]} samples @param {Sample} sample @returns {Sample[]} */
