@@ -6,6 +6,8 @@ which of them a cache or a log would act on is exactly what an attacker would li
 comes out has no token in it; only that path goes further.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -5,6 +5,8 @@ hit, and runs unchanged under every server that speaks ASGI. Administration (hea
 another port and not here.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import logging

@@ -1,5 +1,7 @@
 """The types of an ASGI application and of what it is called with (ASGI 3.0)."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 

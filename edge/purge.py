@@ -1,5 +1,7 @@
 """Purges from outside: what an operator's document asks for, and the follower of the `purges` topic."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Mapping

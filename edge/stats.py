@@ -1,5 +1,7 @@
 """What the edge counts. One object per node; the admin port reads it."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 

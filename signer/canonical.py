@@ -6,6 +6,8 @@ instead of repaired: dot segments, empty segments, encoded slashes, backslashes,
 that are not UTF-8 (RFC 3986 sections 2.4 and 6.2.2).
 """
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from typing import Literal

@@ -7,6 +7,8 @@ Sources: RFC 8392 (CWT), RFC 9052 section 6.2 (COSE_Mac0, MAC_structure), RFC 90
 most, no duplicate keys, no indefinite lengths).
 """
 
+from __future__ import annotations
+
 import binascii
 import hmac
 from base64 import urlsafe_b64decode, urlsafe_b64encode

@@ -10,6 +10,8 @@ after the window ends. Hence a URL
 - always has more than `reserve_ms` left when it is handed out, and never more than window + reserve (4 h).
 """
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
 

@@ -9,6 +9,8 @@ ignored, which never grants more. Every other registered claim restricts the hol
 checked here, so it refuses (fail closed). Unregistered claims are ignored.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal

@@ -3,6 +3,8 @@
 Rules only (RFC 9111 sections 3 and 4).
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 from typing import Literal
 

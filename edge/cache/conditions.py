@@ -1,5 +1,7 @@
 """Preconditions and If-Range, in the order of RFC 9110 section 13.2.2. Rules only."""
 
+from __future__ import annotations
+
 import re
 from typing import Literal
 

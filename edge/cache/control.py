@@ -3,6 +3,8 @@
 Rules only; any bytes may come in.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass

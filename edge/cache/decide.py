@@ -4,6 +4,8 @@ Sources: RFC 9111 sections 4 and 5.2.1, RFC 5861 (stale-while-revalidate, stale-
 (immutable).
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

@@ -7,6 +7,8 @@ one more round. Keys that left the small queue are remembered without their bodi
 it goes to the main queue at once.
 """
 
+from __future__ import annotations
+
 from collections import OrderedDict
 from dataclasses import dataclass
 

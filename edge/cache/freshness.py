@@ -2,6 +2,8 @@
 8246). Rules only.
 """
 
+from __future__ import annotations
+
 import re
 
 from edge.cache.control import MAX_DELTA_S, Directives, response_directives

@@ -4,6 +4,8 @@ Dates are HTTP dates (RFC 9110 section 5.6.7) and epoch seconds; everything here
 None, never an exception.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta

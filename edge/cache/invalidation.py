@@ -1,5 +1,7 @@
 """What a purge or an unsafe request makes invalid (RFC 9111 section 4.4). Rules only."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urljoin, urlsplit

@@ -5,6 +5,8 @@ variant is named by the request fields that the response's Vary lists, in a norm
 one wish share one stored body.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 from edge.cache.headers import Headers, combined, list_members, values

@@ -3,6 +3,8 @@
 Times are epoch milliseconds; header names are lower-case bytes.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 
 from edge.cache.headers import Headers, first, parse_date

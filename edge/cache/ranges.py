@@ -1,5 +1,7 @@
 """Byte ranges (RFC 9110 section 14). Rules only; any text may come in."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from typing import NamedTuple

@@ -1,5 +1,7 @@
 """Short memories of the fetcher, bounded. Rules only: times come in."""
 
+from __future__ import annotations
+
 from collections import deque
 
 from edge.cache.invalidation import Purge

@@ -4,6 +4,8 @@ A reply's body is a sequence of pieces: literal bytes (the frames of a multipart
 body.
 """
 
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
 

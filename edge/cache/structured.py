@@ -6,6 +6,8 @@ A field that breaks the syntax anywhere is None as a whole (RFC 9651 section 4.2
 mistake.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass

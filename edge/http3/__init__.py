@@ -4,6 +4,8 @@ Only this folder imports aioquic. Rules: `fields`, `limits`, `credit`, `body`, `
 `transport`, `framing`, `arrival`, `tickets`. Shells: `udp`, `connection`, `exchange`, `server`.
 """
 
+from __future__ import annotations
+
 from edge.http3.server import Http3Server
 from edge.http3.settings import Http3Settings
 from edge.http3.stats import Http3Stats

@@ -1,5 +1,7 @@
 """What the node answers: a head, and a body that is read as it is sent."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """Fetches from upstream into flights and the store: one per key, bounded in number and in bytes held."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Callable

@@ -6,6 +6,8 @@ span: that is so for what is being stored, within the node's limit of bytes in f
 join, and when the last reader leaves the flight is abandoned.
 """
 
+from __future__ import annotations
+
 import asyncio
 from bisect import bisect_right
 from collections.abc import AsyncIterator, Callable
@@ -86,7 +88,7 @@ class Flight:
         """Bytes that came so far."""
         return self._size
 
-    def attach(self) -> "FlightBody":
+    def attach(self) -> FlightBody:
         """A new reader. Attach before waiting for the head, so that a passing flight knows it has one."""
         body = FlightBody(self)
         self._readers.add(body)
@@ -133,7 +135,7 @@ class Flight:
         self._wake()
         self._let_go()
 
-    def detach(self, body: "FlightBody") -> None:
+    def detach(self, body: FlightBody) -> None:
         """A reader leaves."""
         self._readers.discard(body)
         self._wake()

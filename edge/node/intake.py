@@ -1,5 +1,7 @@
 """Bodies on their way in: from upstream into a flight and the store, within limits."""
 
+from __future__ import annotations
+
 import logging
 from dataclasses import dataclass, replace
 

@@ -4,6 +4,8 @@ One fetch per key is under way at a time; every request for that key shares it w
 on when its first reader leaves. What upstream does not allow to share is fetched by each request for itself.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable

@@ -1,5 +1,7 @@
 """Requests that the cache hands through, and what it learns from their responses."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import AsyncIterator, Callable
 

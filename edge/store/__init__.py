@@ -1,5 +1,7 @@
 """The store port: `open_store(url)` and the words of its contract."""
 
+from __future__ import annotations
+
 from pathlib import Path
 from urllib.parse import parse_qsl, unquote, urlsplit
 

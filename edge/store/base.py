@@ -12,6 +12,8 @@ was committed is still there a moment later. A store is a dictionary with losses
 any time, but what it returns is what was written last.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,5 +1,7 @@
 """A stored response's head as JSON text, for the files backend. Rules only."""
 
+from __future__ import annotations
+
 import json
 from dataclasses import asdict
 

@@ -5,6 +5,8 @@ heads/cd/<hash>      JSON head; the entry exists when this does
 lock                 held by the process that owns the folder
 """
 
+from __future__ import annotations
+
 import fcntl
 import hashlib
 import os

@@ -1,5 +1,7 @@
 """Bodies of the files backend: an open file to read, an entry that names one, a file being written."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable

@@ -7,6 +7,8 @@ time; until then a key that is not in memory is looked for in its shard. One pro
 take turns; reading does not wait for them.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Callable, Iterable

@@ -4,6 +4,8 @@ Prefixes are tags too: a key is indexed under every `/`-terminated prefix of its
 prefix costs what it affects.
 """
 
+from __future__ import annotations
+
 from collections import defaultdict
 from collections.abc import Iterator
 from typing import Generic, Protocol, TypeVar

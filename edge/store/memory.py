@@ -1,5 +1,7 @@
 """Entries in memory: blocks of bytes that readers share without copying."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """The upstream port: `open_upstream(url)` and the words of its contract."""
 
+from __future__ import annotations
+
 from urllib.parse import urlsplit
 
 from edge.asgi import AsgiApp

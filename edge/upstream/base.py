@@ -9,6 +9,8 @@ While reading blocks: the last two. All are upstream's or the network's fault; a
 promised: that a body that ended without an error is complete where upstream gave no length.
 """
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol

@@ -1,5 +1,7 @@
 """Upstream over HTTP/1.1 with a bounded pool of connections and a deadline for every wait."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

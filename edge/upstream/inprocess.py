@@ -3,6 +3,8 @@
 Its body streams with backpressure.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import AsyncIterator

@@ -6,6 +6,8 @@ The lock stays with the process through `exec`, so it is held exactly as long as
 one whose parent was killed. Imports nothing of the project, so that it starts in milliseconds.
 """
 
+from __future__ import annotations
+
 import ctypes
 import fcntl
 import os

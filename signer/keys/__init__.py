@@ -1,5 +1,7 @@
 """The keys port: `open_keys(url)` and the words of its contract."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit

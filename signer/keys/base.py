@@ -10,6 +10,8 @@ only after a repair). Not promised: that a change made by another process is see
 `REFRESH_S`; rotation allows for that, and a revocation takes effect everywhere within the same time.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol

@@ -1,5 +1,7 @@
 """Keys in one JSON file of the data folder: mode 0600, replaced atomically, read by any number of processes."""
 
+from __future__ import annotations
+
 import asyncio
 import fcntl
 import json

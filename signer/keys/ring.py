@@ -1,5 +1,7 @@
 """How a ring changes: rules only, each returns a new ring."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 from signer.keys.base import SIGNING_DELAY_MS, KeyRing, KeyStoreError, SigningKey

@@ -6,6 +6,8 @@ No sockets: this is what the rules, the store and the shared blocks cost before 
 adds access control (a verified token for each request) and the ASGI messages.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import sys

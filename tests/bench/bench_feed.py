@@ -3,6 +3,8 @@
 Run it: `python -m tests.bench.bench_feed`. JSON lines; times are wall time on a shared machine, rates per CPU second.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import random

@@ -4,6 +4,8 @@ Run it: `python -m tests.bench.bench_origin`. JSON lines. Wall figures include t
 whole process, its store threads included.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 import random

@@ -3,6 +3,8 @@
 Run it: `python -m tests.bench.bench_signer`. JSON lines.
 """
 
+from __future__ import annotations
+
 import json
 import sys
 import time

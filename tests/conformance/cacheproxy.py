@@ -6,6 +6,8 @@ Nothing of media is in here: the key is the whole target, every method and field
 token.
 """
 
+from __future__ import annotations
+
 import asyncio
 import signal
 import sys

@@ -7,6 +7,8 @@ and `headers-store-Transfer-Encoding` has the origin send a Transfer-Encoding th
 read.
 """
 
+from __future__ import annotations
+
 import json
 import re
 import signal

@@ -1,5 +1,7 @@
 """What every event log promises. A backend is added to BACKENDS, never special-cased below."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import time

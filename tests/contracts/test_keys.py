@@ -1,5 +1,7 @@
 """What every key store keeps, whatever holds the keys."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import stat

@@ -1,5 +1,7 @@
 """What every object store promises. A backend is added to BACKENDS, never special-cased below."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path

@@ -1,5 +1,7 @@
 """What every backend of the ready lists promises. A backend is added to BACKENDS, never special-cased below."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator

@@ -1,5 +1,7 @@
 """What every cache store keeps, whatever holds the bodies."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import suppress

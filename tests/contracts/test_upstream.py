@@ -1,5 +1,7 @@
 """What every way upstream keeps: over a socket and in process, against the same application."""
 
+from __future__ import annotations
+
 import asyncio
 import socket
 from collections.abc import AsyncIterator

@@ -1,5 +1,7 @@
 """The admin port's answers."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

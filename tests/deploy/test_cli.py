@@ -1,5 +1,7 @@
 """The command line: what it refuses, in which words and with which exit code."""
 
+from __future__ import annotations
+
 import json
 import socket
 import sys

@@ -1,5 +1,7 @@
 """Settings: where they come from, and what stops the start."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest

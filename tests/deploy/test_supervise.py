@@ -1,5 +1,7 @@
 """Loops that must not die, and that end in order."""
 
+from __future__ import annotations
+
 import asyncio
 
 import pytest

@@ -1,5 +1,7 @@
 """The self-signed pair."""
 
+from __future__ import annotations
+
 import stat
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

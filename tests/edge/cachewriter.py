@@ -3,6 +3,8 @@
 `python tests/edge/cachewriter.py URL` prints a line per entry.
 """
 
+from __future__ import annotations
+
 import asyncio
 import hashlib
 import sys

@@ -1,5 +1,7 @@
 """The media edge in front of the real origin application, in one process."""
 
+from __future__ import annotations
+
 import asyncio
 import gzip
 import re

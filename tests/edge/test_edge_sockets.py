@@ -2,6 +2,8 @@
 it.
 """
 
+from __future__ import annotations
+
 import asyncio
 import socket
 from collections.abc import AsyncIterator, Callable

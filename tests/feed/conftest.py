@@ -1,5 +1,7 @@
 """Videos and events as the feed meets them."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from pathlib import Path

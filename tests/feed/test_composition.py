@@ -1,5 +1,7 @@
 """Diversity, the floor for new videos, exploration and the popularity list."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 from hypothesis import given, settings

@@ -1,5 +1,7 @@
 """Interaction → event log → scorer → list → next page, on a real Valkey and the SQLite event log."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass

@@ -5,6 +5,8 @@ Global-time split: everything before 1 May is learned as events in time order, t
 truth. Each user's list is ranked from all videos that the user was not shown before; positives are `long_view`.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """The scorer as a rule: what it learns, that it forgets in bounds, and that the same log makes the same lists."""
 
+from __future__ import annotations
+
 import contextlib
 import random
 from dataclasses import replace

@@ -1,5 +1,7 @@
 """Pages as a client sees them, on memory backends."""
 
+from __future__ import annotations
+
 import asyncio
 
 import pytest

@@ -1,5 +1,7 @@
 """The embedded scorer against the event log: effect, restart, outage, replay."""
 
+from __future__ import annotations
+
 import asyncio
 from pathlib import Path
 

@@ -1,5 +1,7 @@
 """Real stores for the use cases: SQLite in memory, files in a temporary folder, the log and the counters in memory."""
 
+from __future__ import annotations
+
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import count

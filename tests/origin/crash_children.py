@@ -3,6 +3,8 @@
 python crash_children.py NAME FOLDER
 """
 
+from __future__ import annotations
+
 import asyncio
 import random
 import sys

@@ -3,6 +3,8 @@
 python full_disk_children.py NAME FOLDER
 """
 
+from __future__ import annotations
+
 import asyncio
 import itertools
 import resource

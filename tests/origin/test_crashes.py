@@ -1,5 +1,7 @@
 """Kill -9 in the middle of work: what was acknowledged is there, and counts are right."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import os

@@ -1,5 +1,7 @@
 """A full disk: a clear error, nothing acknowledged is lost, and work goes on when there is room again."""
 
+from __future__ import annotations
+
 import os
 import subprocess
 import sys

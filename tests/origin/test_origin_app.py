@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import gzip
 from collections.abc import AsyncIterator
 from dataclasses import replace

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from dataclasses import replace
 from typing import Any

@@ -5,6 +5,8 @@ started again from its checkpoint. The feed always answers, repeats nothing whil
 converges.
 """
 
+from __future__ import annotations
+
 import random
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,5 +1,7 @@
 """Laws of the decision, over all mixtures of directives, ages and wishes."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 import pytest

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from dataclasses import replace
 from email import message_from_bytes
 from email.policy import HTTP

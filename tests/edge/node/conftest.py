@@ -1,5 +1,7 @@
 """Makes `scripted` importable: test folders have no packages."""
 
+from __future__ import annotations
+
 import sys
 from pathlib import Path
 
