@@ -23,6 +23,8 @@ class Fault:
     """For the operator: goes to the retry and dead-letter topics, never to a creator."""
     final: bool
     """True when another try cannot help."""
+    waits: bool = False
+    """True when the job did nothing wrong and waiting cures it: room or a store is missing. Uses up no attempt."""
 
 
 def classify(error: Exception) -> Fault:
@@ -33,9 +35,9 @@ def classify(error: Exception) -> Fault:
         case NoSuchObject() | InvalidKey():
             return Fault("upload_missing", str(error), final=True)
         case StoreFull() | MetadataFull() | LogFull() | DiskFull():
-            return Fault("disk_full", str(error), final=False)
+            return Fault("disk_full", str(error), final=False, waits=True)
         case ObjectStoreError() | EventLogError() | MetadataError():
-            return Fault("storage_unavailable", str(error), final=False)
+            return Fault("storage_unavailable", str(error), final=False, waits=True)
         case ModerationError():
             return Fault("moderation_unavailable", str(error), final=False)
         case ProcessTimedOut():
@@ -43,7 +45,7 @@ def classify(error: Exception) -> Fault:
         case ProcessError():
             return Fault("encoder_failed", _with_tail(error), final=False)
         case OSError() if error.errno in {errno.ENOSPC, errno.EDQUOT}:
-            return Fault("disk_full", str(error), final=False)
+            return Fault("disk_full", str(error), final=False, waits=True)
         case _:
             return Fault("internal", f"{type(error).__name__}: {error}", final=False)
 

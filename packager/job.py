@@ -165,13 +165,23 @@ class DeadLetter:
     attempt: int
 
 
-def after_fault(attempt: int, policy: RetryPolicy, now_ms: int, jitter: float) -> RetryLater | DeadLetter:
+def after_fault(
+    attempt: int, policy: RetryPolicy, now_ms: int, jitter: float, *, waits: bool = False
+) -> RetryLater | DeadLetter:
     """What becomes of a job whose start number `attempt` (from 0) met a fault that may pass.
+
+    With `waits` (see `faults.Fault`) the start is no attempt: a disk that is full for a night loses no upload.
 
     `jitter` in [0, 1) spreads the starts of jobs that failed together over the upper half of the delay.
     """
+    if waits:
+        return RetryLater(attempt, now_ms + _jittered(policy.waiting_delay_ms, jitter))
     started = attempt + 1
     if started >= policy.attempts:
         return DeadLetter(started)
     delay_ms = min(policy.longest_delay_ms, policy.first_delay_ms << min(attempt, 20))
-    return RetryLater(started, now_ms + delay_ms // 2 + round(delay_ms / 2 * jitter))
+    return RetryLater(started, now_ms + _jittered(delay_ms, jitter))
+
+
+def _jittered(delay_ms: int, jitter: float) -> int:
+    return delay_ms // 2 + round(delay_ms / 2 * jitter)

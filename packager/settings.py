@@ -31,6 +31,8 @@ class RetryPolicy:
     first_delay_ms: int = 2_000
     """Doubles with every attempt; the real delay is drawn from the upper half of it (jitter)."""
     longest_delay_ms: int = 300_000
+    waiting_delay_ms: int = 30_000
+    """Between the starts of a job that waits for room or for a store; these are no attempts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -217,7 +217,7 @@ class PackagerWorker:
         )
         now_ms = self._clock()
         chance = random.random()  # noqa: S311  -- jitter, nothing secret
-        fate = after_fault(event.attempt, self._settings.retry, now_ms, chance)
+        fate = after_fault(event.attempt, self._settings.retry, now_ms, chance, waits=fault.waits)
         told = replace(event, error_code=fault.code, error_detail=fault.detail)
         if fault.final or isinstance(fate, DeadLetter):
             self.stats.failed += 1

@@ -2,8 +2,9 @@
 
 The append-only file keeps its data: written before a client is answered, so killing the process loses nothing; synced
 every second, so a power cut can lose (or, for counts that were flushed in it, repeat) the last one.
-Memory is bounded with `noeviction`: what gathers here (counts, upload state) is not a cache, and a refused write is an
-error someone sees, while an evicted count would just be gone.
+Memory is bounded with `volatile-ttl`: when it is full, keys that would expire soonest make room (remembered event ids,
+then ready lists, which are built again). What has no expiry, the gathered counts above all, is never evicted. So a client
+that floods event ids shortens the time over which repeats are noticed, and cannot stop the counting.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class EmbeddedSpeed:
             # The append-only file is the one truth; snapshots beside it only cost.
             "save": "",
             "maxmemory": str(MAX_MEMORY_BYTES),
-            "maxmemory-policy": "noeviction",
+            "maxmemory-policy": "volatile-ttl",
             "daemonize": "no",
         }
         lock = str(self._folder / "lock")

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 import redis.asyncio
 
+from origin.counters import Increment, open_counters
+from origin.eventlog import Position
+from origin.model import CountKind
 from origin.speed import SpeedUnavailable, open_speed
 from origin.speed.embedded import EmbeddedSpeed
 
@@ -52,7 +55,7 @@ async def test_the_embedded_server_answers_keeps_its_data_and_listens_on_no_port
     await client.aclose()
     assert settings["port"] == "0"
     assert settings["appendonly"] == "yes"
-    assert settings["maxmemory-policy"] == "noeviction"
+    assert settings["maxmemory-policy"] == "volatile-ttl"
     assert int(settings["maxmemory"]) > 0
     await speed.close()
     await speed.close()
@@ -141,3 +144,27 @@ async def test_killing_the_parent_leaves_no_server_behind_and_the_next_start_fin
     assert await value_of(again.url, "k") == b"v"
     await again.close()
     await until_dead(server)
+
+
+async def test_a_flood_of_event_ids_fills_the_memory_and_stops_no_count(tmp_path):
+    speed = await open_speed("embedded:", tmp_path)
+    client = redis.asyncio.Redis.from_url(speed.url, decode_responses=True)
+    used = int((await client.info("memory"))["used_memory"])
+    await client.config_set("maxmemory", used + (1 << 20))
+    counters = open_counters(speed.url)
+    counted = 0
+    for batch in range(60):
+        first = batch * 500
+        counted += await counters.apply(
+            "counts",
+            [
+                Increment(f"flood-{n}", 7, CountKind.VIEWS, 1, Position("interactions", 0, n))
+                for n in range(first, first + 500)
+            ],
+        )
+    assert int((await client.info("stats"))["evicted_keys"]) > 0
+    assert counted == 30_000
+    assert await counters.pending([7]) == {(7, CountKind.VIEWS): 30_000}
+    await counters.close()
+    await client.aclose()
+    await speed.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from fractions import Fraction
 
@@ -9,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from origin.eventlog.base import Position
+from origin.objects.base import StoreUnavailable
 from packager.admission import NOT_A_VIDEO, Accepted
+from packager.faults import classify
 from packager.job import (
     DeadLetter,
     Done,
@@ -106,6 +109,16 @@ def test_a_retry_waits_longer_each_time_within_bounds_and_ends_in_the_dead_lette
     assert isinstance(fate, RetryLater)
     delay_ms = min(policy.longest_delay_ms, policy.first_delay_ms * 2**attempt)
     assert delay_ms / 2 <= fate.not_before_ms - 1_000_000 <= delay_ms
+
+
+def test_waiting_for_room_or_a_store_uses_up_no_attempt() -> None:
+    policy = RetryPolicy(attempts=2)
+    assert classify(OSError(errno.ENOSPC, "no space")).waits
+    assert classify(StoreUnavailable("away")).waits
+    assert not classify(ValueError("bug")).waits
+    fate = after_fault(1, policy, 1_000_000, 0.5, waits=True)
+    assert fate == RetryLater(1, 1_000_000 + policy.waiting_delay_ms * 3 // 4)
+    assert after_fault(1, policy, 1_000_000, 0.5) == DeadLetter(2)
 
 
 @given(st.lists(st.integers(0, 20), unique=True, min_size=1).map(sorted), st.randoms())
