@@ -3,8 +3,8 @@
 The append-only file keeps its data: written before a client is answered, so killing the process loses nothing; synced
 every second, so a power cut can lose (or, for counts that were flushed in it, repeat) the last one.
 Memory is bounded with `volatile-ttl`: when it is full, keys that would expire soonest make room (remembered event ids,
-then ready lists, which are built again). What has no expiry, the gathered counts above all, is never evicted. So a client
-that floods event ids shortens the time over which repeats are noticed, and cannot stop the counting.
+then ready lists, which are built again). What has no expiry, the gathered counts above all, is never evicted. So a
+client that floods event ids shortens the time over which repeats are noticed, and cannot stop the counting.
 """
 
 from __future__ import annotations
