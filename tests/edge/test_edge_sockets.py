@@ -121,7 +121,9 @@ async def test_a_crowd_over_sockets_is_one_request_to_the_origin(rig: Rig) -> No
     answers = await asyncio.gather(*crowd)
     assert {len(answer.content) for answer in answers} == {40 * len(BLOCK)}
     assert rig.origin.requests == 1
+    await until(lambda: rig.node.stats.stored == 1)
     assert "hit" in (await rig.client.get(rig.path("40/held"))).headers["cache-status"]
+    assert rig.origin.requests == 1
 
 
 @pytest.mark.parametrize("name", ["broken", "unknown-length"])
