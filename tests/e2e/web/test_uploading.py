@@ -24,8 +24,11 @@ async def slow_uplink(visit: Visit, bytes_a_second: int) -> None:
     )
 
 
-async def begin(visit: Visit, clip: Path) -> None:
+async def begin(visit: Visit, clip: Path, bytes_a_second: int | None = None) -> None:
+    """Choose a clip and post it; the uplink is slowed once the page is there."""
     await visit.open("/upload")
+    if bytes_a_second is not None:
+        await slow_uplink(visit, bytes_a_second)
     await visit.page.set_input_files("#clip", clip)
     await visit.page.wait_for_selector("video.local")
     await visit.page.fill("#description", "From the page #e2e")
@@ -47,8 +50,7 @@ async def test_an_upload_survives_a_reload_and_plays_at_the_end(visit: Visit, tm
         if request.method == "PATCH":
             offsets.append(int(request.headers["upload-offset"]))
 
-    await slow_uplink(visit, BYTES_A_SECOND)
-    await begin(visit, clip)
+    await begin(visit, clip, BYTES_A_SECOND)
     await visit.until("document.querySelector('progress').value > 650", within_s=60)
     visit.page.on("request", keep)
     await visit.page.reload()
@@ -64,8 +66,7 @@ async def test_an_upload_survives_a_reload_and_plays_at_the_end(visit: Visit, tm
 async def test_an_upload_waits_for_a_lost_network_and_goes_on_by_itself(visit: Visit, tmp_path: Path) -> None:
     visit.expected = ["ERR_INTERNET_DISCONNECTED", "net::ERR_"]
     clip = moving(tmp_path / "clip.mp4", "720x1280", 4, "-b:v", "20M", "-x264-params", "nal-hrd=cbr:force-cfr=1")
-    await slow_uplink(visit, BYTES_A_SECOND)
-    await begin(visit, clip)
+    await begin(visit, clip, BYTES_A_SECOND)
     await visit.until("document.querySelector('progress').value > 100", within_s=60)
     await visit.context.set_offline(True)
     await visit.page.wait_for_selector("text=goes on by itself when you are back")
