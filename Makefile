@@ -32,7 +32,7 @@ format: $(DEV)
 	$(BIN)/ruff format .
 
 bench: $(DEV) $(WEB)  ## The figures, as JSON lines
-	@for each in tests/bench/bench_*.py; do $(BIN)/python $$each; done
+	@for each in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$each .py); done
 
 lock: $(DEV)  ## Pin pyproject.toml's packages anew
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock

@@ -88,7 +88,8 @@ def feed_pages(system: RunningSystem, tokens: list[str]) -> None:
     say(
         "feed_page",
         protocol="h2",
-        items=10,
+        page_limit=10,
+        videos=6,
         p50_ms=statistics.median(ordered) * 1000,
         p99_ms=ordered[int(0.99 * len(ordered))] * 1000,
         requests_per_cpu_s=FEED_PAGES / spent,
