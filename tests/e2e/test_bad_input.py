@@ -84,17 +84,22 @@ def test_a_script_that_names_another_file_is_never_followed(
     assert refused.value.code == "not_a_video"
 
 
-def test_a_second_start_on_the_same_ports_says_which_port_is_taken(system: RunningSystem, tmp_path: Path) -> None:
-    environment = system.environment() | {"REELWAY_DATA": str(tmp_path / "other")}
-    done = subprocess.run(
+def start_that_ends(environment: dict[str, str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """`reelway up` where it cannot run; fails if it does."""
+    return subprocess.run(
         [str(Path(sys.executable).parent / "reelway"), "up"],
         env=environment,
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         timeout=60,
         check=False,
     )
+
+
+def test_a_second_start_on_the_same_ports_says_which_port_is_taken(system: RunningSystem, tmp_path: Path) -> None:
+    environment = system.environment() | {"REELWAY_DATA": str(tmp_path / "other")}
+    done = start_that_ends(environment, tmp_path)
     assert done.returncode == 1
     assert str(system.gateway_port) in done.stderr
     assert "taken" in done.stderr
@@ -103,29 +108,13 @@ def test_a_second_start_on_the_same_ports_says_which_port_is_taken(system: Runni
 
 def test_an_unknown_setting_stops_the_start_with_exit_code_2(tmp_path: Path) -> None:
     environment = {**os.environ, "REELWAY_COLOUR": "red"}
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "reelway"), "up"],
-        env=environment,
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = start_that_ends(environment, tmp_path)
     assert done.returncode == 2
     assert "REELWAY_COLOUR" in done.stderr
 
 
 def test_a_second_process_on_the_same_data_folder_is_told_so(system: RunningSystem, tmp_path: Path) -> None:
     other = RunningSystem(system.data_folder)
-    done = subprocess.run(
-        [str(Path(sys.executable).parent / "reelway"), "up"],
-        env=other.environment(),
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = start_that_ends(other.environment(), tmp_path)
     assert done.returncode == 1
     assert "data folder" in done.stderr
