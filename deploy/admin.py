@@ -35,10 +35,13 @@ class MediaCache(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class AdminParts:
-    waiting_for: Callable[[], Mapping[str, str]]
+    waiting_for: Mapping[str, str]
     """What keeps the process from being ready: name → sentence; empty when it is ready."""
+    degraded: Mapping[str, str]
+    """Engines that are away from a process that serves all the same: setting → sentence."""
     stats: StatsSources
-    cache: MediaCache | None
+    cache: Callable[[], MediaCache | None]
+    """None where the process has no edge, or not yet."""
     drain: Callable[[], Awaitable[None]]
     config: Mapping[str, str]
     """Settings with secrets masked."""
@@ -88,20 +91,21 @@ def _add_health(app: Quart, parts: AdminParts) -> None:
 
     @app.get("/readyz")
     async def readyz() -> tuple[Response, int]:
-        waiting = dict(parts.waiting_for())
-        return jsonify({"ready": not waiting, "waiting_for": waiting}), 503 if waiting else 200
+        waiting = dict(parts.waiting_for)
+        answer = {"ready": not waiting, "waiting_for": waiting, "degraded": dict(parts.degraded)}
+        return jsonify(answer), 503 if waiting else 200
 
 
 def _add_cache(app: Quart, parts: AdminParts) -> None:
     @app.get("/cache")
     async def cache() -> tuple[Response, int]:
-        if parts.cache is None:
+        if (edge := parts.cache()) is None:
             return _problem("no_edge", "this process has no edge role, so it has no cache"), 404
-        return jsonify(dict(parts.cache.summary())), 200
+        return jsonify(dict(edge.summary())), 200
 
     @app.post("/purge")
     async def purge() -> tuple[Response, int]:
-        if parts.cache is None:
+        if (edge := parts.cache()) is None:
             return _problem("no_edge", "this process has no edge role, so it has no cache"), 404
         try:
             document = await request.get_json(force=True, silent=True)
@@ -110,7 +114,7 @@ def _add_cache(app: Quart, parts: AdminParts) -> None:
             return _problem("bad_purge", "the body is nested too deeply"), 400
         except BadPurge as error:
             return _problem("bad_purge", str(error)), 400
-        return jsonify({"purged": await parts.cache.purge(wanted)}), 200
+        return jsonify({"purged": await edge.purge(wanted)}), 200
 
 
 def _asked_by_a_page() -> bool:

@@ -13,7 +13,8 @@ import httpx
 from cryptography import x509
 
 from deploy.compose import web_folder
-from deploy.settings import Bind, Settings
+from deploy.setting_forms import Bind
+from deploy.settings import Settings
 from edge.gateway.site_files import BrokenSite, load_site
 from packager.settings import PackagerSettings
 from packager.tools import ToolMissing, find_tools

@@ -1,14 +1,16 @@
-"""Opens the engines that the settings name, and closes them in order."""
+"""The engines that the settings name: each is opened when a role first asks for it, and closed in order."""
 
 from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlsplit
 
+from deploy.roles import NEEDS, Role
 from deploy.settings import Settings
 from origin.counters import Counters, open_counters
 from origin.eventlog import EventLog, open_eventlog
@@ -17,54 +19,121 @@ from origin.objects import Objects, open_objects
 from origin.speed import Speed, open_speed
 from signer.keys import KeyStore, open_keys
 
+Check = Callable[[], Awaitable[None]]
+ENGINE_SETTINGS = ("REELWAY_METADATA_URL", "REELWAY_OBJECTS_URL", "REELWAY_EVENTS_URL", "REELWAY_REDIS_URL")
+EMBEDDED = "the embedded engines"
+_EMBEDDED_SCHEMES = frozenset({"sqlite", "file", "embedded"})
+
 
 class CannotStart(Exception):
     """Something outside keeps the process from starting; the text says what and what to do."""
 
 
-@dataclass(frozen=True, slots=True)
-class Engines:
-    """What outlives the process, opened."""
-
-    metadata: Metadata
-    objects: Objects
-    eventlog: EventLog
-    speed: Speed
-    counters: Counters
-    keys: KeyStore
-
-
-def claim_folder(data: Path, stack: AsyncExitStack) -> None:
-    """Make the data folder and hold its lock until the stack closes: embedded engines have one owner.
+def claim(data: Path, what: str, stack: AsyncExitStack) -> None:
+    """Make the data folder and hold the lock of `what` in it until the stack closes: one process owns each.
 
     Raises CannotStart.
     """
     try:
         data.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(data / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        name = what.rpartition(" ")[2]
+        descriptor = os.open(data / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise CannotStart(f"the data folder {data} cannot be written: {error.strerror}; set REELWAY_DATA") from error
     stack.callback(os.close, descriptor)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise CannotStart(
-            f"another Reelway process uses the data folder {data}; stop it, or set REELWAY_DATA to another folder"
-        ) from error
+        remedy = "stop it, or set REELWAY_DATA to another folder"
+        if what == EMBEDDED:
+            remedy += (
+                "; processes share real engines only (REELWAY_METADATA_URL, _OBJECTS_URL, _EVENTS_URL, _REDIS_URL)"
+            )
+        raise CannotStart(f"another Reelway process has {what} in the data folder {data}; {remedy}") from error
 
 
-async def open_engines(settings: Settings, clock: Callable[[], int], stack: AsyncExitStack) -> Engines:
-    """Open everything; the stack closes what was opened, the last first. Raises the ports' own errors."""
-    speed = await open_speed(settings.redis_url, settings.data)
-    stack.push_async_callback(speed.close)
-    metadata = open_metadata(settings.metadata_url)
-    stack.push_async_callback(metadata.close)
-    objects = open_objects(settings.objects_url)
-    stack.push_async_callback(objects.close)
-    eventlog = open_eventlog(settings.events_url, clock)
-    stack.push_async_callback(eventlog.close)
-    counters = open_counters(speed.url)
-    stack.push_async_callback(counters.close)
-    keys = open_keys(settings.keys_url, clock)
-    stack.push_async_callback(keys.close)
-    return Engines(metadata, objects, eventlog, speed, counters, keys)
+class _Checked(Protocol):
+    async def check(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+E = TypeVar("E", bound=_Checked)
+
+
+class Engines:
+    """What outlives the process. The stack closes what was opened, the last first.
+
+    Every method raises its port's errors, and CannotStart where another process owns the embedded engines.
+    """
+
+    def __init__(self, settings: Settings, clock: Callable[[], int], stack: AsyncExitStack) -> None:
+        self._settings, self._clock, self._stack = settings, clock, stack
+        self._opened: dict[str, Any] = {}
+        self._claimed = False
+        self._counters: Counters | None = None
+        self._keys: KeyStore | None = None
+
+    @property
+    def checks(self) -> Mapping[str, Check]:
+        """By the setting that names the engine, what raises while it cannot be used. Of those opened so far."""
+        return {f"REELWAY_{name.upper()}": engine.check for name, engine in self._opened.items()}
+
+    async def open(self, roles: Iterable[Role]) -> None:
+        """Open what the roles need, so that it can be waited for before they are built."""
+        for needs in (NEEDS[role] for role in roles):
+            if needs.metadata:
+                self.metadata()
+            if needs.objects:
+                self.objects()
+            if needs.eventlog:
+                self.eventlog()
+            if needs.speed:
+                await self.speed()
+
+    async def speed(self) -> Speed:
+        """The speed layer's server; Redis clients connect to its `url`."""
+        if "redis_url" not in self._opened:
+            self._claim(self._settings.redis_url)
+            self._keep("redis_url", await open_speed(self._settings.redis_url, self._settings.data))
+        speed: Speed = self._opened["redis_url"]
+        return speed
+
+    def metadata(self) -> Metadata:
+        return self._once("metadata_url", open_metadata)
+
+    def objects(self) -> Objects:
+        return self._once("objects_url", open_objects)
+
+    def eventlog(self) -> EventLog:
+        return self._once("events_url", lambda url: open_eventlog(url, self._clock))
+
+    async def counters(self) -> Counters:
+        if self._counters is None:
+            self._counters = open_counters((await self.speed()).url)
+            self._stack.push_async_callback(self._counters.close)
+        return self._counters
+
+    def keys(self) -> KeyStore:
+        """URL-signing keys: a file that any number of processes share."""
+        if self._keys is None:
+            self._keys = open_keys(self._settings.keys_url, self._clock)
+            self._stack.push_async_callback(self._keys.close)
+        return self._keys
+
+    def _once(self, setting: str, open_at: Callable[[str], E]) -> E:
+        if setting not in self._opened:
+            url = getattr(self._settings, setting)
+            self._claim(url)
+            self._keep(setting, open_at(url))
+        engine: E = self._opened[setting]
+        return engine
+
+    def _keep(self, setting: str, engine: _Checked) -> None:
+        self._stack.push_async_callback(engine.close)
+        self._opened[setting] = engine
+
+    def _claim(self, url: str) -> None:
+        if not self._claimed and urlsplit(url).scheme in _EMBEDDED_SCHEMES:
+            claim(self._settings.data, EMBEDDED, self._stack)
+            self._claimed = True

@@ -19,7 +19,7 @@ from typing import Any
 from hypercorn.config import Config
 
 from deploy.front import dated, unambiguous
-from deploy.settings import Bind
+from deploy.setting_forms import Bind
 from deploy.tcp import TcpServer
 from deploy.unread import read_to_the_end
 from edge.asgi import AsgiApp

@@ -16,6 +16,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from deploy.roles import EVERY_ROLE, Role
+from deploy.setting_forms import (
+    Bind,
+    a_path,
+    a_url,
+    any_text,
+    host_and_port,
+    issuer,
+    one_of,
+    optional_path,
+    targets,
+    whole_number,
+)
+
 PREFIX = "REELWAY_"
 FILE_NAME = "reelway.toml"
 
@@ -24,68 +38,18 @@ class BadSetting(Exception):
     """A setting that stops the start. Its text is meant for the operator."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bind:
-    """Where to listen: `host:port`, TCP and UDP alike."""
-
-    host: str
-    port: int
-
-    def __str__(self) -> str:
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
-
-
-def _bind(text: str) -> Bind:
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError("host:port with a port from 1 to 65535")
-    return Bind(host.strip("[]"), int(port))
-
-
-def _text(text: str) -> str:
-    return text
-
-
-def _path(text: str) -> Path:
-    if not text:
-        raise ValueError("a path")
-    return Path(text)
-
-
-def _url(*schemes: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if not text.startswith(schemes):
-            raise ValueError(" or ".join(f"{scheme}…" for scheme in schemes))
-        return text.rstrip("/") if text.startswith("http") else text
-
-    return parse
-
-
-def _choice(*allowed: str) -> Callable[[str], str]:
-    def parse(text: str) -> str:
-        if text not in allowed:
-            raise ValueError(" or ".join(allowed))
-        return text
-
-    return parse
-
-
-def _whole(least: int, most: int) -> Callable[[str], int]:
-    def parse(text: str) -> int:
-        if not (text.isascii() and text.isdigit()) or not least <= int(text) <= most:
-            raise ValueError(f"a whole number from {least} to {most}")
-        return int(text)
-
-    return parse
-
-
-def _issuer(text: str) -> str:
-    if text != "local" and not text.startswith("https://"):
-        raise ValueError("local, or the https:// address of an OIDC issuer")
-    return text
-
-
 Derived = Callable[[Mapping[str, Any]], str]
+"""Of the settings written above it, and of `roles`, those of the process."""
+
+
+def _media_url(above: Mapping[str, Any]) -> str:
+    if Role.EDGE in above["roles"]:
+        return str(above["public_url"])
+    return f"https://localhost:{above['edge_bind'].port}"
+
+
+def _origin_url(above: Mapping[str, Any]) -> str:
+    return "inprocess:" if Role.ORIGIN in above["roles"] else f"http://{above['origin_bind']}"
 
 
 def _setting(default: str | Derived, parse: Callable[[str], Any]) -> Any:
@@ -97,55 +61,77 @@ def _setting(default: str | Derived, parse: Callable[[str], Any]) -> Any:
 class Settings:
     """One process's settings; `load` makes it."""
 
-    data: Path = _setting("./var", _path)
+    data: Path = _setting("./var", a_path)
     """Folder of all embedded state."""
-    metadata_url: str = _setting(lambda s: f"sqlite://{s['data']}/metadata.db", _url("sqlite:///"))
+    metadata_url: str = _setting(lambda s: f"sqlite://{s['data']}/metadata.db", a_url("sqlite:///", "cassandra://"))
     """Metadata store; default: `metadata.db` in the data folder."""
-    objects_url: str = _setting(lambda s: f"file://{s['data']}/objects", _url("file:///"))
+    objects_url: str = _setting(lambda s: f"file://{s['data']}/objects", a_url("file:///", "s3://"))
     """Object store; default: `objects` in the data folder."""
-    events_url: str = _setting(lambda s: f"sqlite://{s['data']}/events.db", _url("sqlite:///"))
+    events_url: str = _setting(lambda s: f"sqlite://{s['data']}/events.db", a_url("sqlite:///", "kafka://"))
     """Event log; default: `events.db` in the data folder."""
-    redis_url: str = _setting("embedded:", _url("embedded:", "redis://", "rediss://", "unix://", "memory:"))
+    redis_url: str = _setting(
+        "embedded:",
+        a_url("embedded:", "redis://", "rediss://", "redis+cluster://", "redis+sentinel://", "unix://", "memory:"),
+    )
     """Speed layer: feeds, counters, rate limits."""
-    keys_url: str = _setting(lambda s: f"file://{s['data']}/signing-keys.json", _url("file:///"))
+    keys_url: str = _setting(lambda s: f"file://{s['data']}/signing-keys.json", a_url("file:///"))
     """URL-signing keys; default: `signing-keys.json` in the data folder."""
-    cache_url: str = _setting(lambda s: f"file://{s['data']}/cache", _url("memory:", "file:///"))
+    cache_url: str = _setting(lambda s: f"file://{s['data']}/cache", a_url("memory:", "file:///"))
     """Segment cache of the edge; default: `cache` in the data folder."""
-    cache_bytes: int = _setting(str(2 << 30), _whole(1 << 20, 1 << 44))
+    cache_bytes: int = _setting(str(2 << 30), whole_number(1 << 20, 1 << 44))
     """Most bytes that the segment cache holds."""
-    scorer: str = _setting("embedded", _choice("embedded"))
+    scorer: str = _setting("embedded", one_of("embedded"))
     """How interactions become feeds."""
-    moderation: str = _setting("local", _choice("local"))
+    moderation: str = _setting("local", one_of("local"))
     """Who looks at a clip before it is published."""
-    auth_issuer: str = _setting("local", _issuer)
+    auth_issuer: str = _setting("local", issuer)
     """Who signs the users' tokens: this installation, or an OIDC issuer."""
-    auth_audience: str = _setting("reelway", _text)
+    auth_audience: str = _setting("reelway", any_text)
     """The `aud` that a user's token must carry."""
-    packager_jobs: int = _setting("1", _whole(1, 64))
+    packager_jobs: int = _setting("1", whole_number(1, 64))
     """Clips packaged at the same time."""
-    upload_max_bytes: int = _setting(str(256 << 20), _whole(1 << 10, 1 << 34))
+    upload_max_bytes: int = _setting(str(256 << 20), whole_number(1 << 10, 1 << 34))
     """Largest upload."""
-    gateway_bind: Bind = _setting("127.0.0.1:8443", _bind)
+    gateway_bind: Bind = _setting("127.0.0.1:8443", host_and_port)
     """Public API."""
-    edge_bind: Bind = _setting("127.0.0.1:8444", _bind)
+    edge_bind: Bind = _setting("127.0.0.1:8444", host_and_port)
     """Media."""
-    origin_bind: Bind = _setting("127.0.0.1:8445", _bind)
+    origin_bind: Bind = _setting("127.0.0.1:8445", host_and_port)
     """HTTP for edges."""
-    admin_bind: Bind = _setting("127.0.0.1:9090", _bind)
-    """Health, metrics and purges: never on a public address."""
-    public_url: str = _setting(lambda s: f"https://localhost:{s['gateway_bind'].port}", _url("https://"))
-    """What clients see; default: https://localhost and the gateway's port."""
-    media_url: str = _setting(lambda s: str(s["public_url"]), _url("https://"))
-    """What playback URLs begin with; default: the public URL, which serves media too."""
-    origin_url: str = _setting("inprocess:", _url("inprocess:", "http://"))
-    """Where an edge fetches what it does not hold; `inprocess:` when the origin is in this process."""
-    tls_cert: Path = _setting(lambda s: f"{s['data']}/tls/cert.pem", _path)
-    """Certificate chain in PEM; default: a self-signed pair made in the data folder."""
-    tls_key: Path = _setting(lambda s: f"{s['data']}/tls/key.pem", _path)
+    origin_grpc_bind: Bind = _setting("127.0.0.1:7101", host_and_port)
+    """gRPC of the origin, where it is a process of its own."""
+    feed_grpc_bind: Bind = _setting("127.0.0.1:7102", host_and_port)
+    """gRPC of the feed."""
+    scorer_grpc_bind: Bind = _setting("127.0.0.1:7103", host_and_port)
+    """gRPC of the scorer."""
+    origin_target: str = _setting(lambda s: str(s["origin_grpc_bind"]), targets)
+    """Where a gateway reaches the origins; default: this machine's."""
+    feed_target: str = _setting(lambda s: str(s["feed_grpc_bind"]), targets)
+    """Where a gateway reaches the feeds; default: this machine's."""
+    scorer_target: str = _setting(lambda s: str(s["scorer_grpc_bind"]), targets)
+    """Where a feed reaches the scorer; default: this machine's."""
+    grpc_tls_cert: Path | None = _setting("", optional_path)
+    """Certificate of this process for gRPC, in PEM; with key and authority both sides prove who they are."""
+    grpc_tls_key: Path | None = _setting("", optional_path)
     """Private key in PEM."""
-    log: str = _setting("text", _choice("text", "json"))
+    grpc_tls_ca: Path | None = _setting("", optional_path)
+    """The authority that signed the certificates of all roles, in PEM."""
+    admin_bind: Bind = _setting("127.0.0.1:9090", host_and_port)
+    """Health, metrics and purges: never on a public address."""
+    public_url: str = _setting(lambda s: f"https://localhost:{s['gateway_bind'].port}", a_url("https://"))
+    """What clients see; default: https://localhost and the gateway's port."""
+    media_url: str = _setting(_media_url, a_url("https://"))
+    """What playback URLs begin with; default: the public URL where an edge is in the gateway's process, else
+    https://localhost and the edge's port."""
+    origin_url: str = _setting(_origin_url, a_url("inprocess:", "http://"))
+    """Where an edge fetches what it does not hold; default: the origin in this process, else this machine's."""
+    tls_cert: Path = _setting(lambda s: f"{s['data']}/tls/cert.pem", a_path)
+    """Certificate chain in PEM; default: a self-signed pair made in the data folder."""
+    tls_key: Path = _setting(lambda s: f"{s['data']}/tls/key.pem", a_path)
+    """Private key in PEM."""
+    log: str = _setting("text", one_of("text", "json"))
     """Form of the log lines on standard error."""
-    log_level: str = _setting("info", _choice("debug", "info", "warning", "error"))
+    log_level: str = _setting("info", one_of("debug", "info", "warning", "error"))
 
     @property
     def tls_self_signed(self) -> bool:
@@ -153,15 +139,15 @@ class Settings:
         return self.tls_cert == self.data / "tls" / "cert.pem"
 
 
-def load(folder: Path, environment: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings for a process started in `folder`.
+def load(folder: Path, environment: Mapping[str, str] | None = None, roles: frozenset[Role] = EVERY_ROLE) -> Settings:
+    """Read the settings for a process started in `folder` to serve `roles`.
 
     Raises BadSetting for an unknown name, a refused value or an unreadable file.
     """
     environment = os.environ if environment is None else environment
     given = _from_file(folder / FILE_NAME) | _from_environment(environment)
     _refuse_unknown(given)
-    values: dict[str, Any] = {}
+    values: dict[str, Any] = {"roles": roles}
     for each in fields(Settings):
         default = each.metadata["default"]
         source, text = given.get(each.name, ("", default(values) if callable(default) else default))
@@ -171,9 +157,16 @@ def load(folder: Path, environment: Mapping[str, str] | None = None) -> Settings
             raise BadSetting(f"{source} has the value {text!r}; allowed is {error}") from error
         if each.name == "data":
             values["data"] = (folder / values["data"]).absolute()
-    if ("tls_cert" in given) != ("tls_key" in given):
-        raise BadSetting("REELWAY_TLS_CERT and REELWAY_TLS_KEY go together: set both or neither")
+    _refuse_incomplete(given)
+    del values["roles"]
     return Settings(**values)
+
+
+def _refuse_incomplete(given: Mapping[str, object]) -> None:
+    for names in (("tls_cert", "tls_key"), ("grpc_tls_cert", "grpc_tls_key", "grpc_tls_ca")):
+        if len({name in given for name in names}) > 1:
+            spelled = " and ".join(_env_name(name) for name in names)
+            raise BadSetting(f"{spelled} go together: set all of them or none")
 
 
 def _refuse_unknown(given: Mapping[str, tuple[str, str]]) -> None:

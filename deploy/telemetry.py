@@ -11,7 +11,7 @@ import json
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -69,7 +69,8 @@ class _JsonFormatter(logging.Formatter):
         return json.dumps(document, default=str)
 
 
-StatsSources = Mapping[str, Callable[[], Any]]
+StatsSources = Mapping[str, Any]
+"""Stats dataclasses by the name of the service that counts in them."""
 
 
 class _StatsCollector:
@@ -79,8 +80,7 @@ class _StatsCollector:
         self._sources = sources
 
     def collect(self) -> Iterable[Metric]:
-        for service, read in self._sources.items():
-            stats = read()
+        for service, stats in self._sources.items():
             if is_dataclass(stats):
                 yield from _metrics_of(service, stats)
 

@@ -37,9 +37,10 @@ async def _nothing() -> None:
 
 def _parts(waiting: dict[str, str], cache: CountingCache | None) -> AdminParts:
     return AdminParts(
-        waiting_for=lambda: waiting,
-        stats={"edge": Stats},
-        cache=cache,
+        waiting_for=waiting,
+        degraded={},
+        stats={"edge": Stats()},
+        cache=lambda: cache,
         drain=_nothing,
         config={"REELWAY_LOG": "text"},
         host="admin.internal",

@@ -16,7 +16,7 @@ import pytest
 
 from deploy.clock import now_ms
 from deploy.listen import Listener, PortTaken, Tls
-from deploy.settings import Bind
+from deploy.setting_forms import Bind
 from deploy.tls import ensure_pair
 from tests.e2e.system import free_port
 

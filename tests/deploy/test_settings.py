@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.settings import BadSetting, Bind, load, masked
+from deploy.setting_forms import Bind
+from deploy.settings import BadSetting, load, masked
 
 
 def test_without_anything_given_the_embedded_default_lives_in_one_folder(tmp_path: Path) -> None:

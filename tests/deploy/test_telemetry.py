@@ -63,7 +63,7 @@ def test_a_field_never_replaces_what_the_line_itself_says(capsys: pytest.Capture
     ],
 )
 def test_what_may_fall_again_is_a_gauge_and_the_rest_are_counters(stats: type, gauges: set[str]) -> None:
-    text = exposition({"it": stats}).decode()
+    text = exposition({"it": stats()}).decode()
     kinds = dict(line.split()[2:4] for line in text.splitlines() if line.startswith("# TYPE"))
     assert {name.removeprefix("reelway_it_") for name, kind in kinds.items() if kind == "gauge"} == gauges
     assert len(kinds) == len(fields(stats))

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.clock import now_ms
 from deploy.listen import Listener
-from deploy.settings import Bind
+from deploy.setting_forms import Bind
 from deploy.unread import MOST_BYTES, WAIT_S
 from tests.e2e.system import free_port
 
