@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import socket
-from dataclasses import dataclass
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import httpx
 from cryptography import x509
 
 from deploy.compose import web_folder
+from deploy.engine_findings import Finding, engine_findings
 from deploy.setting_forms import Bind
 from deploy.settings import Settings
 from edge.gateway.site_files import BrokenSite, load_site
@@ -23,21 +24,15 @@ ROOM_WANTED_BYTES = 2 << 30
 TOOL_TIMEOUT_S = 20.0
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    check: str
-    ok: bool
-    finding: str
-
-
 async def examine(settings: Settings) -> list[Finding]:
     """Run every check; none changes anything but making the data folder."""
     findings = [_data_folder(settings.data), _certificate(settings.tls_cert), _web_app()]
     findings += await _tools()
+    findings += await engine_findings(settings)
     running = await _running(settings)
     if running is not None:
         return [*findings, running]
-    binds = (settings.gateway_bind, settings.edge_bind, settings.origin_bind, settings.admin_bind)
+    binds = [getattr(settings, each.name) for each in fields(settings) if each.name.endswith("_bind")]
     return findings + [_port(bind) for bind in binds]
 
 

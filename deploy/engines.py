@@ -22,7 +22,7 @@ from signer.keys import KeyStore, open_keys
 Check = Callable[[], Awaitable[None]]
 ENGINE_SETTINGS = ("REELWAY_METADATA_URL", "REELWAY_OBJECTS_URL", "REELWAY_EVENTS_URL", "REELWAY_REDIS_URL")
 EMBEDDED = "the embedded engines"
-_EMBEDDED_SCHEMES = frozenset({"sqlite", "file", "embedded"})
+EMBEDDED_SCHEMES = frozenset({"sqlite", "file", "embedded"})
 
 
 class CannotStart(Exception):
@@ -134,6 +134,6 @@ class Engines:
         self._opened[setting] = engine
 
     def _claim(self, url: str) -> None:
-        if not self._claimed and urlsplit(url).scheme in _EMBEDDED_SCHEMES:
+        if not self._claimed and urlsplit(url).scheme in EMBEDDED_SCHEMES:
             claim(self._settings.data, EMBEDDED, self._stack)
             self._claimed = True

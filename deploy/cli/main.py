@@ -11,6 +11,7 @@ import click
 
 from deploy.cli.access import keys, sign, token, verify
 from deploy.cli.demo import demo_data
+from deploy.cli.migrate import migrate
 from deploy.cli.operate import dlq, doctor, purge
 from deploy.cli.run import serve, up
 from deploy.cli.terminal import Failed
@@ -28,7 +29,7 @@ def reelway() -> None:
     """
 
 
-for command in (up, serve, upload, demo_data, token, sign, verify, keys, dlq, purge, doctor):
+for command in (up, serve, migrate, upload, demo_data, token, sign, verify, keys, dlq, purge, doctor):
     reelway.add_command(command)
 
 

@@ -1,0 +1,71 @@
+"""What `reelway doctor` finds of the engines: can each be used now, and if not, what to do."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from deploy.clock import now_ms
+from deploy.engines import EMBEDDED_SCHEMES, Check
+from deploy.readiness import ENGINE_ERRORS
+from deploy.settings import Settings
+from origin.eventlog import open_eventlog
+from origin.metadata import open_metadata
+from origin.objects import open_objects
+from origin.speed import open_speed
+
+TIMEOUT_S = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    check: str
+    ok: bool
+    finding: str
+
+
+async def engine_findings(settings: Settings) -> list[Finding]:
+    """One finding for each engine that the settings name. An embedded one is not opened: `reelway up` makes it."""
+    urls = {
+        "metadata": settings.metadata_url,
+        "objects": settings.objects_url,
+        "events": settings.events_url,
+        "speed layer": settings.redis_url,
+    }
+    return [await _finding(name, url, settings) for name, url in urls.items()]
+
+
+async def _finding(name: str, url: str, settings: Settings) -> Finding:
+    scheme = urlsplit(url).scheme
+    if scheme in EMBEDDED_SCHEMES or scheme == "memory":
+        return Finding(name, True, f"{scheme}, in this process")
+    try:
+        async with AsyncExitStack() as stack, asyncio.timeout(TIMEOUT_S):
+            await (await _open(name, url, settings, stack))()
+    except (*ENGINE_ERRORS, ValueError) as error:
+        return Finding(name, False, str(error))
+    except TimeoutError:
+        return Finding(name, False, f"no answer within {TIMEOUT_S:.0f} s")
+    return Finding(name, True, f"{scheme} answers and is prepared")
+
+
+async def _open(name: str, url: str, settings: Settings, stack: AsyncExitStack) -> Check:
+    match name:
+        case "metadata":
+            metadata = open_metadata(url)
+            stack.push_async_callback(metadata.close)
+            return metadata.check
+        case "objects":
+            objects = open_objects(url)
+            stack.push_async_callback(objects.close)
+            return objects.check
+        case "events":
+            eventlog = open_eventlog(url, now_ms)
+            stack.push_async_callback(eventlog.close)
+            return eventlog.check
+        case _:
+            speed = await open_speed(url, settings.data)
+            stack.push_async_callback(speed.close)
+            return speed.check
