@@ -1,5 +1,6 @@
 # Everything below makes what it needs first: `make up` and `make test` work on a fresh clone.
 PYTHON ?= python3
+NODES ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
 RUNTIME := $(VENV)/.runtime
@@ -7,12 +8,18 @@ DEV := $(VENV)/.dev
 WEB := edge/web/node_modules/.runtime
 WEB_DEV := edge/web/node_modules/.dev
 
-.PHONY: up test check lint format bench lock clean chromium
+.PHONY: up services fetch test check lint format bench lock clean chromium
 
 up: $(RUNTIME) $(WEB)  ## Start everything on the embedded default and keep running
 	@$(BIN)/reelway up
 
-test: $(DEV) $(WEB_DEV) chromium  ## Every test, the browser's included
+services: $(RUNTIME)  ## The real engines on loopback until Ctrl-C, and the settings that use them; NODES=3 for clusters
+	@$(BIN)/python -m deploy.services --nodes $(NODES)
+
+fetch: $(RUNTIME)  ## Bring the engines' programs into ~/.cache/reelway
+	@$(BIN)/python -m deploy.services --fetch
+
+test: $(DEV) $(WEB_DEV) chromium fetch  ## Every test, the browser's included
 	@deploy/setup/node --test tests/edge/web/
 	$(BIN)/pytest
 

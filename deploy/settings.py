@@ -213,3 +213,8 @@ def _from_file(path: Path) -> dict[str, tuple[str, str]]:
         if not isinstance(value, (str, int)) or isinstance(value, bool):
             raise BadSetting(f"{name} in {path} has the value {value!r}; allowed is a text or a whole number")
     return {name: (f"{name} in {FILE_NAME}", str(value)) for name, value in document.items()}
+
+
+def services_cache() -> Path:
+    """Where `make services` and the tests keep the engines' programs, for all checkouts."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "reelway" / "services"

@@ -1,60 +1,91 @@
-"""Real engines for the whole run."""
+"""Real engines for the whole run: each is started when a test first asks for it, shared, and stopped at the end.
+
+With REELWAY_TEST_SERVICES naming the folder of a running `make services` (`var/services`), Cassandra, Kafka and the
+S3 server are that one's.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from deploy.services import state
+from deploy.services.addresses import S3, Cassandra, Kafka, Redis
+from deploy.services.cassandra import start_cassandra
+from deploy.services.cluster import start_cluster
+from deploy.services.kafka import start_kafka
+from deploy.services.s3 import start_s3
+from deploy.services.sentinel import start_sentinel
+from deploy.services.service import Address, Service
+from deploy.services.valkey import start_redis
+from deploy.settings import services_cache
 
-@dataclass(frozen=True)
-class Cassandra:
-    hosts: str = "127.0.0.1:19042"
-    local_dc: str = "dc1"
-
-    def url(self, keyspace: str) -> str:
-        return f"cassandra://{self.hosts}/{keyspace}?local_dc={self.local_dc}&replication=1"
-
-
-@dataclass(frozen=True)
-class Kafka:
-    hosts: str = "127.0.0.1:19092"
-
-    @property
-    def url(self) -> str:
-        return f"kafka://{self.hosts}?replication=1"
-
-
-@dataclass(frozen=True)
-class S3:
-    endpoint: str = "http://127.0.0.1:19100"
-    access_key: str = "reelway"
-    secret_key: str = "reelwaysecret"
-
-    def url(self, bucket: str) -> str:
-        return f"s3://{self.access_key}:{self.secret_key}@{bucket}?endpoint={self.endpoint}&region=us-east-1"
-
-
-@dataclass(frozen=True)
-class Redis:
-    url: str = "redis://127.0.0.1:16379"
+# Taken out, as a Reelway process that a test starts refuses settings it does not know.
+_RUNNING = os.environ.pop("REELWAY_TEST_SERVICES", None)
 
 
 @pytest.fixture(scope="session")
-def cassandra() -> Cassandra:
-    return Cassandra()
+def services_folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="reelway-services-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")
-def kafka() -> Kafka:
-    return Kafka()
+def running_services() -> state.Running | None:
+    return state.read(Path(_RUNNING)) if _RUNNING else None
 
 
 @pytest.fixture(scope="session")
-def s3() -> S3:
-    return S3()
+def cassandra(running_services: state.Running | None, services_folder: Path) -> Iterator[Cassandra]:
+    with ExitStack() as stack:
+        if running_services:
+            yield running_services.cassandra
+        else:
+            yield _for_the_run(stack, start_cassandra(services_folder / "cassandra", services_cache()))
 
 
 @pytest.fixture(scope="session")
-def redis_single() -> Redis:
-    return Redis()
+def kafka(running_services: state.Running | None, services_folder: Path) -> Iterator[Kafka]:
+    with ExitStack() as stack:
+        if running_services:
+            yield running_services.kafka
+        else:
+            yield _for_the_run(stack, start_kafka(services_folder / "kafka", services_cache()))
+
+
+@pytest.fixture(scope="session")
+def s3(running_services: state.Running | None, services_folder: Path) -> Iterator[S3]:
+    with ExitStack() as stack:
+        if running_services:
+            yield running_services.s3
+        else:
+            yield _for_the_run(stack, start_s3(services_folder / "s3", services_cache()))
+
+
+@pytest.fixture(scope="session")
+def redis_single(services_folder: Path) -> Iterator[Redis]:
+    with ExitStack() as stack:
+        yield _for_the_run(stack, start_redis(services_folder / "redis"))
+
+
+@pytest.fixture(scope="session")
+def redis_sentinel(services_folder: Path) -> Iterator[Redis]:
+    with ExitStack() as stack:
+        yield _for_the_run(stack, start_sentinel(services_folder / "sentinel"))
+
+
+@pytest.fixture(scope="session")
+def redis_cluster(services_folder: Path) -> Iterator[Redis]:
+    with ExitStack() as stack:
+        yield _for_the_run(stack, start_cluster(services_folder / "cluster"))
+
+
+def _for_the_run(stack: ExitStack, service: Service[Address]) -> Address:
+    """Killed at the end: nobody wants the data again."""
+    stack.callback(service.kill)
+    return service.address

@@ -14,6 +14,7 @@ import contextlib
 import logging
 import os
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
@@ -112,8 +113,8 @@ class EmbeddedSpeed:
             "maxmemory-policy": "volatile-ttl",
             "daemonize": "no",
         }
-        lock = str(self._folder / "lock")
-        launch = [sys.executable, "-I", "-S", launcher.__file__, lock, str(os.getpid()), str(get_binary_path())]
+        lock = [str(self._folder / "lock"), str(os.getpid()), signal.SIGTERM.name]
+        launch = [sys.executable, "-I", "-S", launcher.__file__, *lock, str(get_binary_path())]
         return [*launch, *(word for name, value in settings.items() for word in (f"--{name}", value))]
 
     async def _ready(self, process: asyncio.subprocess.Process) -> None:
