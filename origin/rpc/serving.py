@@ -143,10 +143,8 @@ class RpcServer:
                 with within(most_s, asyncio.get_running_loop().time()):
                     message = await behaviour(request)
             except Exception as error:
-                refusal = self._refusal(method, error)
-            else:
-                return message.SerializeToString()
-            await _end(context, refusal)
+                return await _end(context, self._refusal(method, error))
+            return message.SerializeToString()
 
         return answer
 
@@ -162,14 +160,11 @@ class RpcServer:
             except asyncio.CancelledError:
                 if not self._stopping:
                     raise
-                refusal = Refusal(UNAVAILABLE, "the server is stopping")
+                await _end(context, Refusal(UNAVAILABLE, "the server is stopping"))
             except Exception as error:
-                refusal = self._refusal(method, error)
-            else:
-                return
+                await _end(context, self._refusal(method, error))
             finally:
                 self._streams.discard(task)
-            await _end(context, refusal)
 
         return answer
 
