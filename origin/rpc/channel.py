@@ -17,7 +17,7 @@ from origin.rpc.errors import REASON_KEY, Errors
 from origin.rpc.methods import Method, methods_of, service_config
 from origin.rpc.settings import RpcSettings
 from origin.rpc.targets import parse_target
-from origin.rpc.tls import Tls, channel_credentials
+from origin.rpc.tls import BadTls, Tls, channel_credentials
 
 REQUEST_ID_KEY = "reelway-request-id"
 M = TypeVar("M", bound=Message)
@@ -118,6 +118,8 @@ def _channel(target: str, services: Sequence[ServiceDescriptor], tls: Tls | None
     ]
     if tls is None:
         return grpc.aio.insecure_channel(target, options=options)
+    if not tls.server_name and "," in target:
+        raise BadTls("several addresses have no one name to look for in a certificate: give Tls a server_name")
     if tls.server_name:
         options.append(("grpc.ssl_target_name_override", tls.server_name))
     return grpc.aio.secure_channel(target, channel_credentials(tls), options=options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,13 +28,30 @@ class Tls:
 
 def server_credentials(tls: Tls) -> Any:
     """Raises BadTls."""
-    pair = (_read(tls.key), _read(tls.certificate))
-    return grpc.ssl_server_credentials([pair], _read(tls.authority), require_client_auth=True)
+    authority, key, certificate = _files(tls)
+    return grpc.ssl_server_credentials([(key, certificate)], authority, require_client_auth=True)
 
 
 def channel_credentials(tls: Tls) -> Any:
     """Raises BadTls."""
-    return grpc.ssl_channel_credentials(_read(tls.authority), _read(tls.key), _read(tls.certificate))
+    return grpc.ssl_channel_credentials(*_files(tls))
+
+
+def _files(tls: Tls) -> tuple[bytes, bytes, bytes]:
+    """Authority, key and certificate, of which gRPC itself would only say that handshakes fail."""
+    files = _read(tls.authority), _read(tls.key), _read(tls.certificate)
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(tls.certificate, tls.key, password=_no_password)
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(tls.authority)
+    except (ssl.SSLError, ValueError) as error:
+        raise BadTls(
+            f"{tls.certificate}, its key {tls.key} and the authority {tls.authority} do not belong together: {error}"
+        ) from error
+    return files
+
+
+def _no_password() -> str:
+    raise ValueError("the key asks for a password")
 
 
 def _read(path: Path) -> bytes:
