@@ -13,8 +13,7 @@ from origin.rpc import origin_pb2 as pb
 from origin.rpc.errors import ORIGIN_ERRORS, Errors
 from origin.rpc.methods import methods_of
 from origin.rpc.serving import RpcServer, Service
-
-from .conftest import VIDEOS, Script
+from tests.origin.rpc.wire import VIDEOS, Script
 
 METHODS = sorted(methods_of(VIDEOS).values(), key=lambda method: method.path)
 DELETE = f"/{VIDEOS.full_name}/Delete"

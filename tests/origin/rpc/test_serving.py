@@ -18,8 +18,7 @@ from origin.roles import RoleUnavailable
 from origin.rpc import origin_pb2 as pb
 from origin.rpc.serving import Unprotected
 from origin.rpc.settings import RpcSettings
-
-from .conftest import VIDEOS, Script, delete, view
+from tests.origin.rpc.wire import VIDEOS, Script, delete, view
 
 LONG_S = 30.0
 

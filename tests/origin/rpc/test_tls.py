@@ -17,8 +17,7 @@ from cryptography.x509.oid import NameOID
 from origin.roles import RoleUnavailable
 from origin.rpc import origin_pb2 as pb
 from origin.rpc.tls import BadTls, Tls
-
-from .conftest import Script, delete
+from tests.origin.rpc.wire import Script, delete
 
 
 class Authority:
