@@ -133,6 +133,8 @@ def bounds(settings: RpcSettings) -> list[tuple[str, Any]]:
         ("grpc.max_metadata_size", settings.metadata_bytes),
         ("grpc.keepalive_time_ms", round(1000 * settings.keepalive_s)),
         ("grpc.keepalive_timeout_ms", round(1000 * settings.keepalive_answer_s)),
+        # A ping of gRPC's own that is under way would else hold keepalive back for a minute.
+        ("grpc.http2.ping_timeout_ms", round(1000 * settings.keepalive_answer_s)),
         # Pings without data in between are what keepalive is; the defaults take them for an attack.
         ("grpc.http2.max_pings_without_data", 0),
     ]
