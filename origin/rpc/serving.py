@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import re
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -26,6 +27,7 @@ from origin.rpc.channel import REQUEST_ID_KEY, bounds
 from origin.rpc.errors import REASON_KEY, TEXT_MOST, UNAVAILABLE, Errors
 from origin.rpc.methods import Method, methods_of
 from origin.rpc.settings import RpcSettings
+from origin.rpc.stats import RpcStats
 from origin.rpc.targets import is_loopback, parse_bind
 from origin.rpc.tls import Tls, server_credentials
 
@@ -47,13 +49,12 @@ class Service:
     behaviour: object
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal(Exception):
+class _Ended(Exception):
     """How a call ends that is not answered."""
 
-    status: str
-    text: str
-    trailing: tuple[tuple[str, str], ...] = ()
+    def __init__(self, status: str, text: str, trailing: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__(text)
+        self.status, self.text, self.trailing = status, text[:TEXT_MOST], tuple(trailing)
 
 
 class RpcServer:
@@ -77,6 +78,7 @@ class RpcServer:
         self._credentials = None if tls is None else server_credentials(tls)
         self._settings = settings or RpcSettings()
         self._health = health.aio.HealthServicer()
+        self.stats = RpcStats()
         self._server: Any = None
         self._streams: set[asyncio.Task[Any]] = set()
         self._stopping = False
@@ -138,72 +140,109 @@ class RpcServer:
 
     def _unary(self, method: Method, behaviour: Callable[[Message], Awaitable[Message]]) -> Any:
         async def answer(raw: bytes, context: Any) -> bytes:
-            try:
-                request, most_s = _begin(method, raw, context)
-                with within(most_s, asyncio.get_running_loop().time()):
-                    message = await behaviour(request)
-            except Exception as error:
-                return await _end(context, self._refusal(method, error))
-            return message.SerializeToString()
+            with self._counted(method) as count:
+                try:
+                    request, left_s = _begin(method, raw, context)
+                    message = await _in_time(behaviour(request), left_s)
+                except Exception as error:
+                    return await count.end(context, self._ended(method, error))
+                return message.SerializeToString()
 
         return answer
 
     def _streaming(self, method: Method, behaviour: Callable[[Message], Any]) -> Any:
         async def answer(raw: bytes, context: Any) -> None:
             task = asyncio.current_task()
-            try:
-                request, _ = _begin(method, raw, context)
-                self._admit(task)
-                async with aclosing(behaviour(request)) as messages:
-                    async for message in messages:
-                        await context.write(message.SerializeToString())
-            except asyncio.CancelledError:
-                if not self._stopping:
-                    raise
-                await _end(context, Refusal(UNAVAILABLE, "the server is stopping"))
-            except Exception as error:
-                await _end(context, self._refusal(method, error))
-            finally:
-                self._streams.discard(task)
+            with self._counted(method) as count:
+                try:
+                    request, _ = _begin(method, raw, context)
+                    self._admit(task)
+                    async with aclosing(behaviour(request)) as messages:
+                        async for message in messages:
+                            await context.write(message.SerializeToString())
+                except asyncio.CancelledError:
+                    if not self._stopping:
+                        raise
+                    await count.end(context, _Ended(UNAVAILABLE, "the server is stopping"))
+                except Exception as error:
+                    await count.end(context, self._ended(method, error))
+                finally:
+                    self._streams.discard(task)
+                    self.stats.streams = len(self._streams)
 
         return answer
 
     def _admit(self, task: asyncio.Task[Any] | None) -> None:
         if self._stopping or task is None:
-            raise Refusal(UNAVAILABLE, "the server is stopping")
+            raise _Ended(UNAVAILABLE, "the server is stopping")
         if len(self._streams) >= self._settings.streams_most:
-            raise Refusal("RESOURCE_EXHAUSTED", f"{self._settings.streams_most} streams are open already")
+            raise _Ended("RESOURCE_EXHAUSTED", f"{self._settings.streams_most} streams are open already")
         self._streams.add(task)
+        self.stats.streams = len(self._streams)
 
-    def _refusal(self, method: Method, error: Exception) -> Refusal:
-        if isinstance(error, Refusal):
+    def _ended(self, method: Method, error: Exception) -> _Ended:
+        if isinstance(error, _Ended):
             return error
         known = self._errors.known(error)
         if known is None:
             logger.error("a call failed", extra={"call": method.path}, exc_info=error)
-            return Refusal("INTERNAL", f"{method.name} failed; the log of the server says why")
+            return _Ended("INTERNAL", f"{method.name} failed; the log of the server says why")
         trailing = [(REASON_KEY, known.reason)]
         if known.status == UNAVAILABLE:
             trailing.append(_DO_NOT_RETRY)
-        return Refusal(known.status, str(error)[:TEXT_MOST], tuple(trailing))
+        return _Ended(known.status, str(error), trailing)
+
+    @contextmanager
+    def _counted(self, method: Method) -> Iterator[_Count]:
+        self.stats.under_way += 1
+        count = _Count()
+        try:
+            yield count
+        except asyncio.CancelledError:
+            count.status = "CANCELLED"
+            raise
+        finally:
+            self.stats.under_way -= 1
+            service = method.service.rpartition(".")[2]
+            self.stats.calls[f"{service}/{method.name} {count.status}"] += 1
+
+
+@dataclass(slots=True)
+class _Count:
+    """One call, until it is known how it ended."""
+
+    status: str = "OK"
+
+    async def end(self, context: Any, ended: _Ended) -> NoReturn:
+        """Tell the caller that it gets no answer."""
+        self.status = ended.status
+        await context.abort(grpc.StatusCode[ended.status], ended.text, ended.trailing)
+        raise AssertionError("abort raises")
 
 
 def _begin(method: Method, raw: bytes, context: Any) -> tuple[Message, float]:
-    """The request, and the seconds that are left for it; the request id is the caller's from here on."""
+    """The request, and the seconds that its answer may take; the request id is the caller's from here on."""
     for key, value in context.invocation_metadata() or ():
         if key == REQUEST_ID_KEY and isinstance(value, str) and _REQUEST_ID.fullmatch(value):
             trace.request_id.set(value)
-    left_s = context.time_remaining()
-    if left_s is not None and left_s < LEAST_S:
-        raise Refusal("DEADLINE_EXCEEDED", "the deadline had passed before the call began")
+    most_s = math.inf if method.timeout_s is None else method.timeout_s
+    caller_s = context.time_remaining()
+    left_s = most_s if caller_s is None else min(most_s, caller_s)
+    if left_s < LEAST_S:
+        raise _Ended("DEADLINE_EXCEEDED", "the deadline had passed before the call began")
     try:
-        request = method.request.FromString(raw)
+        return method.request.FromString(raw), left_s
     except DecodeError as error:
-        raise Refusal("INVALID_ARGUMENT", f"the message is no {method.request.__name__}") from error
-    most_s = method.timeout_s if left_s is None else left_s
-    return request, most_s or 0.0
+        raise _Ended("INVALID_ARGUMENT", f"the message is no {method.request.__name__}") from error
 
 
-async def _end(context: Any, refusal: Refusal) -> NoReturn:
-    await context.abort(grpc.StatusCode[refusal.status], refusal.text, refusal.trailing)
-    raise AssertionError("abort raises")
+async def _in_time(answer: Awaitable[Message], left_s: float) -> Message:
+    """The deadline holds for what the behaviour asks of others, and for itself: not every caller sets one."""
+    try:
+        with within(left_s, asyncio.get_running_loop().time()):
+            async with asyncio.timeout(left_s) as limit:
+                return await answer
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise _Ended("DEADLINE_EXCEEDED", "no answer in time") from error

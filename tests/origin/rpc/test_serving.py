@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 import grpc
 import pytest
@@ -16,6 +17,7 @@ from origin import deadline, trace
 from origin.metadata.base import MetadataUnavailable, NotFound
 from origin.roles import RoleUnavailable
 from origin.rpc import origin_pb2 as pb
+from origin.rpc.methods import methods_of
 from origin.rpc.serving import Unprotected
 from origin.rpc.settings import RpcSettings
 from tests.origin.rpc.wire import VIDEOS, Script, delete, view
@@ -127,6 +129,45 @@ async def test_a_call_that_outlives_its_deadline_is_cancelled_on_the_server(wire
     with deadline.within(0.2, asyncio.get_running_loop().time()), pytest.raises(RoleUnavailable, match="DEADLINE"):
         await delete(role)
     await cancelled.wait()
+
+
+async def test_a_caller_without_a_deadline_does_not_keep_the_server_at_work_for_ever(wire, monkeypatch):
+    cancelled = asyncio.Event()
+
+    async def hang(request):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            cancelled.set()
+
+    brief = {name: replace(method, timeout_s=0.1) for name, method in methods_of(VIDEOS).items()}
+    monkeypatch.setattr("origin.rpc.serving.methods_of", lambda service: brief)
+    _, target = await wire.serve(Script(hang))
+    async with grpc.aio.insecure_channel(target) as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as caught:
+            await channel.unary_unary(f"/{VIDEOS.full_name}/Delete")(b"")
+    assert caught.value.code() is grpc.StatusCode.DEADLINE_EXCEEDED
+    await cancelled.wait()
+
+
+async def test_calls_are_counted_by_how_they_ended(wire):
+    async def answer(request):
+        if request.video_id == 1:
+            raise NotFound("no video 1")
+        return pb.VideoView()
+
+    server, target = await wire.serve(Script(answer, changes=Ticking()))
+    role = wire.role(target)
+    await view(role, 2)
+    with pytest.raises(NotFound):
+        await view(role, 1)
+    async with aclosing(changes(role)) as stream:
+        await anext(stream)
+        assert (server.stats.under_way, server.stats.streams) == (1, 1)
+    while server.stats.under_way:  # noqa: ASYNC110 - counters have no event
+        await asyncio.sleep(0.01)
+    assert server.stats.streams == 0
+    assert server.stats.calls == {"Videos/View OK": 1, "Videos/View NOT_FOUND": 1, "Videos/Changes CANCELLED": 1}
 
 
 async def test_a_caller_that_goes_away_cancels_the_work(wire):
