@@ -1,8 +1,8 @@
 """The feeds: For You and Following. Shell; what goes on a page is decided in `feed.page`.
 
-For You comes from the user's list in the speed layer; without a list it is everybody's popularity list
-(`cold_start`); with the speed layer away it is that list from memory (`global_hot`). No lost engine is an
-error to the caller.
+For You comes from the user's list in the speed layer; a list that is missing there is asked of the scorer; for users
+whom that never met it is everybody's popularity list (`cold_start`); with the speed layer away it is that list from
+memory (`global_hot`). No lost engine and no lost scorer is an error to the caller.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import base64
 import logging
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from feed import breaker, cursor
 from feed.cursor import BadCursor, Cursor, Kind
@@ -21,9 +21,11 @@ from feed.facts import VideoFacts
 from feed.history import ShownMemory
 from feed.page import Choice, Offer, Shown, choose, shown
 from feed.pool import Pool
-from feed.ready.base import Ready, ReadyFeeds, ReadyUnavailable
+from feed.ranker import Ranker, RankerUnavailable
+from feed.ready.base import Entry, Ready, ReadyFeeds, ReadyUnavailable
 from feed.settings import FeedSettings
 from feed.stats import FeedStats
+from feed.views import FeedItem, FeedPage
 from origin.metadata.base import Metadata, MetadataError
 
 __all__ = ["BadCursor", "FeedItem", "FeedPage", "FeedService"]
@@ -31,25 +33,6 @@ __all__ = ["BadCursor", "FeedItem", "FeedPage", "FeedService"]
 logger = logging.getLogger(__name__)
 PERSONAL, COLD_START, GLOBAL_HOT = "personal", "cold_start", "global_hot"
 FOLLOWING = "following"
-
-
-@dataclass(frozen=True, slots=True)
-class FeedItem:
-    video_id: int
-    source: str
-    """personal, trending, fresh, explore, following, again or hot."""
-    position: int
-    """0 for the first item of the feed's first page."""
-
-
-@dataclass(frozen=True, slots=True)
-class FeedPage:
-    items: tuple[FeedItem, ...]
-    next_cursor: str | None
-    """None: there is nothing more (Following), or no video at all (For You)."""
-    feed_id: str
-    mode: str
-    """personal, cold_start or global_hot."""
 
 
 class FeedService:
@@ -61,12 +44,15 @@ class FeedService:
         metadata: Metadata,
         settings: FeedSettings | None = None,
         new_feed_id: Callable[[], bytes] = lambda: secrets.token_bytes(8),
+        ranker: Ranker | None = None,
     ) -> None:
-        """`new_feed_id` makes 8 bytes that no other feed has."""
+        """`new_feed_id` makes 8 bytes that no other feed has; without a `ranker` a missing list stays missing."""
         self._ready = ready
         self._metadata = metadata
         self._settings = settings or FeedSettings()
         self._new_feed_id = new_feed_id
+        self._ranker = ranker
+        self._ranker_breaker: breaker.State = breaker.Closed()
         self.stats = FeedStats()
         self._facts = VideoFacts(metadata, self._settings, self.stats)
         self._pool = Pool(metadata, self._facts, self._settings, self.stats)
@@ -85,6 +71,8 @@ class FeedService:
         """The next page; `limit` is brought within 1–50. Raises BadCursor."""
         place = self._place(cursor, user_id, Kind.FOR_YOU)
         ready = await self._read_ready(user_id, now_ms)
+        if ready is not None and ready.entries is None:
+            ready = replace(ready, entries=await self._ranked(user_id, now_ms))
         history = [*(ready.history if ready else ()), *self._memory.of(user_id)]
         seen = shown(history, place.marks)
         offer = await self._offer(ready, seen, now_ms)
@@ -142,6 +130,27 @@ class FeedService:
             return None
         self._breaker = breaker.after(self._breaker, True, now_ms, self._settings.breaker)
         return ready
+
+    async def _ranked(self, user_id: int, now_ms: int) -> tuple[Entry, ...] | None:
+        """The scorer's list for a user who has none in the speed layer; None: it has none either, or is away."""
+        if self._ranker is None:
+            return None
+        settings = self._settings
+        admitted, self._ranker_breaker = breaker.admit(self._ranker_breaker, now_ms, settings.ranker_breaker)
+        if not admitted:
+            self.stats.ranker_refused += 1
+            return None
+        try:
+            async with asyncio.timeout(settings.ranker_timeout_s):
+                entries = await self._ranker.rank(user_id)
+        except (RankerUnavailable, TimeoutError) as error:
+            self.stats.ranker_failures += 1
+            self._ranker_breaker = breaker.after(self._ranker_breaker, False, now_ms, settings.ranker_breaker)
+            logger.warning("feed without the scorer", extra={"error": str(error) or "timeout"})
+            return None
+        self._ranker_breaker = breaker.after(self._ranker_breaker, True, now_ms, settings.ranker_breaker)
+        self.stats.ranked += entries is not None
+        return entries
 
     async def _offer(self, ready: Ready | None, seen: Shown, now_ms: int) -> Offer:
         entries = ready.entries if ready and ready.entries else ()

@@ -88,6 +88,9 @@ class FeedSettings:
     mix: MixSettings = field(default_factory=MixSettings)
     pool: PoolSettings = field(default_factory=PoolSettings)
     breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    ranker_timeout_s: float = 0.05
+    """How long a page waits for the scorer's list of a user who has none in the speed layer."""
+    ranker_breaker: BreakerSettings = field(default_factory=BreakerSettings)
     metadata_timeout_s: float = 0.25
     facts_ttl_ms: int = 5_000
     """How long a video's creator, tags and watchability are trusted without asking again."""

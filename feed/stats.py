@@ -17,6 +17,12 @@ class FeedStats:
     """Reads of the speed layer that failed or were too slow."""
     ready_refused: int = 0
     """Reads not tried because the breaker was open."""
+    ranked: int = 0
+    """Lists that were missing in the speed layer and that the scorer gave."""
+    ranker_failures: int = 0
+    """Questions to the scorer that failed or took too long."""
+    ranker_refused: int = 0
+    """Questions not asked because the breaker was open."""
     metadata_failures: int = 0
     """Reads of the metadata store that failed or were too slow."""
     history_lost: int = 0
@@ -37,6 +43,8 @@ class ScorerStats:
     """Records that were no event of their topic; skipped."""
     lists: int = 0
     """Lists built."""
+    asked: int = 0
+    """Of them those that the feed asked for."""
     lists_written: int = 0
     """Lists that reached the speed layer."""
     pending: int = field(default=0, metadata={"gauge": True})

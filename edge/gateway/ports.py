@@ -1,7 +1,8 @@
 """What the gateway needs of the roles behind it. `deploy.compose` hands in the implementations: the use cases
 of origin and feed in one process, clients of theirs where roles are processes of their own.
 
-Errors: the ones below, whatever stands behind; `edge.gateway.problems` maps them to status codes.
+Errors: the ones below, whatever stands behind, those of the engines, and RoleUnavailable where it is a client;
+`edge.gateway.problems` maps them to status codes, `origin.rpc.errors` takes them from process to process.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Social(Protocol):
         """A named user, or a guest with a made-up handle. Raises HandleTaken."""
 
     async def claim_handle(self, user_id: int, handle: str) -> User:
-        """A guest becomes a named user and keeps its id. Raises HandleTaken, NotFound."""
+        """A guest becomes a named user and keeps its id. Raises HandleTaken, NotFound, AlreadyNamed."""
 
     async def user(self, user_id: int, viewer_id: int) -> UserView:
         """Raises NotFound."""
@@ -67,9 +68,8 @@ class Social(Protocol):
     async def delete_comment(self, comment_id: int, user_id: int, request_id: str) -> None:
         """By its author or the video's creator. Raises NotFound, NotCreator."""
 
-    async def comments(
-        self, video_id: int, viewer_id: int, before_id: int | None, limit: int
-    ) -> Sequence[CommentView]: ...
+    async def comments(self, video_id: int, viewer_id: int, before_id: int | None, limit: int) -> Sequence[CommentView]:
+        """Newest first. Raises NotFound."""
 
     async def followers(self, user_id: int, before_ms: int | None, limit: int) -> Sequence[Listed]: ...
 
@@ -123,6 +123,7 @@ class UploadCatalog(Protocol):
         """Join the parts, mark the upload stored, append the UploadEvent, queue the video.
 
         Idempotent: called again after a crash at any point it completes what is missing and announces the upload once.
+        Raises NotFound, UploadIncomplete, and NoSuchObject when its parts are gone.
         """
 
     async def cancel(self, upload_id: int) -> None:

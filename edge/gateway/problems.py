@@ -14,6 +14,7 @@ from origin.eventlog import base as eventlog
 from origin.ids import NoIds
 from origin.metadata import base as metadata
 from origin.objects import base as objects
+from origin.roles import RoleUnavailable
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_S = 5
@@ -120,6 +121,7 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Problem], ...] = (
     (eventlog.LogFull, STORAGE_FULL),
     (eventlog.EventLogError, unavailable("The event log does not answer.")),
     (NoIds, unavailable("No new ids can be made.")),
+    (RoleUnavailable, unavailable("A part of the system does not answer.")),
 )
 
 

@@ -33,6 +33,8 @@ class GatewaySettings:
     """Largest body of one request to an upload resource."""
     request_timeout_s: float = 30.0
     """For a JSON body to arrive, and for an answer to be taken by the client."""
+    deadline_s: float = 30.0
+    """For a whole call but an upload: what it asks of other roles gets no more than what is left of this."""
     event_streams: int = 1000
     """Most server-sent event streams at once in this process."""
     event_streams_each: int = 20

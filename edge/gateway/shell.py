@@ -18,6 +18,7 @@ from edge.gateway.limits.base import Policy
 from edge.gateway.problems import ApiProblem
 from edge.gateway.services import Services
 from origin import trace
+from origin.deadline import within
 
 access_log = logging.getLogger("reelway.access")
 logger = logging.getLogger(__name__)
@@ -129,7 +130,8 @@ class Shell:
             return
         await self._admit(scope, answer, request_id)
         if not waf.is_upload(path):
-            await self.app(scope, receive, answer)
+            with within(self.services.settings.deadline_s, asyncio.get_running_loop().time()):
+                await self.app(scope, receive, answer)
         elif self.ingest is None:
             raise ApiProblem(problems.not_found("This gateway takes no uploads."))
         else:

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from feed.model.scorer import Scorer, checked
 from feed.model.snapshot import encode
-from feed.ready.base import ReadyFeeds, Update
+from feed.ranker import RankerUnavailable
+from feed.ready.base import Entry, ReadyFeeds, Update
 from feed.settings import ReadySettings, ScorerSettings, WorkerSettings
 from feed.stats import ScorerStats
 from feed.stream import checkpoint
@@ -127,6 +128,18 @@ class ScorerWorker:
         if self._threads is not None:
             await self._threads.close()
             self._threads = None
+
+    async def rank(self, user_id: int) -> tuple[Entry, ...] | None:
+        """Implements the feed's `Ranker`; the next `step` writes the list to the speed layer."""
+        if self._consumer is None:
+            raise RankerUnavailable("the scorer has not read its state yet")
+        if user_id not in self._scorer.users:
+            return None
+        entries = self._scorer.build(user_id)
+        self.stats.lists += 1
+        self.stats.asked += 1
+        self._put(user_id)
+        return entries
 
     async def lag(self) -> int:
         """Records not yet in a checkpoint. Raises EventLogError."""

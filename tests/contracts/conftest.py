@@ -3,9 +3,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from origin.speed import open_speed
+from tests.contracts.roles import WAYS, Roles, open_roles
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -14,3 +16,10 @@ async def valkey_url(tmp_path_factory) -> AsyncIterator[str]:
     speed = await open_speed("embedded:", Path(tmp_path_factory.mktemp("valkey")))
     yield speed.url
     await speed.close()
+
+
+@pytest.fixture(params=WAYS)
+async def roles(request, tmp_path) -> AsyncIterator[Roles]:
+    """The origin, the feed and the scorer, in this process and behind gRPC."""
+    async with open_roles(request.param, tmp_path) as opened:
+        yield opened

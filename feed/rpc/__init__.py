@@ -1,0 +1,1 @@
+"""The feed's and the scorer's services over gRPC; the plumbing is `origin.rpc`."""

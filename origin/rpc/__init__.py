@@ -1,0 +1,1 @@
+"""gRPC between roles: the plumbing that all share (channel, serving, errors, deadlines), and origin's own services."""
