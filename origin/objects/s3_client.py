@@ -7,6 +7,7 @@ does not keep a look-up waiting.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any, ParamSpec, TypeVar
@@ -32,6 +33,9 @@ ATTEMPTS = 3
 PAGE = 1000
 """Entries of a listing, and keys of one bulk deletion: the most that S3 has."""
 
+_MAKING = threading.Lock()
+"""Clients may be used by many threads, but sessions make one at a time."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -43,7 +47,6 @@ class S3Client:
         self.place = place
         self._calls = OffLoop("s3-calls", CALL_THREADS)
         self._bodies = OffLoop("s3-bodies", BODY_THREADS)
-        self._making = threading.Lock()
         self._made: Any = None
 
     async def call(self, operation: str, **parameters: object) -> dict[str, Any]:
@@ -92,11 +95,10 @@ class S3Client:
             raise StoreUnavailable(f"{where}: {doing}: {error}") from error
 
     def _client(self) -> Any:
-        with self._making:
-            if self._made is None:
-                # A session of our own: the default one is shared by the process and not safe between threads.
-                self._made = boto3.session.Session().client("s3", **_options(self.place))
-            return self._made
+        if self._made is None:
+            with _MAKING:
+                self._made = self._made or _session().client("s3", **_options(self.place))
+        return self._made
 
     async def close(self) -> None:
         """Wait for what is under way and end threads and connections."""
@@ -104,6 +106,12 @@ class S3Client:
         await self._calls.close()
         if self._made is not None:
             self._made.close()
+
+
+@functools.cache
+def _session() -> Any:
+    """Of our own, beside boto3's default one; it reads S3's long description once."""
+    return boto3.session.Session()
 
 
 def _options(place: S3Place) -> dict[str, Any]:

@@ -73,7 +73,9 @@ _NOT_OFFERED = frozenset(
     {"NotImplemented", "XMinioAdminRemoteArnInvalid", "XMinioAdminRemoteTargetNotFoundError", "501"}
 )
 _NOT_CONFIGURED = frozenset({"NoSuchLifecycleConfiguration", "ReplicationConfigurationNotFoundError"})
-_DAMAGED = frozenset({"BadDigest", "IncompleteBody", "InvalidDigest", "XAmzContentChecksumMismatch"})
+_DAMAGED = frozenset(
+    {"BadDigest", "IncompleteBody", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
+)
 
 _PASSING = frozenset({"InvalidPart", "OperationAborted", "RequestTimeout", "SlowDown"})
 """Another request interfered, or the server wants fewer."""
