@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,6 +34,16 @@ class OffLoop:
     async def close(self) -> None:
         """Wait for the calls under way and end the threads."""
         await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+
+
+async def to_the_end(work: Coroutine[Any, Any, R]) -> R:
+    """Await work of several steps that must not be left half done: a cancelled caller still waits for its end."""
+    running = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await _outlast(running)
+        raise
 
 
 async def _outlast(running: asyncio.Future[R]) -> None:

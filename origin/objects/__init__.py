@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from origin.objects.abilities import DirectParts, PresignedPart, Sweeps, Swept, WriteOnce
 from origin.objects.base import (
     InvalidKey,
     NoSuchObject,
@@ -12,30 +14,83 @@ from origin.objects.base import (
     Objects,
     ObjectStoreError,
     Part,
+    StoreDenied,
     StoreFull,
     StoreUnavailable,
+    StoreUnprepared,
+    TooManyParts,
 )
 from origin.objects.files import FileObjects
+from origin.objects.s3_replication import ReplicationReport
+from origin.objects.s3_url import parse
 
 __all__ = [
+    "DirectParts",
     "InvalidKey",
     "NoSuchObject",
     "ObjectInfo",
     "ObjectStoreError",
     "Objects",
     "Part",
+    "PresignedPart",
+    "ReplicationReport",
+    "StoreDenied",
     "StoreFull",
     "StoreUnavailable",
+    "StoreUnprepared",
+    "Sweeps",
+    "Swept",
+    "TooManyParts",
+    "WriteOnce",
+    "check_replication",
     "open_objects",
+    "prepare_objects",
 ]
+
+# boto3 takes a quarter of a second to import, which those with files need not wait for: hence the imports below.
 
 
 def open_objects(url: str) -> Objects:
-    """Open the object store that a URL names: `file:///folder`.
+    """Open the object store that a URL names: `file:///folder` or `s3://[key:secret@]bucket?endpoint=…&region=…`.
 
-    Raises ValueError for another scheme and StoreUnavailable when the folder cannot be used.
+    A remote store is not connected to yet. Raises ValueError for what is no such URL and StoreUnavailable when the
+    folder cannot be used.
     """
+    folder = _folder(url)
+    if folder is not None:
+        return FileObjects(folder)
+    from origin.objects.s3 import S3Objects
+
+    return S3Objects(parse(url))
+
+
+async def prepare_objects(url: str) -> Sequence[str]:
+    """Make what the store needs (bucket, lifecycle rules, replication when the URL names a replica); a line for each
+    thing done or left to the operator. Idempotent. Raises ValueError and the port's errors."""
+    if _folder(url) is not None:
+        return ()
+    from origin.objects.s3_prepare import prepare
+
+    return await prepare(parse(url))
+
+
+async def check_replication(url: str, within_s: float = 10.0) -> ReplicationReport | None:
+    """Send a probe object and look for it in the replica; None when the URL names no replica.
+
+    Raises ValueError and, when a bucket cannot be used at all, the port's errors.
+    """
+    if _folder(url) is not None or parse(url).replica is None:
+        return None
+    from origin.objects.s3_prepare import check_replica
+
+    return await check_replica(parse(url), within_s)
+
+
+def _folder(url: str) -> Path | None:
+    """The folder of a `file:` URL; None for a remote store's. Raises ValueError for neither."""
     parts = urlsplit(url)
     if parts.scheme == "file" and not parts.netloc and parts.path.startswith("/"):
-        return FileObjects(Path(unquote(parts.path)))
-    raise ValueError(f"{url!r} is no object store: give file:///folder")
+        return Path(unquote(parts.path))
+    if parts.scheme == "s3":
+        return None
+    raise ValueError(f"{parts.scheme}: is no object store: give file:///folder or s3://bucket?endpoint=…&region=…")

@@ -205,6 +205,17 @@ class FileObjects:
         await self.stat(key)
         return str(self._objects / key)
 
+    async def check(self) -> None:
+        await self._off.run(self._check)
+
+    def _check(self) -> None:
+        probe = self._scratch.path()
+        try:
+            with durable.store_errors(f"a file in {probe.parent}"):
+                probe.touch()
+        finally:
+            probe.unlink(missing_ok=True)
+
     async def close(self) -> None:
         await self._off.close()
         self._scratch.close()

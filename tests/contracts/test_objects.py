@@ -3,22 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from origin.objects import InvalidKey, NoSuchObject, Objects, Part, open_objects
+from origin.objects import InvalidKey, NoSuchObject, Objects, Part, open_objects, prepare_objects
 from origin.objects.keys import check_key, multipart_id, split_multipart_id
 
-BACKENDS = {"files": lambda folder: f"file://{folder}/objects"}
+BACKENDS = {
+    "files": lambda request, folder: f"file://{folder}/objects",
+    "s3": lambda request, folder: request.getfixturevalue("s3").url(f"contract-{uuid.uuid4().hex}"),
+}
 
 
-@pytest.fixture(params=BACKENDS)
-async def objects(request, tmp_path) -> AsyncIterator[Objects]:
-    store = open_objects(BACKENDS[request.param](tmp_path))
+@pytest.fixture(params=["files", pytest.param("s3", marks=pytest.mark.slow)])
+async def url(request, tmp_path) -> str:
+    """A store of this test's own, prepared."""
+    url = BACKENDS[request.param](request, tmp_path)
+    await prepare_objects(url)
+    return url
+
+
+@pytest.fixture
+async def objects(url) -> AsyncIterator[Objects]:
+    store = open_objects(url)
     yield store
     await store.close()
 
@@ -46,7 +59,8 @@ async def test_what_was_put_is_read_back_whole(objects):
     data = bytes(range(256)) * 9000
     put = await objects.put("raw/1", data)
     assert await read(objects, "raw/1") == data
-    assert put == await objects.stat("raw/1")
+    stat = await objects.stat("raw/1")
+    assert replace(put, modified_at_ms=stat.modified_at_ms) == stat
     assert put.size_bytes == len(data)
 
 
@@ -60,12 +74,15 @@ async def test_an_empty_object_is_an_object(objects):
     assert await read(objects, "empty") == b""
 
 
-async def test_the_etag_depends_on_the_bytes_alone(objects):
-    one = await objects.put("a", b"same bytes")
-    two = await objects.put("b", body(b"same ", b"bytes"))
-    other = await objects.put("c", b"other bytes")
-    assert one.etag == two.etag != other.etag
-    assert '"' not in one.etag
+async def test_other_bytes_under_a_key_have_another_etag(objects):
+    one = await objects.put("a", b"some bytes")
+    assert [info.etag async for info in objects.list("a")] == [one.etag]
+    other = await objects.put("a", b"other byte")
+    identifier = await objects.create_multipart("a")
+    joined = await objects.complete(identifier, [await objects.put_part(identifier, 1, body(b"third byte"))])
+    assert len({one.etag, other.etag, joined.etag}) == 3
+    assert joined.etag == (await objects.stat("a")).etag
+    assert '"' not in one.etag + joined.etag
 
 
 async def test_a_range_is_cut_at_start_and_end(objects):
@@ -175,7 +192,7 @@ async def test_a_prefix_that_is_no_folder_cannot_be_deleted(objects):
             await objects.delete_prefix(prefix)
 
 
-async def test_parts_are_joined_in_the_order_given(objects):
+async def test_parts_are_joined_in_ascending_order(objects):
     identifier = await objects.create_multipart("raw/1")
     parts = [await objects.put_part(identifier, n, body(bytes([n]) * 300_000)) for n in (1, 2, 3)]
     assert list(await objects.list_parts(identifier)) == parts
@@ -183,7 +200,37 @@ async def test_parts_are_joined_in_the_order_given(objects):
     assert info.size_bytes == 900_000
     data = await read(objects, "raw/1")
     assert data == b"\x01" * 300_000 + b"\x02" * 300_000 + b"\x03" * 300_000
-    assert info.etag == (await objects.put("copy", data)).etag
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["as listed", "as put"])
+async def test_small_and_large_parts_make_one_object(objects, listed):
+    sizes = [10, 1 << 20, 6 << 20, 5 << 20, 7, 4 << 20, 1, 2 << 20, 3]
+    identifier = await objects.create_multipart("raw/1")
+    put: list[Part] = []
+    for number, size in enumerate(sizes, 1):
+        part = await objects.put_part(identifier, number, body(bytes([number]) * size))
+        assert (part.number, part.size_bytes) == (number, size)
+        put.append(part)
+        stored = await objects.list_parts(identifier)
+        assert sum(part.size_bytes for part in stored) == sum(sizes[:number])
+        assert stored[-1].number == number
+    info = await objects.complete(identifier, stored if listed else put)
+    assert info.size_bytes == sum(sizes)
+    expected = b"".join(bytes([number]) * size for number, size in enumerate(sizes, 1))
+    assert await read(objects, "raw/1") == expected
+
+
+@pytest.mark.parametrize(("first", "second"), [(6 << 20, 5 << 20), (6 << 20, 9), (9, 6 << 20), (8, 9)])
+async def test_the_last_part_can_be_replaced_by_a_larger_or_smaller_one(objects, first, second):
+    identifier = await objects.create_multipart("raw/1")
+    await objects.put_part(identifier, 1, body(b"before"))
+    await objects.put_part(identifier, 2, body(b"1" * first))
+    await objects.put_part(identifier, 2, body(b"2" * second))
+    await objects.put_part(identifier, 3, body(b"3" * (5 << 20)))
+    parts = await objects.list_parts(identifier)
+    assert sum(part.size_bytes for part in parts) == 6 + second + (5 << 20)
+    await objects.complete(identifier, parts)
+    assert await read(objects, "raw/1") == b"before" + b"2" * second + b"3" * (5 << 20)
 
 
 async def test_one_part_makes_a_whole_object(objects):
@@ -288,11 +335,28 @@ async def test_a_local_path_holds_the_bytes_where_there_is_one(objects):
     assert path is None or await asyncio.to_thread(Path(path).read_bytes) == b"bytes"
 
 
-async def test_objects_and_parts_outlive_the_store(request, objects, tmp_path):
+async def test_completing_after_another_object_took_the_key_is_no_such_object(objects):
+    identifier = await objects.create_multipart("raw/1")
+    part = await objects.put_part(identifier, 1, body(b"part"))
+    await objects.complete(identifier, [part])
+    await objects.put("raw/1", b"another object")
+    with pytest.raises(NoSuchObject):
+        await objects.complete(identifier, [part])
+
+
+async def test_a_store_that_can_be_used_passes_its_check(objects):
+    await objects.check()
+
+
+async def test_preparing_again_has_nothing_to_do(url):
+    assert list(await prepare_objects(url)) == []
+
+
+async def test_objects_and_parts_outlive_the_store(objects, url):
     identifier = await objects.create_multipart("raw/2")
     part = await objects.put_part(identifier, 1, body(b"part"))
     await objects.put("raw/1", b"object")
-    again = open_objects(BACKENDS[request.node.callspec.params["objects"]](tmp_path))
+    again = open_objects(url)
     assert await read(again, "raw/1") == b"object"
     assert list(await again.list_parts(identifier)) == [part]
     await again.close()
