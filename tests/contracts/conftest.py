@@ -1,11 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import pytest
 import pytest_asyncio
 
 from origin.speed import open_speed
+from tests.cassandra_keyspaces import Keyspace, keyspace
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
@@ -14,3 +16,16 @@ async def valkey_url(tmp_path_factory) -> AsyncIterator[str]:
     speed = await open_speed("embedded:", Path(tmp_path_factory.mktemp("valkey")))
     yield speed.url
     await speed.close()
+
+
+@pytest.fixture(scope="session")
+def cassandra_keyspace(cassandra) -> Iterator[Keyspace]:
+    """One migrated keyspace for the whole run."""
+    with keyspace(cassandra) as made:
+        yield made
+
+
+@pytest.fixture
+def empty_keyspace(cassandra_keyspace) -> Keyspace:
+    cassandra_keyspace.clear()
+    return cassandra_keyspace
