@@ -1,4 +1,4 @@
-"""The metadata store in Cassandra. The statements live in the `cassandra_*` files by noun, the keyspace in `schema.cql`."""
+"""The metadata store in Cassandra: statements in the `cassandra_*` files by noun, tables in `schema.cql`."""
 
 from __future__ import annotations
 

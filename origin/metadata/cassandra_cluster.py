@@ -7,7 +7,7 @@ from typing import Any
 
 from cassandra import ConsistencyLevel
 from cassandra.auth import PlainTextAuthProvider
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile, NoHostAvailable
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import (
     ConstantSpeculativeExecutionPolicy,
     DCAwareRoundRobinPolicy,
@@ -29,7 +29,7 @@ CONNECT_TIMEOUT_S = 3.0
 REQUEST_TIMEOUT_S = 3.0
 """How long one node may take for one request; another is asked then."""
 SCHEMA_TIMEOUT_S = 60.0
-HEARTBEAT_S = 2.0
+HEARTBEAT_S = 4.0
 """A node that is frozen or cut off, and so closes no socket, is left out after about twice this time."""
 RECONNECT_FIRST_S, RECONNECT_LAST_S = 0.5, 10.0
 COMPARE_AND_SET = "compare-and-set"

@@ -20,7 +20,7 @@ _COLUMNS = "comment_id, video_id, user_id, body, toUnixTimestamp(created_at)"
 _ADD = Statement(
     "INSERT INTO comments (comment_id, video_id, user_id, body, created_at) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP 1"
 )
-_READ = Statement(f"SELECT {_COLUMNS}, change FROM comments WHERE comment_id = ?")
+_READ = Statement(f"SELECT {_COLUMNS}, change FROM comments WHERE comment_id = ?")  # noqa: S608 -- constants only
 _DELETE = compare_and_set(
     "UPDATE comments SET body = null, change = ? WHERE comment_id = ? IF change = null AND video_id != null"
 )
@@ -31,7 +31,7 @@ _INTO_LIST = Statement(
 )
 _FROM_LIST = Statement("DELETE FROM comments_of_video WHERE video_id = ? AND bucket = ? AND comment_id = ?")
 _OF_VIDEO = Statement(
-    f"SELECT {_COLUMNS} FROM comments_of_video WHERE video_id = ? AND bucket = ? AND comment_id < ? LIMIT ?"
+    f"SELECT {_COLUMNS} FROM comments_of_video WHERE video_id = ? AND bucket = ? AND comment_id < ? LIMIT ?"  # noqa: S608
 )
 
 

@@ -1,7 +1,8 @@
 """Counts and hot videos in Cassandra: a flush is applied once, though it touches many rows and may be cut off anywhere.
 
-Flushes are numbered by compare-and-set, and a number is kept with the flush's id, so a repeat has the same one. A row holds its
-totals and the number of the last flush in them; that number is the timestamp of its cells too. So, for each row:
+Flushes are numbered by compare-and-set, and a number is kept with the flush's id, so a repeat has the same one. A row
+holds its totals and the number of the last flush in them; that number is the timestamp of its cells too. So, for each
+row:
 - a row whose number is this flush's has it already and is left alone;
 - two who apply one flush at once read the same base and write the same cells;
 - one that slept and writes late writes at an older number, below what came after.
@@ -109,10 +110,10 @@ async def _number(session: CassandraSession, batch_id: str, hour: int) -> None:
         newest = await session.row(_NUMBERED, _NEWEST)
         if newest is not None and newest[1] == batch_id:
             return await _keep_number(session, batch_id, newest[0], newest[2])
-        if newest is None:
-            number, statement, params = 1, _FIRST_NUMBER, (_NEWEST, batch_id, hour)
-        else:
-            number, statement, params = newest[0] + 1, _NEXT_NUMBER, (newest[0] + 1, batch_id, hour, _NEWEST, newest[0])
+        number = 1 if newest is None else newest[0] + 1
+        statement, params = _FIRST_NUMBER, [_NEWEST, batch_id, hour]
+        if newest is not None:
+            statement, params = _NEXT_NUMBER, [number, batch_id, hour, _NEWEST, newest[0]]
         if await session.decide(statement, params, batch_id, newest_id):
             return await _keep_number(session, batch_id, number, hour)
     raise MetadataUnavailable("too many flushes begin at once")

@@ -1,8 +1,8 @@
 """Follows in Cassandra.
 
-A follow is one row, `follows`, made and ended by compare-and-set. It holds its positions in the two lists, which nothing had before
-it: so a list row belongs to one follow for ever, is written at timestamp 1 and deleted at 2, and may be written again
-by whoever finds the follow, at any time. Repeats (the log repeats every follow) mend what a crash left.
+A follow is one row, `follows`, made and ended by compare-and-set. It holds its positions in the two lists, which
+nothing had before it: so a list row belongs to one follow for ever, is written at timestamp 1 and deleted at 2, and may
+be written again by whoever finds the follow. Repeats (the log repeats every follow) mend what a crash left.
 """
 
 from __future__ import annotations
@@ -25,16 +25,18 @@ MAX_FOLLOWED = 5_000
 _EDGES_AT_ONCE = 500
 _MAX_NUDGE_MS = 1_000
 """So many follows of one user in one millisecond are refused."""
-_READ = Statement("SELECT follower_since, followee_since, change FROM follows WHERE follower_id = ? AND followee_id = ?")
-_SETTLED = settled("SELECT follower_since, followee_since, change FROM follows WHERE follower_id = ? AND followee_id = ?")
+_READ = Statement(
+    "SELECT follower_since, followee_since, change FROM follows WHERE follower_id = ? AND followee_id = ?"
+)
+_SETTLED = settled(
+    "SELECT follower_since, followee_since, change FROM follows WHERE follower_id = ? AND followee_id = ?"
+)
 _FOLLOW = compare_and_set(
     "INSERT INTO follows (follower_id, followee_id, follower_since, followee_since, change)"
     " VALUES (?, ?, ?, ?, ?) IF NOT EXISTS"
 )
 _UNFOLLOW = compare_and_set("DELETE FROM follows WHERE follower_id = ? AND followee_id = ? IF change = ?")
-_TAKE = compare_and_set(
-    "INSERT INTO follow_positions (list, user_id, since, change) VALUES (?, ?, ?, ?) IF NOT EXISTS"
-)
+_TAKE = compare_and_set("INSERT INTO follow_positions (list, user_id, since, change) VALUES (?, ?, ?, ?) IF NOT EXISTS")
 _TAKEN = settled("SELECT change FROM follow_positions WHERE list = ? AND user_id = ? AND since = ?")
 _INTO_LIST = Statement(
     "INSERT INTO follow_lists (list, user_id, bucket, since, other_id) VALUES (?, ?, ?, ?, ?) USING TIMESTAMP 1"

@@ -1,6 +1,7 @@
 """Hot videos in Cassandra: the hour buckets, weighed and added up.
 
-An hour that is over changes no more, so its hottest are kept in memory: what is read again and again is the present hour.
+An hour that is over changes no more, so its hottest are kept in memory: what is read again and again is the present
+hour.
 """
 
 from __future__ import annotations
@@ -70,5 +71,7 @@ class HotHours:
                 break
             some = ordered[start : start + limit]
             found = await videos.several(self._session, [video_id for _, video_id in some])
-            shown += [Heat(video_id, heat) for heat, video_id in some if video_id in found and is_public(found[video_id])]
+            shown += [
+                Heat(video_id, heat) for heat, video_id in some if video_id in found and is_public(found[video_id])
+            ]
         return shown[:limit]

@@ -30,9 +30,7 @@ async def liked(session: CassandraSession, user_id: int, video_ids: Sequence[int
     by_bucket: dict[int, list[int]] = {}
     for video_id in video_ids:
         by_bucket.setdefault(month_of_id(video_id), []).append(video_id)
-    answers = await asyncio.gather(
-        *(session.each(_LIKED, ids, user_id, bucket) for bucket, ids in by_bucket.items())
-    )
+    answers = await asyncio.gather(*(session.each(_LIKED, ids, user_id, bucket) for bucket, ids in by_bucket.items()))
     return {row[0] for rows in answers for row in rows}
 
 

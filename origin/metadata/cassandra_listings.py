@@ -22,9 +22,7 @@ _PUBLIC_OF_CREATOR = Statement(
 )
 _OF_ALL = Statement("SELECT video_id FROM public_videos WHERE bucket = ? AND shard = ? AND video_id < ? LIMIT ?")
 _MONTHS_OF_CREATOR = Statement("SELECT bucket FROM buckets WHERE list = ? AND owner = ?")
-_MONTHS_OF_CREATORS = Statement(
-    "SELECT owner, bucket FROM buckets WHERE list = ? AND bucket <= ? AND owner IN ?"
-)
+_MONTHS_OF_CREATORS = Statement("SELECT owner, bucket FROM buckets WHERE list = ? AND bucket <= ? AND owner IN ?")
 _PUBLIC_OF_CREATORS = Statement(
     "SELECT video_id FROM videos_by_creator WHERE bucket = ? AND video_id < ? AND public = true AND creator_id IN ?"
     " PER PARTITION LIMIT ? ALLOW FILTERING"
@@ -85,7 +83,7 @@ async def following_feed(session: CassandraSession, user_id: int, before_id: int
 async def _of_creators(
     session: CassandraSession, creator_ids: Sequence[int], month: int, position: int, wanted: int
 ) -> list[int]:
-    """The newest that `creator_ids` show of a month. Each gives at most a page, so a prolific one costs no more than any."""
+    """The newest that `creator_ids` show of a month; a prolific one costs no more than any other."""
     found: list[int] = []
     while len(found) < wanted:
         rows = await session.each(_PUBLIC_OF_CREATORS, creator_ids, month, position, then=(wanted,))

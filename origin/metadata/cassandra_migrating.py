@@ -1,7 +1,7 @@
 """Makes the keyspace and its tables, and tells whether they are those that this program needs.
 
-The version is the highest row of `schema_migrations`. Statements can be repeated (IF NOT EXISTS), so one that was cut off is run again;
-of several that migrate at once one holds a lock that ends by itself. `prepare` blocks.
+The version is the highest row of `schema_migrations`. Statements can be repeated (IF NOT EXISTS), so one that was cut
+off is run again; of several that migrate at once one holds a lock that ends by itself. `prepare` blocks.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """In which lists a video is shown: its creator's, and the public one of everybody.
 
-A list may name videos that are not shown (readers look at the video itself) but must not lack one. So a video is put in before
-a change that shows it, and after any change `settle` writes what the video's row says. Both write at the timestamps
-that the row's own cells have: whoever read a later state wins, in whatever order the writes arrive.
+A list may name videos that are not shown (readers look at the video itself) but must not lack one. So a video is put
+in before a change that shows it, and after any change `settle` writes what the video's row says. Both write at the
+timestamps that the row's own cells have: whoever read a later state wins, in whatever order the writes arrive.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ async def settle(session: CassandraSession, video_id: int) -> None:
 
 
 def _as_of(row: Row) -> int:
-    return max(row[3], row[4])
+    return max(int(row[3]), int(row[4]))
 
 
 async def _of_creator(session: CassandraSession, video_id: int, creator_id: int, public: bool, as_of: int) -> None:

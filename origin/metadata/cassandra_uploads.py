@@ -1,8 +1,8 @@
 """Uploads in Cassandra.
 
-Cells of `uploads` and their timestamps: a state is written at its own place in UploadState as timestamp, so the latest state
-stays whoever writes last; the length is fixed by compare-and-set; the rest is written once, at timestamp 1. A deletion is far above
-them all.
+Cells of `uploads` and their timestamps: a state is written at its own place in UploadState as timestamp, so the latest
+state stays whoever writes last; the length is fixed by compare-and-set; the rest is written once, at timestamp 1. A
+deletion is far above them all.
 """
 
 from __future__ import annotations
@@ -34,9 +34,7 @@ _FIX_LENGTH = compare_and_set(
 )
 _LENGTH = settled("SELECT length, change, user_id FROM uploads WHERE upload_id = ?")
 _INTO_STATE = Statement("INSERT INTO uploads_by_state (state, bucket, shard, upload_id) VALUES (?, ?, ?, ?)")
-_FROM_STATE = Statement(
-    "DELETE FROM uploads_by_state WHERE state = ? AND bucket = ? AND shard = ? AND upload_id = ?"
-)
+_FROM_STATE = Statement("DELETE FROM uploads_by_state WHERE state = ? AND bucket = ? AND shard = ? AND upload_id = ?")
 _IN_STATE = Statement(
     "SELECT upload_id FROM uploads_by_state WHERE state = ? AND bucket = ? AND shard = ? AND upload_id > ? LIMIT ?"
 )
@@ -143,9 +141,7 @@ async def _still(session: CassandraSession, state: UploadState, upload_ids: Sequ
     """Those that have the state by their own rows, in order. What a crash left of others is struck from the list."""
     found = {row[0]: _upload(row) for row in await session.each(_SEVERAL, upload_ids) if _is_there(row)}
     moved = [each for each in found.values() if _STATES.index(each.state) > _STATES.index(state)]
-    await asyncio.gather(
-        *(_strike(session, each.upload_id, each.user_id, [_STATES.index(state)]) for each in moved)
-    )
+    await asyncio.gather(*(_strike(session, each.upload_id, each.user_id, [_STATES.index(state)]) for each in moved))
     return [found[each] for each in upload_ids if each in found and found[each].state is state]
 
 

@@ -119,9 +119,7 @@ async def one(session: CassandraSession, video_id: int) -> Video:
 
 
 async def several(session: CassandraSession, video_ids: Sequence[int]) -> Mapping[int, Video]:
-    rows, counts = await asyncio.gather(
-        session.each(_SEVERAL, video_ids), session.each(_SEVERAL_COUNTS, video_ids)
-    )
+    rows, counts = await asyncio.gather(session.each(_SEVERAL, video_ids), session.each(_SEVERAL_COUNTS, video_ids))
     counts_of = {row[0]: row for row in counts}
     return {row[0]: _video(row, counts_of.get(row[0])) for row in rows if _is_there(row)}
 
