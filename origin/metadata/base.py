@@ -48,6 +48,18 @@ class MetadataUnavailable(MetadataError):
     """The store did not answer. A retry may help."""
 
 
+class MetadataUnprepared(MetadataError):
+    """The store has no keyspace or an older schema: run `reelway migrate`."""
+
+
+class MetadataDenied(MetadataError):
+    """The store refused the credentials, or what they may do."""
+
+
+class MetadataMisplaced(MetadataError):
+    """The URL names a data centre, or more copies, than the store has: change the setting."""
+
+
 class MetadataTooNew(MetadataError):
     """The store was written by a newer version of this program: run that version."""
 
@@ -78,6 +90,11 @@ class Heat:
 
 
 class Metadata(Protocol):
+    async def check(self) -> None:
+        """Returns when the store can be used now.
+
+        Raises MetadataUnavailable, MetadataUnprepared, MetadataTooNew, MetadataDenied or MetadataMisplaced."""
+
     # users
     async def create_user(self, user: User) -> None:
         """Raises HandleTaken."""

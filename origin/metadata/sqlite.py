@@ -55,6 +55,9 @@ class SqliteMetadata:
         with _metadata_errors():
             return await self._database.write(work)
 
+    async def check(self) -> None:
+        await self._read(lambda connection: connection.execute("SELECT 1 FROM users LIMIT 1").fetchone())
+
     # users
     async def create_user(self, user: User) -> None:
         await self._write(partial(users.create, user=user))

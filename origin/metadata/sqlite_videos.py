@@ -5,17 +5,15 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Sequence, Set
-from dataclasses import asdict
-from functools import lru_cache
 from typing import Any
 
 from origin.ids import MAX_ID
 from origin.metadata.base import NotFound
+from origin.metadata.publications import publication_of, publication_text
 from origin.model import (
     Counts,
     Failure,
     Publication,
-    StartupFile,
     Video,
     VideoStatus,
     Visibility,
@@ -43,23 +41,9 @@ def _video(row: tuple[Any, ...]) -> Video:
         published_at_ms=row[8],
         tags=tuple(json.loads(row[9])) if row[9] != "[]" else (),
         counts=Counts(row[10], row[11], row[12], row[13]),
-        publication=_publication(row[14]) if row[14] is not None else None,
+        publication=publication_of(row[14]) if row[14] is not None else None,
         failure=Failure(row[15], row[16]) if row[15] is not None else None,
     )
-
-
-@lru_cache(maxsize=4096)
-def _publication(text: str) -> Publication:
-    values = json.loads(text)
-    values["renditions"] = tuple(values["renditions"])
-    values["startup"] = tuple(StartupFile(**file) for file in values["startup"])
-    return Publication(**values)
-
-
-def _publication_text(publication: Publication) -> str:
-    document = asdict(publication)
-    document["files"] = dict(publication.files)
-    return json.dumps(document, separators=(",", ":"))
 
 
 def create(connection: sqlite3.Connection, video: Video) -> None:
@@ -82,7 +66,7 @@ def create(connection: sqlite3.Connection, video: Video) -> None:
             counts.comments,
             counts.shares,
             publication.revision if publication else 0,
-            _publication_text(publication) if publication else None,
+            publication_text(publication) if publication else None,
             failure.code if failure else None,
             failure.detail if failure else None,
         ),
@@ -147,7 +131,7 @@ def publish(
         (
             status,
             publication.revision,
-            _publication_text(publication),
+            publication_text(publication),
             now_ms,
             video_id,
             publication.revision,

@@ -25,18 +25,20 @@ from origin.model import (
 )
 
 BACKENDS = {
-    "sqlite": lambda folder: f"sqlite://{folder}/metadata.db",
+    "sqlite": lambda request: f"sqlite://{request.getfixturevalue('tmp_path')}/metadata.db",
     "sqlite in memory": lambda _: "sqlite:///:memory:",
+    "cassandra": lambda request: request.getfixturevalue("empty_keyspace").url,
 }
+SLOW = {"cassandra"}
 NOW_MS = 1_800_000_000_000
 HOUR_MS = 3_600_000
 LEASE_MS = 60_000
 PLAYABLE, READY = VideoStatus.PLAYABLE, VideoStatus.READY
 
 
-@pytest.fixture(params=BACKENDS)
-async def metadata(request, tmp_path) -> AsyncIterator[Metadata]:
-    store = open_metadata(BACKENDS[request.param](tmp_path))
+@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.slow if name in SLOW else ()) for name in BACKENDS])
+async def metadata(request) -> AsyncIterator[Metadata]:
+    store = open_metadata(BACKENDS[request.param](request))
     yield store
     await store.close()
 

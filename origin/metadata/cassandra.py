@@ -1,0 +1,178 @@
+"""The metadata store in Cassandra: statements in the `cassandra_*` files by noun, tables in `schema.cql`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence, Set
+
+from origin.metadata import cassandra_comments as comments
+from origin.metadata import cassandra_counts as counts
+from origin.metadata import cassandra_follows as follows
+from origin.metadata import cassandra_likes as likes
+from origin.metadata import cassandra_listings as listings
+from origin.metadata import cassandra_migrating as migrating
+from origin.metadata import cassandra_uploads as uploads
+from origin.metadata import cassandra_users as users
+from origin.metadata import cassandra_videos as videos
+from origin.metadata import cassandra_workers as workers
+from origin.metadata.base import Edge, Heat
+from origin.metadata.cassandra_heat import HotHours
+from origin.metadata.cassandra_session import CassandraSession
+from origin.metadata.cassandra_target import Target
+from origin.model import (
+    Comment,
+    CountKind,
+    Failure,
+    Publication,
+    Upload,
+    UploadState,
+    User,
+    Video,
+    VideoStatus,
+    Visibility,
+)
+
+
+class CassandraMetadata:
+    """`Metadata` on Cassandra. Connects at the first call; one event loop only."""
+
+    def __init__(self, target: Target) -> None:
+        self._session = CassandraSession(target)
+        self._hot_hours = HotHours(self._session)
+
+    async def check(self) -> None:
+        await migrating.check(self._session)
+
+    # users
+    async def create_user(self, user: User) -> None:
+        await users.create(self._session, user)
+
+    async def rename_user(self, user_id: int, handle: str) -> User:
+        return await users.rename(self._session, user_id, handle)
+
+    async def user(self, user_id: int) -> User:
+        return await users.one(self._session, user_id)
+
+    async def users(self, user_ids: Sequence[int]) -> Mapping[int, User]:
+        return await users.several(self._session, user_ids)
+
+    # videos
+    async def create_video(self, video: Video) -> None:
+        await videos.create(self._session, video)
+
+    async def video(self, video_id: int) -> Video:
+        return await videos.one(self._session, video_id)
+
+    async def videos(self, video_ids: Sequence[int]) -> Mapping[int, Video]:
+        return await videos.several(self._session, video_ids)
+
+    async def edit_video(
+        self, video_id: int, description: str | None, tags: tuple[str, ...] | None, visibility: Visibility | None
+    ) -> Video:
+        return await videos.edit(self._session, video_id, description, tags, visibility)
+
+    async def transition(
+        self, video_id: int, allowed: Set[VideoStatus], to: VideoStatus, failure: Failure | None = None
+    ) -> bool:
+        return await videos.transition(self._session, video_id, allowed, to, failure)
+
+    async def set_progress(self, video_id: int, progress: float) -> None:
+        await videos.set_progress(self._session, video_id, progress)
+
+    async def publish(
+        self, video_id: int, publication: Publication, status: VideoStatus, now_ms: int, allowed: Set[VideoStatus]
+    ) -> bool:
+        return await videos.publish(self._session, video_id, publication, status, now_ms, allowed)
+
+    async def videos_by_creator(
+        self, creator_id: int, before_id: int | None, limit: int, public_only: bool
+    ) -> Sequence[Video]:
+        return await listings.by_creator(self._session, creator_id, before_id, limit, public_only)
+
+    async def newest_public(self, before_id: int | None, limit: int) -> Sequence[Video]:
+        return await listings.newest_public(self._session, before_id, limit)
+
+    # uploads
+    async def create_upload(self, upload: Upload) -> None:
+        await uploads.create(self._session, upload)
+
+    async def upload(self, upload_id: int) -> Upload:
+        return await uploads.one(self._session, upload_id)
+
+    async def set_upload_length(self, upload_id: int, length: int) -> bool:
+        return await uploads.set_length(self._session, upload_id, length)
+
+    async def advance_upload(self, upload_id: int, state: UploadState) -> None:
+        await uploads.advance(self._session, upload_id, state)
+
+    async def delete_upload(self, upload_id: int) -> None:
+        await uploads.delete(self._session, upload_id)
+
+    async def uploads_of(self, user_id: int, state: UploadState, limit: int) -> Sequence[Upload]:
+        return await uploads.of_user(self._session, user_id, state, limit)
+
+    async def uploads_in(self, state: UploadState, after_id: int, limit: int) -> Sequence[Upload]:
+        return await uploads.in_state(self._session, state, after_id, limit)
+
+    # likes, comments, follows
+    async def set_like(self, user_id: int, video_id: int, liked: bool, now_ms: int) -> None:
+        await likes.set_like(self._session, user_id, video_id, liked, now_ms)
+
+    async def count_like(self, user_id: int, video_id: int, liked: bool, offset: int) -> int:
+        return await likes.count_like(self._session, user_id, video_id, liked, offset)
+
+    async def liked(self, user_id: int, video_ids: Sequence[int]) -> Set[int]:
+        return await likes.liked(self._session, user_id, video_ids)
+
+    async def add_comment(self, comment: Comment) -> None:
+        await comments.add(self._session, comment)
+
+    async def comment(self, comment_id: int) -> Comment:
+        return await comments.one(self._session, comment_id)
+
+    async def delete_comment(self, comment_id: int) -> bool:
+        return await comments.delete(self._session, comment_id)
+
+    async def comments(self, video_id: int, before_id: int | None, limit: int) -> Sequence[Comment]:
+        return await comments.of_video(self._session, video_id, before_id, limit)
+
+    async def set_follow(self, follower_id: int, followee_id: int, following: bool, now_ms: int) -> None:
+        await follows.set_follow(self._session, follower_id, followee_id, following, now_ms)
+
+    async def follows(self, follower_id: int, user_ids: Sequence[int]) -> Set[int]:
+        return await follows.follows(self._session, follower_id, user_ids)
+
+    async def followers(self, user_id: int, before_ms: int | None, limit: int) -> Sequence[Edge]:
+        return await follows.page(self._session, follows.FOLLOWERS, user_id, before_ms, limit)
+
+    async def following(self, user_id: int, before_ms: int | None, limit: int) -> Sequence[Edge]:
+        return await follows.page(self._session, follows.FOLLOWING, user_id, before_ms, limit)
+
+    async def user_counts(self, user_id: int) -> Mapping[str, int]:
+        followed, shown = await asyncio.gather(
+            follows.counts(self._session, user_id), listings.counts(self._session, user_id)
+        )
+        return {**followed, **shown}
+
+    async def following_feed(self, user_id: int, before_id: int | None, limit: int) -> Sequence[int]:
+        return await listings.following_feed(self._session, user_id, before_id, limit)
+
+    # counts
+    async def apply_counts(self, batch_id: str, deltas: Mapping[tuple[int, CountKind], int], now_ms: int) -> bool:
+        return await counts.apply(self._session, batch_id, deltas, now_ms)
+
+    async def hot(self, now_ms: int, hours: int, limit: int) -> Sequence[Heat]:
+        return await self._hot_hours.hottest(now_ms, hours, limit)
+
+    # worker numbers
+    async def lease_worker(self, owner: str, now_ms: int, lease_ms: int) -> int:
+        return await workers.lease(self._session, owner, now_ms, lease_ms)
+
+    async def renew_worker(self, number: int, owner: str, now_ms: int, lease_ms: int) -> bool:
+        return await workers.renew(self._session, number, owner, now_ms, lease_ms)
+
+    async def release_worker(self, number: int, owner: str) -> None:
+        await workers.release(self._session, number, owner)
+
+    async def close(self) -> None:
+        await self._session.close()

@@ -1,0 +1,126 @@
+"""How the driver reaches a cluster: policies, time limits, and what it may log. `connect` blocks."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from cassandra import ConsistencyLevel
+from cassandra.auth import PlainTextAuthProvider
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
+from cassandra.policies import (
+    ConstantSpeculativeExecutionPolicy,
+    DCAwareRoundRobinPolicy,
+    ExponentialReconnectionPolicy,
+    FallthroughRetryPolicy,
+    HostStateListener,
+    NoSpeculativeExecutionPolicy,
+    RetryPolicy,
+    TokenAwarePolicy,
+)
+from cassandra.query import tuple_factory
+
+from origin.metadata.base import MetadataError, MetadataMisplaced
+from origin.metadata.cassandra_errors import as_metadata_error
+from origin.metadata.cassandra_target import Target
+
+logger = logging.getLogger(__name__)
+CONNECT_TIMEOUT_S = 3.0
+REQUEST_TIMEOUT_S = 3.0
+"""How long one node may take for one request; another is asked then."""
+SCHEMA_TIMEOUT_S = 60.0
+HEARTBEAT_S = 4.0
+"""A node that is frozen or cut off, and so closes no socket, is left out after about twice this time."""
+RECONNECT_FIRST_S, RECONNECT_LAST_S = 0.5, 10.0
+COMPARE_AND_SET = "compare-and-set"
+"""The profile of statements that must not be sent twice."""
+
+
+def connect(target: Target, keyspace: str | None) -> tuple[Cluster, Any]:
+    """The cluster and a session on `keyspace`. Raises MetadataError."""
+    logging.getLogger("cassandra").setLevel(logging.CRITICAL)
+    cluster = _cluster(target)
+    try:
+        return cluster, _session(cluster, target, keyspace)
+    except BaseException:
+        cluster.shutdown()
+        raise
+
+
+def _session(cluster: Cluster, target: Target, keyspace: str | None) -> Any:
+    try:
+        session = cluster.connect(keyspace)
+    except Exception as error:
+        raise _misplaced(cluster, target) or as_metadata_error(error, target) from error
+    if (misplaced := _misplaced(cluster, target)) is not None:
+        raise misplaced
+    return session
+
+
+def _misplaced(cluster: Cluster, target: Target) -> MetadataError | None:
+    known = {host.datacenter for host in cluster.metadata.all_hosts()} - {None}
+    if not known or target.local_dc in known:
+        return None
+    return MetadataMisplaced(
+        f"{target.name} has no data centre {target.local_dc!r}: set local_dc to one of {', '.join(sorted(known))}"
+    )
+
+
+def _cluster(target: Target) -> Cluster:
+    cluster = Cluster(
+        list(target.hosts),
+        port=target.hosts[0][1],
+        auth_provider=PlainTextAuthProvider(target.user, target.password) if target.user else None,
+        execution_profiles={
+            EXEC_PROFILE_DEFAULT: _profile(target, RetryPolicy(), _speculation(target)),
+            # The driver cannot know whether a compare-and-set that got no answer was done.
+            COMPARE_AND_SET: _profile(target, FallthroughRetryPolicy(), NoSpeculativeExecutionPolicy()),
+        },
+        connect_timeout=CONNECT_TIMEOUT_S,
+        control_connection_timeout=CONNECT_TIMEOUT_S,
+        idle_heartbeat_interval=HEARTBEAT_S,
+        idle_heartbeat_timeout=HEARTBEAT_S,
+        reconnection_policy=ExponentialReconnectionPolicy(RECONNECT_FIRST_S, RECONNECT_LAST_S),
+        # The nodes prepare what they have not seen when it is first asked of them: a frozen one delays nobody.
+        prepare_on_all_hosts=False,
+        max_schema_agreement_wait=SCHEMA_TIMEOUT_S,
+    )
+    cluster.register_listener(_NodeLog(target))
+    return cluster
+
+
+def _speculation(target: Target) -> Any:
+    if target.speculative_ms is None:
+        return NoSpeculativeExecutionPolicy()
+    return ConstantSpeculativeExecutionPolicy(target.speculative_ms / 1000, max_attempts=1)
+
+
+def _profile(target: Target, retries: RetryPolicy, speculation: Any) -> ExecutionProfile:
+    return ExecutionProfile(
+        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(target.local_dc)),
+        retry_policy=retries,
+        consistency_level=ConsistencyLevel.LOCAL_QUORUM,
+        serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
+        request_timeout=REQUEST_TIMEOUT_S,
+        row_factory=tuple_factory,
+        speculative_execution_policy=speculation,
+    )
+
+
+class _NodeLog(HostStateListener):  # type: ignore[misc] # the driver has no types
+    """One line when a node goes or comes; the driver's own lines come with every attempt."""
+
+    def __init__(self, target: Target) -> None:
+        self._name = target.name
+
+    def on_up(self, host: Any) -> None:
+        logger.info("a Cassandra node is up", extra={"store": self._name, "node": host.address})
+
+    def on_down(self, host: Any) -> None:
+        logger.warning("a Cassandra node is down", extra={"store": self._name, "node": host.address})
+
+    def on_add(self, host: Any) -> None:
+        logger.info("a Cassandra node joined", extra={"store": self._name, "node": host.address})
+
+    def on_remove(self, host: Any) -> None:
+        logger.info("a Cassandra node left", extra={"store": self._name, "node": host.address})

@@ -1,0 +1,147 @@
+"""How Cassandra is asked: reads of all pages, writes that are tried again, compare-and-sets whose outcome is known."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import Any
+
+from cassandra import ConsistencyLevel
+from cassandra.query import UNSET_VALUE
+
+from origin.metadata.base import MetadataUnavailable
+from origin.metadata.cassandra_connection import CassandraConnection, Page, Row, Statement
+from origin.metadata.cassandra_target import Target
+from origin.retry import Backoff
+
+__all__ = ["UNSET", "CassandraSession", "Page", "Row", "Statement", "all_of", "compare_and_set", "near", "settled"]
+UNSET = UNSET_VALUE
+"""As a parameter: leave the column as it is."""
+KEYS_AT_ONCE = 20
+"""Partitions that one request reads: each costs the coordinator, each request costs us."""
+_ATTEMPTS = 4
+_GIVE_UP_S = 10.0
+_BACKOFF = Backoff(base_s=0.05, cap_s=1.0)
+
+
+def near(cql: str) -> Statement:
+    """A read that any one replica may answer: counts and feeds."""
+    return Statement(cql, ConsistencyLevel.LOCAL_ONE)
+
+
+def settled(cql: str) -> Statement:
+    """A read that first ends compare-and-sets under way on its partition."""
+    return Statement(cql, ConsistencyLevel.LOCAL_SERIAL)
+
+
+def compare_and_set(cql: str) -> Statement:
+    """A lightweight transaction. Its cells are written by nothing else, or at timestamps far below its ballots."""
+    return Statement(cql, repeatable=False)
+
+
+class CassandraSession:
+    """One event loop only. Nothing is connected before the first request."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self._connection = CassandraConnection(target)
+
+    async def rows(self, statement: Statement, *params: Any) -> list[Row]:
+        """Every row, page by page. Raises MetadataError."""
+        page = await self.page(statement, *params)
+        rows = list(page.rows)
+        while page.next_page is not None:
+            page = await self.page(statement, *params, after=page.next_page)
+            rows += page.rows
+        return rows
+
+    async def each(
+        self, statement: Statement, keys: Sequence[int], *params: Any, then: Sequence[Any] = ()
+    ) -> list[Row]:
+        """The rows of many keys, asked for by `IN ?` after `params` and before `then`; in no order.
+
+        Raises MetadataError."""
+        unique = list(dict.fromkeys(keys))
+        parts = (unique[start : start + KEYS_AT_ONCE] for start in range(0, len(unique), KEYS_AT_ONCE))
+        answers = await asyncio.gather(*(self.rows(statement, *params, part, *then) for part in parts))
+        return [row for rows in answers for row in rows]
+
+    async def row(self, statement: Statement, *params: Any) -> Row | None:
+        """The only row, or None. Raises MetadataError."""
+        rows = (await self.page(statement, *params)).rows
+        return rows[0] if rows else None
+
+    async def write(self, statement: Statement, *params: Any) -> None:
+        """Raises MetadataError; then the write may still happen."""
+        await self.page(statement, *params)
+
+    async def page(self, statement: Statement, *params: Any, after: bytes | None = None) -> Page:
+        """One page, tried again with backoff where that is harmless. Raises MetadataError."""
+        loop = asyncio.get_running_loop()
+        give_up_s = loop.time() + _GIVE_UP_S
+        for attempt in range(_ATTEMPTS):
+            try:
+                return await self._connection.ask(statement, params, after)
+            except MetadataUnavailable:
+                last = attempt == _ATTEMPTS - 1 or loop.time() >= give_up_s
+                if last or self._connection.is_closed or not statement.repeatable:
+                    raise
+            await self._pause(attempt)
+        raise AssertionError("unreachable")
+
+    async def decide(
+        self,
+        statement: Statement,
+        params: Sequence[Any],
+        change: object,
+        last_change: Callable[[], Awaitable[object]],
+    ) -> bool:
+        """Whether a compare-and-set that writes `change` was done.
+
+        Where the answer is lost, `last_change` reads (settled) what the row's last one was: if it is ours, it was done.
+        If not, ours is tried again, as it may never have arrived. Should it be refused then and the row's last one is
+        another's, nobody knows whether ours came and went before: MetadataUnavailable is raised.
+        """
+        for attempt in range(_ATTEMPTS):
+            try:
+                page = await self._connection.ask(statement, params)
+            except MetadataUnavailable:
+                if self._connection.is_closed:
+                    raise
+                if await last_change() == change:
+                    return True
+                await self._pause(attempt)
+                continue
+            if page.rows[0][0]:
+                return True
+            if attempt == 0:
+                return False
+            # The first may have been carried out only now.
+            if await last_change() == change:
+                return True
+            break
+        raise MetadataUnavailable(f"{self.target.name}: the outcome of a change is not known")
+
+    async def _pause(self, attempt: int) -> None:
+        await asyncio.sleep(_BACKOFF.delay_s(attempt, random.random()))  # noqa: S311 -- jitter, no secret
+
+    async def close(self) -> None:
+        """End the driver's threads; what is under way fails. Closing again is no error."""
+        await self._connection.close()
+
+
+async def all_of(works: Iterable[Callable[[], Awaitable[None]]], at_once: int) -> None:
+    """Do all works, so many at a time; the first error ends the others and is raised."""
+    waiting = iter(works)
+
+    async def some() -> None:
+        for work in waiting:
+            await work()
+
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(at_once):
+                tasks.create_task(some())
+    except BaseExceptionGroup as errors:
+        raise errors.exceptions[0] from errors
