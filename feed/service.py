@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from feed import breaker, cursor
+from feed import cursor
 from feed.cursor import BadCursor, Cursor, Kind
 from feed.diversity import Candidate
 from feed.facts import VideoFacts
@@ -24,6 +24,7 @@ from feed.pool import Pool
 from feed.ready.base import Ready, ReadyFeeds, ReadyUnavailable
 from feed.settings import FeedSettings
 from feed.stats import FeedStats
+from origin.breaker import Breaker
 from origin.metadata.base import Metadata, MetadataError
 
 __all__ = ["BadCursor", "FeedItem", "FeedPage", "FeedService"]
@@ -71,7 +72,7 @@ class FeedService:
         self._facts = VideoFacts(metadata, self._settings, self.stats)
         self._pool = Pool(metadata, self._facts, self._settings, self.stats)
         self._memory = ShownMemory(ready, self._settings, self.stats)
-        self._breaker: breaker.State = breaker.Closed()
+        self._breaker = Breaker(self._settings.breaker)
 
     async def start(self, now_ms: int) -> None:
         """Build the popularity list, so that the first page finds one."""
@@ -129,18 +130,17 @@ class FeedService:
 
     async def _read_ready(self, user_id: int, now_ms: int) -> Ready | None:
         """None: the speed layer is away."""
-        admitted, self._breaker = breaker.admit(self._breaker, now_ms, self._settings.breaker)
-        if not admitted:
+        if not self._breaker.admits(now_ms):
             self.stats.ready_refused += 1
             return None
         try:
             ready = await self._ready.read(user_id)
         except ReadyUnavailable as error:
             self.stats.ready_failures += 1
-            self._breaker = breaker.after(self._breaker, False, now_ms, self._settings.breaker)
+            self._breaker.ended(False, now_ms)
             logger.warning("feed without the speed layer", extra={"error": str(error)})
             return None
-        self._breaker = breaker.after(self._breaker, True, now_ms, self._settings.breaker)
+        self._breaker.ended(True, now_ms)
         return ready
 
     async def _offer(self, ready: Ready | None, seen: Shown, now_ms: int) -> Offer:
