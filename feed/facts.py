@@ -8,10 +8,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from feed import breaker
 from feed.diversity import Candidate
 from feed.settings import FeedSettings
 from feed.stats import FeedStats
+from origin.breaker import Breaker
 from origin.metadata.base import Metadata, MetadataError
 from origin.model import WATCHABLE, Video, Visibility
 
@@ -42,7 +42,7 @@ class VideoFacts:
         self._settings = settings
         self._stats = stats
         self._facts: OrderedDict[int, _Fact] = OrderedDict()
-        self._breaker: breaker.State = breaker.Closed()
+        self._breaker = Breaker(settings.breaker)
 
     def learn(self, videos: Iterable[Video], now_ms: int) -> None:
         for video in videos:
@@ -65,18 +65,17 @@ class VideoFacts:
         return found
 
     async def _read(self, video_ids: Sequence[int], now_ms: int) -> None:
-        admitted, self._breaker = breaker.admit(self._breaker, now_ms, self._settings.breaker)
-        if not admitted:
+        if not self._breaker.admits(now_ms):
             return
         try:
             async with asyncio.timeout(self._settings.metadata_timeout_s):
                 videos = await self._metadata.videos(video_ids)
         except (MetadataError, TimeoutError) as error:
             self._stats.metadata_failures += 1
-            self._breaker = breaker.after(self._breaker, False, now_ms, self._settings.breaker)
+            self._breaker.ended(False, now_ms)
             logger.warning("no facts of videos", extra={"error": str(error) or type(error).__name__})
             return
-        self._breaker = breaker.after(self._breaker, True, now_ms, self._settings.breaker)
+        self._breaker.ended(True, now_ms)
         self.learn(videos.values(), now_ms)
         for video_id in video_ids:
             if video_id not in videos:

@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from feed import breaker, cursor
+from feed import cursor
 from feed.cursor import BadCursor, Cursor, Kind
 from feed.diversity import Candidate
 from feed.facts import VideoFacts
@@ -26,6 +26,7 @@ from feed.ready.base import Entry, Ready, ReadyFeeds, ReadyUnavailable
 from feed.settings import FeedSettings
 from feed.stats import FeedStats
 from feed.views import FeedItem, FeedPage
+from origin.breaker import Breaker
 from origin.metadata.base import Metadata, MetadataError
 
 __all__ = ["BadCursor", "FeedItem", "FeedPage", "FeedService"]
@@ -52,12 +53,12 @@ class FeedService:
         self._settings = settings or FeedSettings()
         self._new_feed_id = new_feed_id
         self._ranker = ranker
-        self._ranker_breaker: breaker.State = breaker.Closed()
+        self._ranker_breaker = Breaker(self._settings.ranker_breaker)
         self.stats = FeedStats()
         self._facts = VideoFacts(metadata, self._settings, self.stats)
         self._pool = Pool(metadata, self._facts, self._settings, self.stats)
         self._memory = ShownMemory(ready, self._settings, self.stats)
-        self._breaker: breaker.State = breaker.Closed()
+        self._breaker = Breaker(self._settings.breaker)
 
     async def start(self, now_ms: int) -> None:
         """Build the popularity list, so that the first page finds one."""
@@ -117,18 +118,17 @@ class FeedService:
 
     async def _read_ready(self, user_id: int, now_ms: int) -> Ready | None:
         """None: the speed layer is away."""
-        admitted, self._breaker = breaker.admit(self._breaker, now_ms, self._settings.breaker)
-        if not admitted:
+        if not self._breaker.admits(now_ms):
             self.stats.ready_refused += 1
             return None
         try:
             ready = await self._ready.read(user_id)
         except ReadyUnavailable as error:
             self.stats.ready_failures += 1
-            self._breaker = breaker.after(self._breaker, False, now_ms, self._settings.breaker)
+            self._breaker.ended(False, now_ms)
             logger.warning("feed without the speed layer", extra={"error": str(error)})
             return None
-        self._breaker = breaker.after(self._breaker, True, now_ms, self._settings.breaker)
+        self._breaker.ended(True, now_ms)
         return ready
 
     async def _ranked(self, user_id: int, now_ms: int) -> tuple[Entry, ...] | None:
@@ -136,8 +136,7 @@ class FeedService:
         if self._ranker is None:
             return None
         settings = self._settings
-        admitted, self._ranker_breaker = breaker.admit(self._ranker_breaker, now_ms, settings.ranker_breaker)
-        if not admitted:
+        if not self._ranker_breaker.admits(now_ms):
             self.stats.ranker_refused += 1
             return None
         try:
@@ -145,10 +144,10 @@ class FeedService:
                 entries = await self._ranker.rank(user_id)
         except (RankerUnavailable, TimeoutError) as error:
             self.stats.ranker_failures += 1
-            self._ranker_breaker = breaker.after(self._ranker_breaker, False, now_ms, settings.ranker_breaker)
+            self._ranker_breaker.ended(False, now_ms)
             logger.warning("feed without the scorer", extra={"error": str(error) or "timeout"})
             return None
-        self._ranker_breaker = breaker.after(self._ranker_breaker, True, now_ms, settings.ranker_breaker)
+        self._ranker_breaker.ended(True, now_ms)
         self.stats.ranked += entries is not None
         return entries
 

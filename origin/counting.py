@@ -1,7 +1,8 @@
 """Turns the interactions log into counts: a consumer that gathers increments, and a flusher that writes them.
 
-Offsets are committed only after the flush that holds their increments, so what a speed layer lost is read again. See
-`origin.counters.base` for why nothing is lost or doubled, and `origin.writeback` for the rules.
+Offsets are committed only after the flush that holds their increments, so what a speed layer lost is read again: at
+once when it turns out to have gone back, as after a failover. See `origin.counters.base` for why nothing is lost or
+doubled, and `origin.writeback` for the rules.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from origin.counters.base import Counters, CountersUnavailable, Increment
+from origin.counters.base import Counters, CountersUnavailable, CountersWentBack, Increment, Run
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Record
 from origin.events import InteractionEvent, MalformedEvent, Topic, decode
 from origin.metadata.base import Metadata, MetadataError
@@ -48,6 +49,8 @@ class CountingStats:
     """Batches that metadata applied."""
     retries: int = 0
     """Steps that had to be tried again because a store was away."""
+    went_back: int = 0
+    """Times that the speed layer had lost what was applied, and the log was read again from the committed offsets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +80,31 @@ class Counting:
         self._clock = clock
         self._chance = chance
         self._flush_every_s = flush_every_s
-        self._handled: dict[tuple[str, int], Position] = {}
-        """Per topic and partition the last record whose effects are in the counters and the metadata."""
+        self._applied: dict[tuple[str, int], int] = {}
+        """Per topic and partition the last offset whose effects are in the counters and the metadata."""
+        self._committed: dict[tuple[str, int], int] = {}
+        """Per topic and partition the last offset that the group has committed; no older batch takes it back."""
 
     async def run(self) -> None:
         """Consume and flush. Raises nothing but what is a bug: stores that are away are waited for."""
+        while True:
+            try:
+                await self._run_from_committed()
+            except* CountersWentBack as lost:
+                self.stats.went_back += 1
+                logger.warning("counting reads the log again", extra={"error": str(lost.exceptions[0])})
+
+    async def _run_from_committed(self) -> None:
+        """Until cancelled. Raises CountersWentBack."""
         consumer = await self._surely(lambda: self._eventlog.consumer(GROUP, [Topic.INTERACTIONS]))
-        self._handled.clear()
+        self._applied.clear()
+        self._committed.clear()
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._consume(consumer))
                 tasks.create_task(self._flush_for_ever(consumer))
         finally:
-            with contextlib.suppress(TimeoutError, *_ERRORS):
+            with contextlib.suppress(TimeoutError, CountersWentBack, *_ERRORS):
                 async with asyncio.timeout(_LAST_FLUSH_S):
                     await self._flush(consumer)
             await consumer.close()
@@ -121,11 +136,21 @@ class Counting:
         await apply_own_state(self._metadata, [each.event for each in placed], self._clock())
         increments = [*_counted(placed), *await self._like_increments(placed)]
         increments.sort(key=lambda increment: increment.position.offset)
-        counted = await self._counters.apply(GROUP, increments)
+        runs = self._runs(records)
+        counted = await self._counters.apply(GROUP, runs, increments)
         self.stats.records += len(records)
         self.stats.increments += counted
+        for run in runs:
+            self._applied[run.topic, run.partition] = run.through
+
+    def _runs(self, records: Sequence[Record]) -> list[Run]:
+        offsets: dict[tuple[str, int], list[int]] = {}
         for record in records:
-            self._handled[record.position.topic, record.position.partition] = record.position
+            offsets.setdefault((record.position.topic, record.position.partition), []).append(record.position.offset)
+        for place, some in offsets.items():
+            # Reading began at the committed offset.
+            self._committed.setdefault(place, min(some) - 1)
+        return [Run(*place, self._applied.get(place), max(some)) for place, some in offsets.items()]
 
     async def _decoded(self, records: Sequence[Record]) -> list[_Placed]:
         placed: list[_Placed] = []
@@ -164,30 +189,19 @@ class Counting:
         return increments
 
     async def _flush(self, consumer: Consumer) -> None:
-        handled = dict(self._handled)
+        """Raises CountersWentBack, and _ERRORS."""
+        still_there = [Run(*place, offset, offset) for place, offset in self._applied.items()]
+        await self._counters.apply(GROUP, still_there, [])
         batch = await self._counters.begin_flush()
-        if batch is None:
-            # Nothing waits anywhere, so whatever was handled by now is written.
-            done = list(handled.values())
-        else:
+        if batch.deltas:
             await self._metadata.apply_counts(batch.batch_id, batch.deltas, self._clock())
             await self._counters.end_flush(batch.batch_id)
             self.stats.flushes += 1
-            done = [
-                Position(topic, partition, offset)
-                for (group, topic, partition), offset in batch.marks.items()
-                if group == GROUP
-            ]
-        for position in done:
-            await consumer.commit(position)
-        if batch is None:
-            self._forget(handled)
-
-    def _forget(self, committed: dict[tuple[str, int], Position]) -> None:
-        # An idle log is not committed again and again.
-        for place, position in committed.items():
-            if self._handled.get(place) == position:
-                del self._handled[place]
+        for (group, topic, partition), offset in batch.marks.items():
+            # Partitions that others read are theirs to commit.
+            if group == GROUP and offset > self._committed.get((topic, partition), offset):
+                await consumer.commit(Position(topic, partition, offset))
+                self._committed[topic, partition] = offset
 
 
 def _counted(placed: Sequence[_Placed]) -> list[Increment]:

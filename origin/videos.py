@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
+from origin.breaker import Breaker
 from origin.changes import Changes
 from origin.counters.base import Counters, CountersUnavailable
 from origin.eventlog.base import EventLog
@@ -62,6 +63,8 @@ class Videos:
         self._eventlog = eventlog
         self._clock = clock
         self._changes = changes
+        self._breaker = Breaker()
+        """Around the counters, so that their absence does not cost every view their time limit."""
 
     async def view(self, video_id: int, viewer_id: int) -> VideoView:
         """Raises metadata NotFound for what this viewer may not see."""
@@ -105,11 +108,16 @@ class Videos:
         ]
 
     async def _pending(self, video_ids: Sequence[int]) -> Mapping[tuple[int, CountKind], int]:
+        if not self._breaker.admits(self._clock()):
+            return {}
         try:
-            return await self._counters.pending(video_ids)
+            pending = await self._counters.pending(video_ids)
         except CountersUnavailable as error:
+            self._breaker.ended(False, self._clock())
             logger.debug("showing counts without increments", extra={"error": str(error)})
             return {}
+        self._breaker.ended(True, self._clock())
+        return pending
 
     async def edit(
         self, video_id: int, user_id: int, description: str | None, visibility: Visibility | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import urlsplit
 
 from feed.ready.base import Entry, Ready, ReadyFeeds, ReadyUnavailable, Update
 from feed.settings import ReadySettings
@@ -12,16 +11,13 @@ __all__ = ["Entry", "Ready", "ReadyFeeds", "ReadyUnavailable", "Update", "open_r
 
 
 def open_ready(url: str, clock: Callable[[], int], settings: ReadySettings | None = None) -> ReadyFeeds:
-    """The backend for `memory:`, or for `redis://`, `rediss://`, `unix://` (a Redis or Valkey server).
-    Connects at the first use. Raises ValueError for another scheme."""
+    """The backend for `memory:`, or in a speed layer by its `Speed.url`.
+    Connects at the first use. Raises ValueError for an ill-formed URL, with what is allowed."""
     settings = settings or ReadySettings()
-    scheme = urlsplit(url).scheme
-    if scheme == "memory":
+    if url == "memory:":
         from feed.ready.memory import MemoryReady
 
         return MemoryReady(clock, settings)
-    if scheme in {"redis", "rediss", "unix"}:
-        from feed.ready.redis import RedisReady
+    from feed.ready.redis import RedisReady
 
-        return RedisReady(url, settings)
-    raise ValueError(f"no ready lists for {scheme!r}: allowed are memory, redis, rediss, unix")
+    return RedisReady(url, settings)

@@ -5,8 +5,9 @@ there. The *history* is which videos a user was shown or has watched, oldest fir
 least.
 
 Promised: a reader sees the old list or the new one, never a part; an empty list that was written is told from
-no list. Not promised: durability (a lost list is made again at the user's next interaction), or that the
-history never forgets (it has a time to live and a cap).
+no list. Not promised: durability, or that the history never forgets (it has a time to live and a cap). So a failover of
+the speed layer may bring back an older list or lose one, which is made again at the user's next interaction (until then
+the user has the cold start), and may forget what was shown last, which each process that showed it still remembers.
 """
 
 from __future__ import annotations

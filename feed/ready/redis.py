@@ -1,103 +1,111 @@
 """Ready lists in Redis (or Valkey).
 
-Keys: `feed:{user_id}` a list of video ids (contract); `feed:sources:{user_id}` a string `id=source,…` of the
-entries that are not `personal`, which also marks that the user has a list when that is empty;
-`history:{user_id}` a string of 8-byte big-endian ids, because appending to a string and reading it whole are
-single cheap commands.
+Keys: `feed:{user_id}` a list of video ids (contract; `feed:42` for user 42); `{feed:42}:sources` a string `id=source,…`
+of the entries that are not `personal`, which also marks that the user has a list when that is empty;
+`{feed:42}:history` a string of 8-byte big-endian ids, because appending to a string and reading it whole are single
+cheap commands. The braces put all of a user in one slot of a cluster, so that one script replaces a list whole.
 """
 
 from __future__ import annotations
 
-import asyncio
 import struct
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from feed.ready.base import PERSONAL, Entry, Ready, ReadyUnavailable, Update
 from feed.settings import ReadySettings
+from origin.speed.base import SpeedError
+from origin.speed.clients import Command, Script, command, open_client
 
 _ID_BYTES = 8
-_CONNECTIONS = 64
+_REPLACE = Script("""
+-- KEYS: list, sources. ARGV: seconds to live, sources, then the ids.
+redis.call('DEL', KEYS[1])
+if #ARGV > 2 then
+  redis.call('RPUSH', KEYS[1], unpack(ARGV, 3))
+  redis.call('EXPIRE', KEYS[1], ARGV[1])
+end
+redis.call('SET', KEYS[2], ARGV[2], 'EX', ARGV[1])
+""")
+_READ = Script("""
+-- KEYS: list, sources, history.
+return {redis.call('LRANGE', KEYS[1], 0, -1), redis.call('GET', KEYS[2]), redis.call('GET', KEYS[3])}
+""")
 
 
 class RedisReady:
     def __init__(self, url: str, settings: ReadySettings) -> None:
         self._settings = settings
-        self._redis: Redis = Redis.from_url(
-            url,
-            max_connections=_CONNECTIONS,
-            socket_connect_timeout=settings.read_timeout_s,
-            # With a timeout of its own the client sends through asyncio.wait_for, which before Python 3.12 can
-            # swallow a cancellation; `_run` times every command instead.
-            socket_timeout=None,
-            retry=None,
-        )
+        self._client = open_client(url, connect_timeout_s=settings.read_timeout_s)
 
     async def read(self, user_id: int) -> Ready:
-        pipe = self._redis.pipeline(transaction=False)
-        pipe.lrange(f"feed:{user_id}", 0, -1)
-        pipe.get(f"feed:sources:{user_id}")
-        pipe.get(f"history:{user_id}")
-        ids, sources, history = await self._run(pipe.execute(), self._settings.read_timeout_s)
+        keys = [_list(user_id), _sources_key(user_id), _history(user_id)]
+        ((ids, sources, history),) = await self._run([_READ.on(keys)], self._settings.read_timeout_s)
         try:
             return Ready(_entries(ids, sources), _unpack(history or b""))
         except ValueError as error:
             raise ReadyUnavailable(f"the list of user {user_id} is not as this version writes it") from error
 
     async def replace(self, updates: Sequence[Update]) -> None:
-        pipe = self._redis.pipeline(transaction=True)
-        for update in updates:
-            key, sources = f"feed:{update.user_id}", f"feed:sources:{update.user_id}"
-            pipe.delete(key)
-            if update.entries:
-                pipe.rpush(key, *(entry.video_id for entry in update.entries))
-                pipe.expire(key, update.ttl_s)
-            pipe.set(sources, _sources(update.entries), ex=update.ttl_s)
-        await self._run(pipe.execute(), self._settings.write_timeout_s)
+        await self._run([_replacement(update) for update in updates], self._settings.write_timeout_s)
         await self._append({update.user_id: update.watched for update in updates if update.watched})
 
     async def shown(self, shown: Mapping[int, Sequence[int]]) -> None:
-        pipe = self._redis.pipeline(transaction=False)
-        for user_id in shown:
-            for key in (f"feed:{user_id}", f"feed:sources:{user_id}"):
-                pipe.expire(key, self._settings.active_ttl_s)
-        await self._run(pipe.execute(), self._settings.write_timeout_s)
+        looked = [
+            command("EXPIRE", key, self._settings.active_ttl_s)
+            for user_id in shown
+            for key in (_list(user_id), _sources_key(user_id))
+        ]
+        await self._run(looked, self._settings.write_timeout_s)
         await self._append(shown)
 
     async def ttl_s(self, user_id: int) -> int | None:
-        left = int(await self._run(self._redis.ttl(f"feed:{user_id}"), self._settings.read_timeout_s))
-        return left if left >= 0 else None
+        (left,) = await self._run([command("TTL", _list(user_id))], self._settings.read_timeout_s)
+        return int(left) if left >= 0 else None
 
     async def close(self) -> None:
-        await self._redis.aclose()
+        await self._client.close()
 
     async def _append(self, shown: Mapping[int, Sequence[int]]) -> None:
-        if not shown:
-            return
-        pipe = self._redis.pipeline(transaction=False)
-        for user_id, video_ids in shown.items():
-            pipe.append(f"history:{user_id}", _pack(video_ids))
-            pipe.expire(f"history:{user_id}", self._settings.history_ttl_s)
-        answers = await self._run(pipe.execute(), self._settings.write_timeout_s)
+        appended = [command("APPEND", _history(user_id), _pack(video_ids)) for user_id, video_ids in shown.items()]
+        kept = [command("EXPIRE", _history(user_id), self._settings.history_ttl_s) for user_id in shown]
+        lengths = await self._run([*appended, *kept], self._settings.write_timeout_s)
         cap = self._settings.history_cap * _ID_BYTES
-        full = [user for user, length in zip(shown, answers[::2], strict=True) if length > 2 * cap]
-        for user_id in full:
-            await self._trim(f"history:{user_id}", cap)
+        for user_id, length in zip(shown, lengths, strict=False):
+            if length > 2 * cap:
+                await self._trim(_history(user_id), cap)
 
     async def _trim(self, key: str, cap: int) -> None:
         """Keep the last `cap` bytes. What another process appends in between is lost: it still remembers itself."""
-        kept = await self._run(self._redis.getrange(key, -cap, -1), self._settings.write_timeout_s)
-        await self._run(self._redis.set(key, kept, ex=self._settings.history_ttl_s), self._settings.write_timeout_s)
+        (kept,) = await self._run([command("GETRANGE", key, -cap, -1)], self._settings.write_timeout_s)
+        kept_on = command("SET", key, kept, "EX", self._settings.history_ttl_s)
+        await self._run([kept_on], self._settings.write_timeout_s)
 
-    async def _run(self, command: Awaitable[Any], timeout_s: float) -> Any:
+    async def _run(self, commands: Sequence[Command], timeout_s: float) -> list[Any]:
+        if not commands:
+            return []
         try:
-            async with asyncio.timeout(timeout_s):
-                return await command
-        except (RedisError, OSError, TimeoutError) as error:
-            raise ReadyUnavailable(f"the speed layer did not answer: {str(error) or type(error).__name__}") from error
+            return await self._client.run(commands, timeout_s)
+        except SpeedError as error:
+            raise ReadyUnavailable(str(error)) from error
+
+
+def _list(user_id: int) -> str:
+    return f"feed:{user_id}"
+
+
+def _sources_key(user_id: int) -> str:
+    return f"{{feed:{user_id}}}:sources"
+
+
+def _history(user_id: int) -> str:
+    return f"{{feed:{user_id}}}:history"
+
+
+def _replacement(update: Update) -> Command:
+    keys = [_list(update.user_id), _sources_key(update.user_id)]
+    ids = [entry.video_id for entry in update.entries]
+    return _REPLACE.on(keys, [update.ttl_s, _sources(update.entries), *ids])
 
 
 def _entries(ids: Sequence[bytes], sources: bytes | None) -> tuple[Entry, ...] | None:

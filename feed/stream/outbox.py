@@ -10,10 +10,10 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from feed import breaker
 from feed.ready.base import ReadyFeeds, ReadyUnavailable, Update
-from feed.settings import BreakerSettings, WorkerSettings
+from feed.settings import WorkerSettings
 from feed.stats import ScorerStats
+from origin.breaker import Breaker, BreakerSettings
 
 logger = logging.getLogger(__name__)
 
@@ -27,8 +27,7 @@ class Outbox:
         self._settings = settings
         self._stats = stats
         self._waiting: OrderedDict[int, Update] = OrderedDict()
-        self._breaker: breaker.State = breaker.Closed()
-        self._breaker_settings = BreakerSettings(failures=1)
+        self._breaker = Breaker(BreakerSettings(failures=1))
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -51,12 +50,10 @@ class Outbox:
     async def send(self) -> None:
         """Write all that waits, as far as the speed layer takes it."""
         while self._waiting:
-            now_ms = self._clock()
-            admitted, self._breaker = breaker.admit(self._breaker, now_ms, self._breaker_settings)
-            if not admitted:
+            if not self._breaker.admits(self._clock()):
                 return
             sent = await self._send_some()
-            self._breaker = breaker.after(self._breaker, sent, self._clock(), self._breaker_settings)
+            self._breaker.ended(sent, self._clock())
             self._stats.pending = len(self._waiting)
             if not sent:
                 return

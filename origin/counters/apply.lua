@@ -1,15 +1,24 @@
 -- KEYS: gathered, marks, then one key per increment that is de-duplicated.
--- ARGV: seconds to remember event ids, then per increment: place, offset, field, by, 1 if de-duplicated else 0.
--- A place is group, topic and partition; its mark is the last offset applied. Returns how many increments counted.
-local gathered, marks, ttl = KEYS[1], KEYS[2], ARGV[1]
-local before, after = {}, {}
-local counted, seen = 0, 2
-for i = 2, #ARGV, 5 do
-    local place, offset = ARGV[i], tonumber(ARGV[i + 1])
-    if before[place] == nil then
-        before[place] = tonumber(redis.call('HGET', marks, place) or '-1')
+-- ARGV: seconds to remember event ids, the number of runs, then per run: place, after (or ''), through; then per
+-- increment: place, offset, field, by, 1 if de-duplicated else 0.
+-- A place is group, topic and partition; its mark is the last offset applied. Returns how many increments counted, or
+-- -1, with nothing changed, when the mark of a run lies before its `after`.
+local gathered, marks, ttl, runs = KEYS[1], KEYS[2], ARGV[1], tonumber(ARGV[2])
+local before, moved = {}, {}
+local first = 3 + 3 * runs
+for i = 3, first - 1, 3 do
+    local place, through = ARGV[i], tonumber(ARGV[i + 2])
+    before[place] = tonumber(redis.call('HGET', marks, place) or '-1')
+    if ARGV[i + 1] ~= '' and before[place] < tonumber(ARGV[i + 1]) then
+        return -1
     end
-    local fresh = offset > before[place]
+    if through > before[place] then
+        moved[place] = string.format('%d', through)
+    end
+end
+local counted, seen = 0, 2
+for i = first, #ARGV, 5 do
+    local fresh = tonumber(ARGV[i + 1]) > before[ARGV[i]]
     if ARGV[i + 4] == '1' then
         seen = seen + 1
         fresh = fresh and redis.call('SET', KEYS[seen], '', 'NX', 'EX', ttl) ~= false
@@ -18,9 +27,8 @@ for i = 2, #ARGV, 5 do
         redis.call('HINCRBY', gathered, ARGV[i + 2], ARGV[i + 3])
         counted = counted + 1
     end
-    after[place] = math.max(after[place] or before[place], offset)
 end
-for place, offset in pairs(after) do
-    redis.call('HSET', marks, place, string.format('%d', offset))
+for place, through in pairs(moved) do
+    redis.call('HSET', marks, place, through)
 end
 return counted

@@ -1,9 +1,11 @@
--- KEYS: gathered, marks, batch, id of the batch, marks of the batch. ARGV: an id for a new batch.
--- Returns the id, the fields and the marks of the batch under way, or of a new one; nothing when nothing gathered.
-local gathered, marks, batch, id, batch_marks = unpack(KEYS)
+-- KEYS: gathered, marks, batch, id of the batch, marks of the batch, flushes. ARGV: an id for a new batch.
+-- Returns the id, the fields and the marks of the batch under way, or of a new one; of an empty one, whose id is not
+-- kept, when nothing gathered. Always writes: the caller waits for replicas to have that write and all before it.
+local gathered, marks, batch, id, batch_marks, flushes = unpack(KEYS)
+redis.call('SET', flushes, ARGV[1])
 if redis.call('EXISTS', id) == 0 then
     if redis.call('EXISTS', gathered) == 0 then
-        return false
+        return {ARGV[1], {}, redis.call('HGETALL', marks)}
     end
     redis.call('RENAME', gathered, batch)
     redis.call('COPY', marks, batch_marks, 'REPLACE')

@@ -6,7 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from origin.counters.base import DEDUPE_S, Batch, CountersUnavailable, Increment
+from origin.counters.base import DEDUPE_S, Batch, CountersUnavailable, CountersWentBack, Increment, Run
 from origin.model import CountKind
 
 
@@ -21,25 +21,30 @@ class MemoryCounters:
         self._batches = 0
         self._closed = False
 
-    async def apply(self, group: str, increments: Sequence[Increment]) -> int:
+    async def apply(self, group: str, runs: Sequence[Run], increments: Sequence[Increment]) -> int:
         self._refuse_closed()
         self._forget_old()
-        marks = dict(self._marks)
+        marks = {(group, run.topic, run.partition): self._mark(group, run) for run in runs}
         counted = 0
         for increment in increments:
             position = increment.position
-            place = (group, position.topic, position.partition)
-            if position.offset <= self._marks.get(place, -1):
+            if position.offset <= self._marks.get((group, position.topic, position.partition), -1):
                 continue
-            marks[place] = max(marks.get(place, -1), position.offset)
             if increment.event_id and increment.event_id in self._seen:
                 continue
             if increment.event_id:
                 self._seen[increment.event_id] = asyncio.get_running_loop().time() + DEDUPE_S
             self._gathered[increment.video_id, increment.kind] += increment.by
             counted += 1
-        self._marks = marks
+        self._marks |= marks
         return counted
+
+    def _mark(self, group: str, run: Run) -> int:
+        """Where the run moves its mark."""
+        before = self._marks.get((group, run.topic, run.partition), -1)
+        if run.after is not None and before < run.after:
+            raise CountersWentBack(f"these counters do not have what group {group} had applied")
+        return max(before, run.through)
 
     def _forget_old(self) -> None:
         now_s = asyncio.get_running_loop().time()
@@ -54,12 +59,14 @@ class MemoryCounters:
         sums = {field: self._gathered.get(field, 0) + flushing.get(field, 0) for field in wanted}
         return {field: by for field, by in sums.items() if by}
 
-    async def begin_flush(self) -> Batch | None:
+    async def begin_flush(self) -> Batch:
         self._refuse_closed()
-        if self._batch is None and self._gathered:
+        if self._batch is None:
             self._batches += 1
-            self._batch = Batch(f"memory-{self._batches}", dict(self._gathered), dict(self._marks))
-            self._gathered = Counter()
+            batch = Batch(f"memory-{self._batches}", dict(self._gathered), dict(self._marks))
+            if not self._gathered:
+                return batch
+            self._batch, self._gathered = batch, Counter()
         return self._batch
 
     async def end_flush(self, batch_id: str) -> None:

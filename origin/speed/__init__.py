@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from origin.speed.base import Speed, SpeedUnavailable
+from origin.speed.address import parse_address
+from origin.speed.base import Speed, SpeedDenied, SpeedError, SpeedUnavailable
+from origin.speed.clients import check_server
 from origin.speed.embedded import EmbeddedSpeed
 
-__all__ = ["Speed", "SpeedUnavailable", "open_speed"]
-
-_ELSEWHERE = frozenset({"redis", "rediss", "redis+cluster", "redis+sentinel", "unix"})
+__all__ = ["Speed", "SpeedDenied", "SpeedError", "SpeedUnavailable", "open_speed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +20,10 @@ class ElsewhereSpeed:
 
     url: str
 
+    async def check(self) -> None:
+        if self.url != "memory:":
+            await check_server(self.url)
+
     async def close(self) -> None:
         """Nothing was started."""
 
@@ -28,13 +31,17 @@ class ElsewhereSpeed:
 async def open_speed(url: str, data_folder: Path) -> Speed:
     """Make sure that there is a speed layer: `embedded:` starts one that keeps its data in `data_folder/speed`.
 
-    Raises ValueError for an unknown scheme and SpeedUnavailable when the embedded one does not start. Call it on the
+    Raises ValueError for an ill-formed URL and SpeedUnavailable when the embedded one does not start. Call it on the
     thread that lives as long as the process (the main one): the kernel ties the server to it.
     """
     if url == "embedded:":
         speed = EmbeddedSpeed(data_folder / "speed", random.random)
         await speed.start()
         return speed
-    if url == "memory:" or urlsplit(url).scheme in _ELSEWHERE:
+    if url == "memory:":
         return ElsewhereSpeed(url)
-    raise ValueError(f"{url!r} is no speed layer: give embedded:, memory:, redis://…, unix://…")
+    try:
+        parse_address(url)
+    except ValueError as error:
+        raise ValueError(f"{error}; and embedded:") from error
+    return ElsewhereSpeed(url)

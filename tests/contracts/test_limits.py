@@ -1,9 +1,10 @@
-"""What every backend of the rate limits promises. A backend is added to BACKENDS, never special-cased below."""
+"""What every backend of the rate limits promises. A backend is added to
+`conftest.SPEED_LAYERS`, never special-cased below."""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -11,14 +12,13 @@ from hypothesis import strategies as st
 
 from edge.gateway.limits import Limits, Policy, open_limits
 
-BACKENDS: dict[str, Callable[[str], str]] = {"memory": lambda _: "memory:", "redis": lambda url: url}
 NOW = 1_767_225_600_000
 POLICY = Policy("read", quota=3, window_s=6)
 
 
-@pytest.fixture(params=BACKENDS)
-async def limits(request, valkey_url) -> AsyncIterator[Limits]:
-    opened = open_limits(BACKENDS[request.param](valkey_url))
+@pytest.fixture
+async def limits(layer) -> AsyncIterator[Limits]:
+    opened = open_limits(layer.fresh())
     yield opened
     await opened.close()
 

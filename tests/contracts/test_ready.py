@@ -1,4 +1,5 @@
-"""What every backend of the ready lists promises. A backend is added to BACKENDS, never special-cased below."""
+"""What every backend of the ready lists promises. A backend is added to `conftest.SPEED_LAYERS`, never special-cased
+below."""
 
 from __future__ import annotations
 
@@ -12,19 +13,16 @@ from feed.ready import Entry, ReadyFeeds, ReadyUnavailable, Update, open_ready
 from feed.settings import ReadySettings
 from origin.speed import open_speed
 
-BACKENDS = {"redis": "embedded:", "memory": "memory:"}
 NOW_MS = 1_800_000_000_000
 SETTINGS = ReadySettings(history_cap=16)
 DAY_S = 24 * 3600
 
 
-@pytest.fixture(params=BACKENDS)
-async def ready(request, tmp_path) -> AsyncIterator[ReadyFeeds]:
-    speed = await open_speed(BACKENDS[request.param], tmp_path)
-    opened = open_ready(speed.url, lambda: NOW_MS, SETTINGS)
+@pytest.fixture
+async def ready(layer) -> AsyncIterator[ReadyFeeds]:
+    opened = open_ready(layer.fresh(), lambda: NOW_MS, SETTINGS)
     yield opened
     await opened.close()
-    await speed.close()
 
 
 def entries(*ids: int, source: str = "personal") -> tuple[Entry, ...]:

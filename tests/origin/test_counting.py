@@ -172,8 +172,8 @@ class Unflushable:
     def __init__(self) -> None:
         self.counters = open_counters("memory:")
 
-    async def apply(self, group, increments):
-        return await self.counters.apply(group, increments)
+    async def apply(self, group, runs, increments):
+        return await self.counters.apply(group, runs, increments)
 
     async def begin_flush(self):
         raise CountersUnavailable("not now")
@@ -191,6 +191,42 @@ async def test_what_a_speed_layer_lost_before_a_flush_is_counted_from_the_log_ag
     async with running(counting_of(house)):
         await settled(house)
     assert await counts(house, video) == Counts(views=5, likes=1)
+
+
+async def test_a_speed_layer_that_comes_back_empty_is_found_without_traffic_and_counted_again(house):
+    video = await house.video(await house.user("cat"))
+    counters = Replaceable()
+    counting = counting_of(house, counters)
+    async with running(counting):
+        await append(house, *(an_act(VIEW, video.video_id, f"e{n}") for n in range(5)))
+        async with asyncio.timeout(30):
+            while counting.stats.increments < 5:  # noqa: ASYNC110 -- the stats tell nobody
+                await asyncio.sleep(0.01)
+        assert await counts(house, video) == Counts()
+        counters.inner = open_counters("memory:")
+        counters.flushes = True
+        await settled(house)
+    assert await counts(house, video) == Counts(views=5)
+    assert counting.stats.went_back == 1
+
+
+class Replaceable:
+    """Counters that another server takes the place of; they give no batch until told so."""
+
+    def __init__(self) -> None:
+        self.inner = open_counters("memory:")
+        self.flushes = False
+
+    async def apply(self, group, runs, increments):
+        return await self.inner.apply(group, runs, increments)
+
+    async def begin_flush(self):
+        if not self.flushes:
+            raise CountersUnavailable("not now")
+        return await self.inner.begin_flush()
+
+    async def end_flush(self, batch_id):
+        await self.inner.end_flush(batch_id)
 
 
 def test_every_kind_of_act_has_its_effect():

@@ -8,16 +8,14 @@ __all__ = ["Limits", "Policy", "Spent", "open_limits"]
 
 
 def open_limits(url: str) -> Limits:
-    """Limits at `memory:`, or at a Redis by `redis://`, `rediss://` or `unix://`.
+    """Limits at `memory:`, or in a speed layer by its `Speed.url`.
 
-    Nothing is connected before the first use. Raises ValueError for another scheme.
+    Nothing is connected before the first use. Raises ValueError for an ill-formed URL, with what is allowed.
     """
     if url == "memory:":
         from edge.gateway.limits.memory import MemoryLimits
 
         return MemoryLimits()
-    if url.startswith(("redis://", "rediss://", "unix://")):
-        from edge.gateway.limits.redis import RedisLimits
+    from edge.gateway.limits.redis import RedisLimits
 
-        return RedisLimits(url)
-    raise ValueError(f"{url!r} is no address of rate limits: use memory:, redis://, rediss:// or unix://")
+    return RedisLimits(url)

@@ -4,7 +4,8 @@ Words: a *policy* gives a *quota* of requests per *window*; a *bucket* belongs t
 or an address), holds at most the quota and refills evenly. *Spending* takes one token if there is one.
 
 Promised: over any span of `n` windows at most `(n + 1) * quota` requests of one key pass.
-Not promised: that buckets survive a restart, nor that gateways agree while the shared store is away.
+Not promised: that buckets survive a restart or a failover of the shared store (a bucket that is lost is a full one, so
+a client gets at most one quota more), nor that gateways agree while it is away.
 """
 
 from __future__ import annotations

@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from feed.settings import BreakerSettings
+
+@dataclass(frozen=True, slots=True)
+class BreakerSettings:
+    failures: int = 3
+    """Failures in a row that open it."""
+    open_ms: int = 500
+    """How long it stays open at first; doubled at each failed probe."""
+    open_most_ms: int = 5_000
+    probe_ms: int = 1_000
+    """After this a probe without an outcome is given up and another one is let through."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +75,19 @@ def after(state: State, ok: bool, now_ms: int, settings: BreakerSettings) -> Sta
             longer = min(2 * state.for_ms, settings.open_most_ms)
             return Open(now_ms + longer, longer)
     assert_never(state)
+
+
+class Breaker:
+    """A breaker with its state, for who calls from one place. Not a shell: the time comes in."""
+
+    def __init__(self, settings: BreakerSettings | None = None) -> None:
+        self._settings = settings or BreakerSettings()
+        self._state: State = Closed()
+
+    def admits(self, now_ms: int) -> bool:
+        """Whether a call may be made now; who was admitted tells the outcome to `ended`."""
+        admitted, self._state = admit(self._state, now_ms, self._settings)
+        return admitted
+
+    def ended(self, ok: bool, now_ms: int) -> None:
+        self._state = after(self._state, ok, now_ms, self._settings)
