@@ -27,6 +27,16 @@ class Topic(StrEnum):
     PURGES = "purges"  # tag
 
 
+DEAD_LETTERS = {
+    Topic.UPLOADS: "uploads.dlq",
+    Topic.UPLOADS_RETRY: "uploads.dlq",
+    Topic.VIDEOS: "videos.dlq",
+    Topic.INTERACTIONS: "interactions.dlq",
+    Topic.PURGES: "purges.dlq",
+}
+"""Where the records go that a consumer of a topic cannot read or cannot do."""
+
+
 class InteractionType(StrEnum):
     VIEW = "view"
     LIKE = "like"
