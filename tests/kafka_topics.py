@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import uuid
 from collections.abc import AsyncIterator, Sequence
@@ -19,6 +20,8 @@ async def topics_of_our_own(hosts: str, names: Sequence[str], partitions: int) -
     try:
         configs = {"message.timestamp.type": "LogAppendTime"}
         await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs) for topic in topics])
+        while not set(topics) <= set(await admin.list_topics()):  # noqa: ASYNC110 -- nothing tells when
+            await asyncio.sleep(0.05)
         yield prefix
         await admin.delete_topics([topic for topic in await admin.list_topics() if topic.startswith(prefix)])
     finally:

@@ -1,7 +1,7 @@
 """What a member of a group holds of each partition, and so what a change of hands repeats. Rules file.
 
-Kafka gives all partitions back at each change of the group and hands most of them out again to the member that had
-them. What was given to an owner is remembered across that, so reading goes on where it was and nothing comes twice.
+A member gives all its partitions back at each change of its group and gets most of them again (see `sharing`). What was
+given to the owner is remembered across that, so reading goes on where it was and nothing comes twice.
 """
 
 from __future__ import annotations
@@ -42,9 +42,11 @@ class Holdings:
     def commit(self, partition: Partition, next_offset: int) -> None:
         self._committed[partition] = next_offset
 
-    def idle(self) -> bool:
-        """Everything that was given is committed."""
-        return all(self._committed.get(partition, 0) >= offset for partition, offset in self._given.items())
+    def busy(self) -> frozenset[Partition]:
+        """Where something that was given is not committed yet."""
+        return frozenset(
+            partition for partition, offset in self._given.items() if self._committed.get(partition, 0) < offset
+        )
 
     def take(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
         """Hold these from now on; returns where to go on in those that do not begin at the committed offset."""

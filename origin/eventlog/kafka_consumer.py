@@ -2,8 +2,8 @@
 
 aiokafka reads ahead, keeps the member in its group and follows the group's changes in tasks of its own, so an owner
 that works for long between two polls keeps its partitions; what is read ahead is bounded by the fetch sizes below. When
-the group changes, nothing more is given out and the owner has HAND_OVER_S to commit what it holds; then partitions go
-to their next owners, most of them to the same ones (sticky), where reading goes on as if nothing had been.
+the group changes, nothing more is given out and the owner has HAND_OVER_S to commit what it holds; then the partitions
+are shared out anew. Where work is still under way they stay, and reading goes on as if nothing had been.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
-from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from origin.eventlog.base import LogUnavailable, LogUnprepared, Position, Record
 from origin.eventlog.handover import Holdings, Partition
 from origin.eventlog.kafka_address import KafkaAddress
+from origin.eventlog.kafka_assignor import Assignor
 from origin.eventlog.kafka_connection import MIGRATE, client_arguments, log_errors, raise_denied
 
 logger = logging.getLogger(__name__)
@@ -89,8 +89,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             group_id=self._address.topic_prefix + self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            # The assignor keeps what it knows in its class.
-            partition_assignment_strategy=[type("Sticky", (StickyPartitionAssignor,), {})],
+            partition_assignment_strategy=[Assignor(self._holdings, self._address.topic_prefix)],
             max_poll_interval_ms=NEVER_MS,
             session_timeout_ms=SESSION_MS,
             heartbeat_interval_ms=HEARTBEAT_MS,
@@ -124,7 +123,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._can_commit.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HAND_OVER_S):
-                    while not self._holdings.idle() and not self._closed and self._can_commit.is_set():
+                    while self._holdings.busy() and not self._closed and self._can_commit.is_set():
                         self._committed.clear()
                         await self._committed.wait()
         self._can_commit.clear()

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaProducer, errors
 
 from origin.eventlog.base import LogUnavailable, LogUnprepared
 from origin.eventlog.kafka_address import KafkaAddress
-from origin.eventlog.kafka_connection import MIGRATE, client_arguments, log_errors
+from origin.eventlog.kafka_connection import MIGRATE, client_arguments, log_errors, raise_denied
 
 logger = logging.getLogger(__name__)
 WAITING_BYTES = 16 << 20
@@ -108,8 +108,10 @@ class KafkaProducer:
         )
         try:
             await producer.start()
-        except BaseException:
+        except BaseException as error:
             await producer.stop()
+            if isinstance(error, errors.KafkaError):
+                await raise_denied(self._address)
             raise
         return producer
 
