@@ -15,8 +15,9 @@ from functools import partial
 from typing import TypeVar
 
 from origin.counters.base import Counters, CountersUnavailable, Increment
+from origin.deadletters import dead_letter
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Record
-from origin.events import InteractionEvent, MalformedEvent, Topic, decode
+from origin.events import DEAD_LETTERS, InteractionEvent, MalformedEvent, Topic, decode
 from origin.metadata.base import Metadata, MetadataError
 from origin.retry import Backoff
 from origin.social import apply_own_state
@@ -25,7 +26,6 @@ from origin.writeback import Count, Like, effect_of, increment_of, like_incremen
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
 GROUP = "counts"
-DEAD_LETTERS = f"{Topic.INTERACTIONS}.dlq"
 FLUSH_EVERY_S = 1.0
 BATCH_RECORDS = 500
 _POLL_S = 1.0
@@ -117,31 +117,19 @@ class Counting:
                 attempt += 1
 
     async def _handle(self, records: Sequence[Record]) -> None:
-        placed = await self._decoded(records)
+        placed, letters = _decoded(records)
         await apply_own_state(self._metadata, [each.event for each in placed], self._clock())
         increments = [*_counted(placed), *await self._like_increments(placed)]
         increments.sort(key=lambda increment: increment.position.offset)
         counted = await self._counters.apply(GROUP, increments)
         self.stats.records += len(records)
         self.stats.increments += counted
+        if letters:
+            # Last, because whatever fails before makes all of this be done again.
+            await self._eventlog.append_many(DEAD_LETTERS[Topic.INTERACTIONS], letters)
+            self.stats.poison += len(letters)
         for record in records:
             self._handled[record.position.topic, record.position.partition] = record.position
-
-    async def _decoded(self, records: Sequence[Record]) -> list[_Placed]:
-        placed: list[_Placed] = []
-        poison: list[Record] = []
-        for record in records:
-            try:
-                placed.append(_Placed(decode(InteractionEvent, record.value), record.position))
-            except MalformedEvent as error:
-                poison.append(record)
-                logger.warning(
-                    "an interaction is poison", extra={"position": str(record.position), "error": str(error)}
-                )
-        if poison:
-            await self._eventlog.append_many(DEAD_LETTERS, [(record.key, record.value) for record in poison])
-            self.stats.poison += len(poison)
-        return placed
 
     async def _like_increments(self, placed: Sequence[_Placed]) -> list[Increment]:
         by_pair: dict[tuple[int, int], list[_Placed]] = {}
@@ -196,3 +184,17 @@ def _counted(placed: Sequence[_Placed]) -> list[Increment]:
         for each in placed
         if isinstance(effect := effect_of(each.event), Count)
     ]
+
+
+def _decoded(records: Sequence[Record]) -> tuple[list[_Placed], list[tuple[str, bytes]]]:
+    """The events, and dead letters for what is none."""
+    placed: list[_Placed] = []
+    letters: list[tuple[str, bytes]] = []
+    for record in records:
+        try:
+            placed.append(_Placed(decode(InteractionEvent, record.value), record.position))
+        except MalformedEvent as error:
+            logger.warning("an interaction is poison", extra={"position": str(record.position), "error": str(error)})
+            _, key, letter = dead_letter(record, GROUP, error)
+            letters.append((key, letter))
+    return placed, letters
