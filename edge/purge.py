@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from edge.cache.invalidation import BadPurge, Purge
 from edge.node.node import CacheNode
 from edge.store.base import StoreError
+from origin.deadletters import dead_letter
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Record
 from origin.events import MalformedEvent, PurgeEvent, Topic, decode
 
@@ -93,9 +94,11 @@ class PurgeFollower:
         try:
             event = decode(PurgeEvent, record.value)
             purge = Purge("tag", event.tag, event.soft)
-        except (MalformedEvent, BadPurge):
-            # Poison is skipped: keeping it would stop every later purge.
-            logger.exception("a purge that cannot be read was skipped", extra={"key": record.key})
+        except (MalformedEvent, BadPurge) as error:
+            # Keeping it would stop every later purge.
+            logger.warning("a purge cannot be read", extra={"position": str(record.position), "error": str(error)})
+            poison = error if isinstance(error, MalformedEvent) else MalformedEvent(str(error))
+            await self._eventlog.append(*dead_letter(record, self._group, poison))
             return
         affected = await self._node.purge(purge)
         logger.info("purged", extra={"tag": event.tag, "keys": affected, "request_id": event.request_id})

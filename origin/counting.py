@@ -16,8 +16,9 @@ from functools import partial
 from typing import TypeVar
 
 from origin.counters.base import Counters, CountersUnavailable, CountersWentBack, Increment, Run
+from origin.deadletters import dead_letter
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Record
-from origin.events import InteractionEvent, MalformedEvent, Topic, decode
+from origin.events import DEAD_LETTERS, InteractionEvent, MalformedEvent, Topic, decode
 from origin.metadata.base import Metadata, MetadataError
 from origin.retry import Backoff
 from origin.social import apply_own_state
@@ -26,7 +27,6 @@ from origin.writeback import Count, Like, effect_of, increment_of, like_incremen
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
 GROUP = "counts"
-DEAD_LETTERS = f"{Topic.INTERACTIONS}.dlq"
 FLUSH_EVERY_S = 1.0
 BATCH_RECORDS = 500
 _POLL_S = 1.0
@@ -132,7 +132,7 @@ class Counting:
                 attempt += 1
 
     async def _handle(self, records: Sequence[Record]) -> None:
-        placed = await self._decoded(records)
+        placed, letters = _decoded(records)
         await apply_own_state(self._metadata, [each.event for each in placed], self._clock())
         increments = [*_counted(placed), *await self._like_increments(placed)]
         increments.sort(key=lambda increment: increment.position.offset)
@@ -140,6 +140,10 @@ class Counting:
         counted = await self._counters.apply(GROUP, runs, increments)
         self.stats.records += len(records)
         self.stats.increments += counted
+        if letters:
+            # Last, because whatever fails before makes all of this be done again.
+            await self._eventlog.append_many(DEAD_LETTERS[Topic.INTERACTIONS], letters)
+            self.stats.poison += len(letters)
         for run in runs:
             self._applied[run.topic, run.partition] = run.through
 
@@ -151,22 +155,6 @@ class Counting:
             # Reading began at the committed offset.
             self._committed.setdefault(place, min(some) - 1)
         return [Run(*place, self._applied.get(place), max(some)) for place, some in offsets.items()]
-
-    async def _decoded(self, records: Sequence[Record]) -> list[_Placed]:
-        placed: list[_Placed] = []
-        poison: list[Record] = []
-        for record in records:
-            try:
-                placed.append(_Placed(decode(InteractionEvent, record.value), record.position))
-            except MalformedEvent as error:
-                poison.append(record)
-                logger.warning(
-                    "an interaction is poison", extra={"position": str(record.position), "error": str(error)}
-                )
-        if poison:
-            await self._eventlog.append_many(DEAD_LETTERS, [(record.key, record.value) for record in poison])
-            self.stats.poison += len(poison)
-        return placed
 
     async def _like_increments(self, placed: Sequence[_Placed]) -> list[Increment]:
         by_pair: dict[tuple[int, int], list[_Placed]] = {}
@@ -210,3 +198,17 @@ def _counted(placed: Sequence[_Placed]) -> list[Increment]:
         for each in placed
         if isinstance(effect := effect_of(each.event), Count)
     ]
+
+
+def _decoded(records: Sequence[Record]) -> tuple[list[_Placed], list[tuple[str, bytes]]]:
+    """The events, and dead letters for what is none."""
+    placed: list[_Placed] = []
+    letters: list[tuple[str, bytes]] = []
+    for record in records:
+        try:
+            placed.append(_Placed(decode(InteractionEvent, record.value), record.position))
+        except MalformedEvent as error:
+            logger.warning("an interaction is poison", extra={"position": str(record.position), "error": str(error)})
+            _, key, letter = dead_letter(record, GROUP, error)
+            letters.append((key, letter))
+    return placed, letters

@@ -1,11 +1,14 @@
-"""Finishes deletions: behind each `deleted` event the row is a tombstone, edges are purged, objects are removed."""
+"""Does what is behind the events of videos, so that it is done also after a crash: of a deleted one the row becomes a
+tombstone, edges are purged and objects removed; of one whose visibility was set the edges are purged."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 
+from origin.deadletters import dead_letter
 from origin.eventlog.base import EventLog, EventLogError, Record
 from origin.events import MalformedEvent, PurgeEvent, Topic, VideoChange, VideoEvent, decode, encode
 from origin.metadata.base import Metadata, MetadataError, NotFound
@@ -18,6 +21,8 @@ logger = logging.getLogger(__name__)
 GROUP = "deletions"
 _POLL_S = 5.0
 _RECORDS = 100
+_EDIT_LOOKS = 20
+_EDIT_LOOK_S = 0.1
 _BACKOFF = Backoff(base_s=0.2, cap_s=10)
 
 
@@ -43,35 +48,54 @@ class Deletions:
         consumer = await self._eventlog.consumer(GROUP, [Topic.VIDEOS])
         try:
             while True:
-                records = await consumer.poll(_RECORDS, _POLL_S)
-                for record in records:
-                    await self._finish_surely(record)
-                if records:
-                    await consumer.commit(records[-1].position)
+                for record in await consumer.poll(_RECORDS, _POLL_S):
+                    await self._surely(partial(self._handle, record), record)
+                    await consumer.commit(record.position)
         finally:
             await consumer.close()
 
-    async def _finish_surely(self, record: Record) -> None:
-        try:
-            event = decode(VideoEvent, record.value)
-        except MalformedEvent as error:
-            logger.warning("a video event is malformed", extra={"position": str(record.position), "error": str(error)})
-            return
+    async def _surely(self, step: Callable[[], Awaitable[None]], record: Record) -> None:
         attempt = 0
-        while event.change is VideoChange.DELETED:
+        while True:
             try:
-                await self._finish(event)
+                await step()
             except (MetadataError, ObjectStoreError, EventLogError) as error:
-                logger.warning("a deletion waits", extra={"video_id": event.video_id, "error": str(error)})
+                logger.warning("an event of a video waits", extra={"key": record.key, "error": str(error)})
                 await asyncio.sleep(_BACKOFF.delay_s(attempt, self._chance()))
                 attempt += 1
             else:
                 return
 
+    async def _handle(self, record: Record) -> None:
+        try:
+            event = decode(VideoEvent, record.value)
+        except MalformedEvent as error:
+            logger.warning("a video event is poison", extra={"position": str(record.position), "error": str(error)})
+            await self._eventlog.append(*dead_letter(record, GROUP, error))
+            return
+        if event.change is VideoChange.DELETED:
+            await self._finish(event)
+        elif event.visibility_set:
+            await self._hide(event)
+
+    async def _hide(self, event: VideoEvent) -> None:
+        """Purge the edges once the edit is in the metadata, or seems to have been given up after its event."""
+        for _ in range(_EDIT_LOOKS):
+            try:
+                if (await self._metadata.video(event.video_id)).visibility == event.visibility:
+                    break
+            except NotFound:
+                return
+            await asyncio.sleep(_EDIT_LOOK_S)
+        await self._purge(event.video_id)
+
+    async def _purge(self, video_id: int) -> None:
+        purge = PurgeEvent(surrogate_key(video_id), soft=False, timestamp=self._clock())
+        await self._eventlog.append(Topic.PURGES, purge.tag, encode(purge))
+
     async def _finish(self, event: VideoEvent) -> None:
         await self._metadata.transition(event.video_id, set(VideoStatus), VideoStatus.DELETED)
-        purge = PurgeEvent(surrogate_key(event.video_id), soft=False, timestamp=self._clock())
-        await self._eventlog.append(Topic.PURGES, purge.tag, encode(purge))
+        await self._purge(event.video_id)
         try:
             raw_key = (await self._metadata.video(event.video_id)).raw_key
         except NotFound:

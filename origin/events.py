@@ -27,6 +27,16 @@ class Topic(StrEnum):
     PURGES = "purges"  # tag
 
 
+DEAD_LETTERS = {
+    Topic.UPLOADS: "uploads.dlq",
+    Topic.UPLOADS_RETRY: "uploads.dlq",
+    Topic.VIDEOS: "videos.dlq",
+    Topic.INTERACTIONS: "interactions.dlq",
+    Topic.PURGES: "purges.dlq",
+}
+"""Where the records go that a consumer of a topic cannot read or cannot do."""
+
+
 class InteractionType(StrEnum):
     VIEW = "view"
     LIKE = "like"
@@ -90,6 +100,8 @@ class VideoEvent:
     duration_ms: int = 0
     tags: tuple[str, ...] = ()
     revision: int = 0
+    visibility_set: bool = False
+    """An edit named a visibility: what edges hold of the video is to be forgotten."""
     request_id: str = ""
 
 
@@ -123,7 +135,15 @@ class PurgeEvent:
 
 
 Event = UploadEvent | VideoEvent | InteractionEvent | PurgeEvent
-E = TypeVar("E", UploadEvent, VideoEvent, InteractionEvent, PurgeEvent)
+KINDS: dict[Topic, type[Event]] = {
+    Topic.UPLOADS: UploadEvent,
+    Topic.UPLOADS_RETRY: UploadEvent,
+    Topic.VIDEOS: VideoEvent,
+    Topic.INTERACTIONS: InteractionEvent,
+    Topic.PURGES: PurgeEvent,
+}
+"""What the records of a topic are."""
+E = TypeVar("E", bound=Event)
 _IDS = frozenset({"video_id", "user_id", "creator_id"})
 _ENUMS: dict[tuple[str, str], type[StrEnum]] = {
     ("VideoEvent", "change"): VideoChange,
@@ -144,6 +164,11 @@ def decode(kind: type[E], value: bytes) -> E:
 
     Raises NewerSchema for a later schema and MalformedEvent for anything else that does not fit.
     """
+    return _build(kind, parsed(value))
+
+
+def parsed(value: bytes) -> dict[str, Any]:
+    """The JSON object of a record that this version reads. Raises NewerSchema and MalformedEvent."""
     try:
         document = json.loads(value)
     except (ValueError, RecursionError) as error:
@@ -154,8 +179,10 @@ def decode(kind: type[E], value: bytes) -> E:
     if not isinstance(schema, int):
         raise MalformedEvent("no schema number")
     if schema > SCHEMA:
-        raise NewerSchema(f"schema {schema} is newer than {SCHEMA}, which this version reads")
-    return _build(kind, document)
+        raise NewerSchema(
+            f"schema {schema} is newer than {SCHEMA}, which this version reads: upgrade it, then `reelway dlq replay`"
+        )
+    return document
 
 
 def _build(kind: type[E], document: dict[str, Any]) -> E:
@@ -179,7 +206,7 @@ def _id(name: str, value: str) -> int:
         raise MalformedEvent(f"{name}: {error}") from error
 
 
-def _value(kind: type[Event], name: str, annotation: str, value: object) -> object:
+def _value(kind: type[E], name: str, annotation: str, value: object) -> object:
     if name in _IDS and isinstance(value, str):
         return _id(name, value)
     if (kind.__name__, name) in _ENUMS:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable
 
 from origin.changes import Changes
-from origin.eventlog.base import EventLog
+from origin.eventlog.base import EventLog, LogUnavailable
 from origin.events import PurgeEvent, Topic, VideoChange, encode
 from origin.metadata.base import Metadata, NotFound
 from origin.model import Failure, Publication, Video, VideoStatus
@@ -14,6 +16,8 @@ from origin.videos import ENDED, surrogate_key, video_event
 
 _WORKED_ON = frozenset({VideoStatus.PROCESSING, VideoStatus.PLAYABLE})
 _OPEN = frozenset({VideoStatus.UPLOADING, VideoStatus.QUEUED}) | _WORKED_ON
+_APPENDS = 10
+_PAUSE_S = 0.5
 _CHANGE = {VideoStatus.REJECTED: VideoChange.REJECTED, VideoStatus.FAILED: VideoChange.FAILED}
 
 
@@ -95,8 +99,17 @@ class PackagingCatalog:
 
     async def _tell(self, video: Video, change: VideoChange) -> None:
         event = video_event(video, change, self._clock())
-        await self._eventlog.append(Topic.VIDEOS, str(video.video_id), encode(event))
+        await self._append(Topic.VIDEOS, str(video.video_id), encode(event))
         # More renditions may be noticed late; what is withdrawn may not.
         soft = change is VideoChange.PUBLISHED
         purge = PurgeEvent(surrogate_key(video.video_id), soft, event.timestamp, event.request_id)
-        await self._eventlog.append(Topic.PURGES, purge.tag, encode(purge))
+        await self._append(Topic.PURGES, purge.tag, encode(purge))
+
+    async def _append(self, topic: Topic, key: str, value: bytes) -> None:
+        """Outlast the stall after a broker's death: to fail would have the packager encode everything again."""
+        for _ in range(_APPENDS):
+            with contextlib.suppress(LogUnavailable):
+                await self._eventlog.append(topic, key, value)
+                return
+            await asyncio.sleep(_PAUSE_S)
+        await self._eventlog.append(topic, key, value)

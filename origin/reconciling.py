@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import random
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
@@ -12,10 +14,13 @@ from origin.metadata.base import Metadata, MetadataError
 from origin.model import Upload, UploadState
 from origin.objects.base import ObjectStoreError
 from origin.refusals import Refusal
+from origin.retry import Backoff
 from origin.uploads import Uploads
 
 logger = logging.getLogger(__name__)
 EVERY_S = 60.0
+SOON = Backoff(base_s=2, cap_s=2)
+"""Between the tries to announce what is stored: a second on average, so that two origins seldom try at once."""
 ANNOUNCED_KEPT_MS = 24 * 3600 * 1000
 """How long after its expiry a finished upload still answers HEAD."""
 _PAGE = 200
@@ -45,7 +50,7 @@ class Reconciler:
         self._every_s = every_s
 
     async def run(self) -> None:
-        """A thorough pass at once, then one every `every_s`."""
+        """A thorough pass at once, then one every `every_s`; what waits for the log is announced once it is back."""
         thorough = True
         while True:
             try:
@@ -55,14 +60,33 @@ class Reconciler:
                     logger.info("reconciled uploads", extra={"result": str(done)})
             except _ERRORS as error:
                 logger.warning("could not reconcile uploads", extra={"error": str(error)})
-            await asyncio.sleep(self._every_s)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._every_s):
+                    await self._announce_for_ever()
+
+    async def _announce_for_ever(self) -> None:
+        while True:
+            await self._uploads.unannounced.wait()
+            await asyncio.sleep(SOON.delay_s(0, random.random()))  # noqa: S311  -- jitter, nothing secret
+            self._uploads.unannounced.clear()
+            try:
+                await self._announce(Reconciled())
+            except _ERRORS as error:
+                self._uploads.unannounced.set()
+                logger.warning("could not announce uploads", extra={"error": str(error)})
+
+    async def _announce(self, done: Reconciled) -> None:
+        """Announce the uploads that are stored, while the log takes it."""
+        async for upload in self._all(UploadState.STORED):
+            await self._finish(upload, done)
+            if self._uploads.unannounced.is_set():
+                return
 
     async def once(self, *, thorough: bool) -> Reconciled:
         """One pass. A thorough one also looks at the bytes of uploads that no client has finished."""
-        done = Reconciled()
         now_ms = self._clock()
-        async for upload in self._all(UploadState.STORED):
-            await self._finish(upload, done)
+        done = Reconciled()
+        await self._announce(done)
         async for upload in self._all(UploadState.RECEIVING):
             await self._receiving(upload, done, now_ms, thorough)
         async for upload in self._all(UploadState.ANNOUNCED):
@@ -83,8 +107,11 @@ class Reconciler:
 
     async def _finish(self, upload: Upload, done: Reconciled) -> None:
         try:
-            await self._uploads.finish(upload.upload_id, "")
+            await self._uploads.settle(upload.upload_id, "")
             done.announced += 1
+        except EventLogError as error:
+            self._uploads.unannounced.set()
+            self._failed(upload, done, error)
         except _ERRORS as error:
             self._failed(upload, done, error)
 

@@ -7,12 +7,14 @@ once. `origin.counting` sets it again from the log, which repairs a crash betwee
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
-from origin.eventlog.base import EventLog
+from origin.eventlog.base import EventLog, EventLogError
 from origin.events import InteractionEvent, InteractionType, Topic, encode
 from origin.handles import guest_handle
 from origin.interactions import Judged, Known, judge, people_of
+from origin.late import LateEvents
 from origin.metadata.base import Edge, Metadata, NotFound
 from origin.model import Comment, User, Video
 from origin.refusals import AlreadyNamed, CommentRefused, NotCreator, SelfFollow
@@ -20,6 +22,8 @@ from origin.text import comment_problem
 from origin.views import CommentView, Interaction, Listed, Refused, UserView
 from origin.visibility import can_see, can_watch
 from origin.writeback import ORIGIN_PREFIX, Follow, Like, effect_of
+
+logger = logging.getLogger(__name__)
 
 
 class Social:
@@ -32,6 +36,8 @@ class Social:
         self._eventlog = eventlog
         self._clock = clock
         self._mint = mint
+        self.late = LateEvents(eventlog)
+        """The count events of comments that were written while the log was away."""
 
     async def create_user(self, handle: str | None) -> User:
         """A named user, or a guest with a made-up handle. Raises HandleTaken."""
@@ -121,9 +127,12 @@ class Social:
         # The text is only here, so it comes first: at worst a comment is not counted, never counted but lost.
         await self._metadata.add_comment(comment)
         event_id = f"{ORIGIN_PREFIX}comment:{comment.comment_id}"
-        await self._append(
-            [self._act(InteractionType.COMMENT, user_id, video_id, video.creator_id, request_id, event_id)]
-        )
+        act = self._act(InteractionType.COMMENT, user_id, video_id, video.creator_id, request_id, event_id)
+        try:
+            await self._append([act])
+        except EventLogError as error:
+            logger.warning("a comment is counted later", extra={"comment_id": comment.comment_id, "error": str(error)})
+            self.late.put(Topic.INTERACTIONS, str(user_id), encode(act))
         return CommentView(comment, user)
 
     async def delete_comment(self, comment_id: int, user_id: int, request_id: str) -> None:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable, Sequence, Set
 
-from origin.eventlog.base import EventLog
+from origin.eventlog.base import EventLog, EventLogError
 from origin.events import Topic, UploadEvent, encode
 from origin.metadata.base import Metadata, NotFound
 from origin.model import Upload, UploadState, Video, VideoStatus, Visibility
@@ -15,6 +16,7 @@ from origin.refusals import UploadIncomplete
 from origin.text import hashtags
 from origin.views import UploadTicket
 
+logger = logging.getLogger(__name__)
 UPLOAD_TTL_MS = 24 * 3600 * 1000
 MAX_LIVE = 1_000
 """Uploads of one user that are looked at; limits lie far below."""
@@ -40,6 +42,8 @@ class Uploads:
         self._ttl_ms = ttl_ms
         self._busy: dict[int, tuple[asyncio.Lock, int]] = {}
         """Per upload that is being finished or cancelled its lock, and how many hold or want it."""
+        self.unannounced = asyncio.Event()
+        """Set when an upload is stored and waits for the log."""
 
     async def begin(
         self, user_id: int, length: int | None, metadata: str, description: str, now_ms: int
@@ -85,10 +89,19 @@ class Uploads:
         return await self._metadata.set_upload_length(upload_id, length)
 
     async def finish(self, upload_id: int, request_id: str) -> None:
-        """Join the parts, mark the upload stored, append the UploadEvent, queue the video.
+        """Join the parts and mark the upload stored; append the UploadEvent and queue the video.
 
-        Called again after a crash at any point it does what is missing. Raises NotFound and UploadIncomplete.
+        A log that is away does not fail it: `origin.reconciling` is told and announces the upload. Called again after
+        a crash at any point it does what is missing. Raises NotFound and UploadIncomplete.
         """
+        try:
+            await self.settle(upload_id, request_id)
+        except EventLogError as error:
+            logger.warning("an upload is announced later", extra={"upload_id": upload_id, "error": str(error)})
+            self.unannounced.set()
+
+    async def settle(self, upload_id: int, request_id: str) -> None:
+        """Like `finish`, but raises EventLogError, too: when the upload is stored but not announced."""
         async with self._one_at_a_time(upload_id):
             upload = await self._metadata.upload(upload_id)
             if upload.state is UploadState.RECEIVING:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import replace
 
 from origin.breaker import Breaker
 from origin.changes import Changes
 from origin.counters.base import Counters, CountersUnavailable
 from origin.eventlog.base import EventLog
-from origin.events import PurgeEvent, Topic, VideoChange, VideoEvent, encode
+from origin.events import Topic, VideoChange, VideoEvent, encode
 from origin.metadata.base import Metadata, NotFound
 from origin.model import CountKind, User, Video, VideoStatus, Visibility
 from origin.refusals import NotCreator
@@ -122,15 +123,21 @@ class Videos:
     async def edit(
         self, video_id: int, user_id: int, description: str | None, visibility: Visibility | None
     ) -> VideoView:
-        """Change what is given; tags follow the description. Raises NotFound, NotCreator."""
-        await self._own(video_id, user_id)
+        """Change what is given; tags follow the description. Raises NotFound, NotCreator.
+
+        The event is appended first, so that no edit is without one; `origin.deleting` purges the edges behind it.
+        """
+        video = await self._own(video_id, user_id)
         tags = None if description is None else hashtags(description)
-        video = await self._metadata.edit_video(video_id, description, tags, visibility)
-        event = video_event(video, VideoChange.EDITED, self._clock())
+        edited = replace(
+            video,
+            tags=video.tags if tags is None else tags,
+            visibility=video.visibility if visibility is None else visibility,
+        )
+        event = video_event(edited, VideoChange.EDITED, self._clock())
+        event = replace(event, visibility_set=visibility is not None)
         await self._eventlog.append(Topic.VIDEOS, str(video_id), encode(event))
-        if visibility is not None:
-            purge = PurgeEvent(surrogate_key(video_id), soft=False, timestamp=event.timestamp)
-            await self._eventlog.append(Topic.PURGES, purge.tag, encode(purge))
+        await self._metadata.edit_video(video_id, description, tags, visibility)
         self._changes.announce(video_id)
         return await self.view(video_id, user_id)
 

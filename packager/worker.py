@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from origin.deadletters import dead_letter
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Record
 from origin.events import MalformedEvent, Topic, UploadEvent, decode, encode
 from origin.model import WATCHABLE, Failure
@@ -155,7 +156,7 @@ class PackagerWorker:
         except MalformedEvent as error:
             self.stats.malformed += 1
             logger.warning("upload event refused", extra={"position": str(record.position), "error": str(error)})
-            await self._append(Topic.UPLOADS_DEAD, record.key, record.value)
+            await self._append(*dead_letter(record, GROUP, error))
         else:
             request_id.set(event.request_id)
             if not await self._handle(event):
@@ -245,7 +246,7 @@ class PackagerWorker:
             else:
                 return
 
-    async def _append(self, topic: Topic, key: str, value: bytes) -> None:
+    async def _append(self, topic: str, key: str, value: bytes) -> None:
         """Until the log has it: without its successor the record must not be committed."""
         while True:
             try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from feed.settings import ReadySettings, ScorerSettings, WorkerSettings
 from feed.stats import ScorerStats
 from feed.stream import checkpoint
 from feed.stream.outbox import Outbox
+from origin.deadletters import dead_letter
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Record
 from origin.events import InteractionEvent, MalformedEvent, Topic, VideoChange, VideoEvent, decode
 from origin.metadata.base import Metadata, MetadataError
@@ -30,6 +32,8 @@ logger = logging.getLogger(__name__)
 GROUP = "scorer"
 TOPICS = (Topic.VIDEOS, Topic.INTERACTIONS)
 _PARTITIONS_MOST = 64
+_LETTERS_MOST = 1_000
+"""Dead letters that wait for the log; the oldest go first."""
 _PAGE = 200
 
 
@@ -64,6 +68,7 @@ class ScorerWorker:
         self._watched: dict[int, list[int]] = {}
         self._consumer: Consumer | None = None
         self._threads: OffLoop | None = None
+        self._letters: deque[tuple[str, str, bytes]] = deque(maxlen=_LETTERS_MOST)
 
     async def run(self) -> None:
         """Until cancelled; saves a last checkpoint then. Waits out a log that does not answer."""
@@ -100,6 +105,7 @@ class ScorerWorker:
             raise RuntimeError("open the worker first")
         records = await self._consumer.poll(self._settings.batch, timeout_s)
         await self._apply(records)
+        await self._bury()
         await self._outbox.send()
         return len(records)
 
@@ -211,7 +217,18 @@ class ScorerWorker:
         except MalformedEvent as error:
             self.stats.malformed += 1
             logger.warning("record skipped", extra={"position": str(record.position), "error": str(error)})
+            self._letters.append(dead_letter(record, GROUP, error))
             return None
+
+    async def _bury(self) -> None:
+        """Set aside what could not be read; scoring never waits for that."""
+        while self._letters:
+            try:
+                await self._log.append(*self._letters[0])
+            except EventLogError as error:
+                logger.warning("dead letters wait", extra={"letters": len(self._letters), "error": str(error)})
+                return
+            self._letters.popleft()
 
     def _interaction(self, event: InteractionEvent, appended_at_ms: int, *, build: bool) -> bool:
         """True when a list was made."""

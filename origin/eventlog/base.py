@@ -5,9 +5,10 @@ stay in order. An *offset* is a record's place in its partition, growing but not
 shares a topic's records among its consumers, each partition read by one of them at a time; its *committed
 offset* is the next offset it wants after a restart.
 
-Promised: `append` returns once the record is durable; a group gets every record at least once; records of one
-partition arrive in order; a committed record is not delivered again to the group unless it asks by `start`.
-Not promised: exactly-once delivery (a crash between work and commit repeats it) or order across keys.
+Promised: `append` returns once the record is durable, or raises within a deadline of the backend; a group gets every
+record at least once; records of one partition arrive in order; a committed record is not delivered again to the group
+unless it asks by `start`. A partition changes hands only after its owner had a moment to commit what it holds.
+Not promised: exactly-once delivery (a crash between work and commit repeats it), order across keys, or dense offsets.
 """
 
 from __future__ import annotations
@@ -22,12 +23,20 @@ class EventLogError(Exception):
 
 
 class LogUnavailable(EventLogError):
-    """The log did not take or give records, or it is closed. After `append` raised this the record may or may not be
-    in the log: retry with the same event id. A retry helps."""
+    """The log did not take or give records in time, or it is closed. After `append` raised this the record may or may
+    not be in the log: retry with the same event id. A retry helps."""
 
 
 class LogFull(EventLogError):
     """No room for records. A retry helps once an operator made some."""
+
+
+class LogUnprepared(EventLogError):
+    """Topics are missing. A retry helps once `reelway migrate` made them."""
+
+
+class LogDenied(EventLogError):
+    """The log refused our credentials, or what they may do. A retry helps once an operator changed them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +52,24 @@ class Record:
     key: str
     value: bytes
     appended_at_ms: int
+    """By the log's clock."""
 
 
 class Consumer(Protocol):
-    """One member of a group. Not shared between tasks, but `commit` may be called from another task."""
+    """One member of a group. Not shared between tasks, but `commit` may be called from another task.
+
+    A member stays in its group however long its owner works between two polls.
+    """
 
     async def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
         """The next records, waiting up to `timeout_s` for the first; empty when there is none."""
 
     async def commit(self, position: Position) -> None:
-        """Everything of that partition up to and including `position` is done."""
+        """Everything of that partition up to and including `position` is done.
+
+        Ignored when more of it is committed already. No error when the partition has gone to another member
+        meanwhile, who will get again what was not committed before.
+        """
 
     async def lag(self) -> int:
         """Records of the topics that the group has not committed."""
@@ -62,7 +79,7 @@ class Consumer(Protocol):
 
 class EventLog(Protocol):
     async def append(self, topic: str, key: str, value: bytes) -> Position:
-        """Append one record; returns once it is durable. Raises LogUnavailable or LogFull."""
+        """Append one record; returns once it is durable. Raises EventLogError."""
 
     async def append_many(self, topic: str, records: Sequence[tuple[str, bytes]]) -> Sequence[Position]:
         """Append (key, value) records in order. All are durable on return; on an error none or some may be."""
@@ -70,10 +87,17 @@ class EventLog(Protocol):
     async def consumer(
         self, group: str, topics: Sequence[str], start: Mapping[tuple[str, int], int] | None = None
     ) -> Consumer:
-        """Join `group`. With `start` ((topic, partition) → offset) reading begins there instead of at the
-        committed offset; partitions not named begin at their committed offset, or at the log's beginning."""
+        """Join `group`; returns once its partitions are shared out, or after a while before that.
+
+        With `start` ((topic, partition) → offset) reading begins there instead of at the committed offset; partitions
+        not named begin at their committed offset, or at the log's beginning. Raises EventLogError.
+        """
 
     async def read(self, topic: str, after: Mapping[int, int], limit: int) -> Sequence[Record]:
-        """Look without a group (for operators): records of every partition beyond `after` (partition → offset)."""
+        """Look without a group (for operators): records of every partition beyond `after` (partition → offset),
+        as far as can be the oldest first."""
+
+    async def check(self) -> None:
+        """Returns when the log can be used now. Raises LogUnavailable, LogUnprepared or LogDenied."""
 
     async def close(self) -> None: ...

@@ -27,8 +27,7 @@ class MemoryEventLog:
         return position
 
     async def append_many(self, topic: str, records: Sequence[tuple[str, bytes]]) -> Sequence[Position]:
-        if self._closed:
-            raise LogUnavailable("the log is closed")
+        await self.check()
         log = self.records.setdefault(topic, [])
         first = len(log)
         now_ms = self._clock()
@@ -51,6 +50,10 @@ class MemoryEventLog:
     async def read(self, topic: str, after: Mapping[int, int], limit: int) -> Sequence[Record]:
         first = after.get(_PARTITION, -1) + 1
         return self.records.get(topic, [])[first : first + limit]
+
+    async def check(self) -> None:
+        if self._closed:
+            raise LogUnavailable("the log is closed")
 
     async def close(self) -> None:
         self._closed = True

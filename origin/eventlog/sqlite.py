@@ -68,6 +68,10 @@ class SqliteEventLog:
         with _log_errors():
             return await self._database.read(lambda connection: statements.read(connection, topic, next_offset, limit))
 
+    async def check(self) -> None:
+        with _log_errors():
+            await self._database.read(statements.topics)
+
     async def trim(self, now_ms: int) -> int:
         """Forget records beyond the retention; returns how many. Appending calls it once a minute.
 

@@ -6,18 +6,43 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 
-from origin.eventlog import Consumer, EventLog, LogUnavailable, Position, Record, open_eventlog
+from origin.eventlog import Consumer, EventLog, LogUnavailable, Position, Record, open_eventlog, prepare_eventlog
+from origin.events import Topic
+from tests.kafka_topics import topics_of_our_own
 
-BACKENDS = {"sqlite": lambda folder: f"sqlite://{folder}/events.db", "memory": lambda _: "memory:"}
-NOW_MS = 1_800_000_000_000
+BACKENDS = ("sqlite", "memory", pytest.param("kafka", marks=pytest.mark.slow))
+TOPICS = ("t", "u", "busy", "calm", "nothing")
+
+
+def clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@contextlib.asynccontextmanager
+async def url_of(backend: str, request, folder: Path) -> AsyncIterator[str]:
+    """The URL of an empty log; a topic that an engine must be told of is there already."""
+    if backend != "kafka":
+        yield {"sqlite": f"sqlite://{folder}/events.db", "memory": "memory:"}[backend]
+        return
+    kafka = request.getfixturevalue("kafka")
+    async with topics_of_our_own(kafka.hosts, TOPICS, partitions=3) as prefix:
+        # A generous deadline: the broker shares its cores with whatever else is tested.
+        yield f"{kafka.url}&topic_prefix={prefix}&partitions=2&append_deadline_ms=20000"
 
 
 @pytest.fixture(params=BACKENDS)
-async def log(request, tmp_path) -> AsyncIterator[EventLog]:
-    opened = open_eventlog(BACKENDS[request.param](tmp_path), lambda: NOW_MS)
+async def url(request, tmp_path) -> AsyncIterator[str]:
+    async with url_of(request.param, request, tmp_path) as there:
+        yield there
+
+
+@pytest.fixture
+async def log(url) -> AsyncIterator[EventLog]:
+    opened = open_eventlog(url, clock)
     yield opened
     await opened.close()
 
@@ -30,15 +55,27 @@ async def take(consumer: Consumer, count: int, timeout_s: float = 30) -> Sequenc
     return taken
 
 
+async def owner(members: Sequence[Consumer], count: int) -> tuple[Consumer, Sequence[Record]]:
+    """Which member gets the next records, all of one key, and those."""
+    async with asyncio.timeout(30):
+        while True:
+            for member in members:
+                if records := await member.poll(count, 0.1):
+                    return member, [*records, *await take(member, count - len(records))]
+
+
 def values(records: Sequence[Record]) -> list[bytes]:
     return [record.value for record in records]
 
 
 async def test_a_group_gets_what_was_appended_before_it_joined(log):
+    before_ms = clock()
     position = await log.append("t", "key", b"one")
+    after_ms = clock()
     consumer = await log.consumer("g", ["t"])
     (record,) = await take(consumer, 1)
-    assert record == Record(position, "key", b"one", NOW_MS)
+    assert record == Record(position, "key", b"one", record.appended_at_ms)
+    assert before_ms <= record.appended_at_ms <= after_ms
 
 
 async def test_records_of_one_key_arrive_in_order(log):
@@ -114,19 +151,24 @@ async def test_groups_do_not_see_each_others_commits(log):
 
 async def test_one_record_goes_to_one_member_of_a_group(log):
     one, two = await log.consumer("g", ["t"]), await log.consumer("g", ["t"])
-    positions = await log.append_many("t", [("k", b"%d" % n) for n in range(10)])
-    got = list(await one.poll(100, 0.3)) + list(await two.poll(100, 0.3))
-    assert sorted(r.position.offset for r in got) == [p.offset for p in positions]
+    positions = await log.append_many("t", [(str(n), b"%d" % n) for n in range(10)])
+    got: list[Record] = []
+    async with asyncio.timeout(30):
+        while len(got) < len(positions):
+            got += [*await one.poll(100, 0.1), *await two.poll(100, 0.1)]
+    got += [*await one.poll(100, 0.1), *await two.poll(100, 0.1)]
+    assert sorted(values(got)) == [b"%d" % n for n in range(10)]
 
 
 async def test_a_second_member_takes_over_when_the_first_closes(log):
     one, two = await log.consumer("g", ["t"]), await log.consumer("g", ["t"])
     positions = await log.append_many("t", [("k", b"a"), ("k", b"b")])
-    await take(one, 2)
-    await one.commit(positions[0])
-    waiting = asyncio.create_task(take(two, 1))
+    first, _ = await owner([one, two], 2)
+    second = two if first is one else one
+    await first.commit(positions[0])
+    waiting = asyncio.create_task(take(second, 1))
     await asyncio.sleep(0.05)
-    await one.close()
+    await first.close()
     assert values(await waiting) == [b"b"]
 
 
@@ -193,6 +235,26 @@ async def test_a_closed_consumer_says_so(log):
     await consumer.close()
     with pytest.raises(LogUnavailable):
         await consumer.poll(1, 0)
+
+
+async def test_to_commit_for_a_partition_that_another_member_reads_is_no_error(log):
+    one, two = await log.consumer("g", ["t"]), await log.consumer("g", ["t"])
+    (position,) = await log.append_many("t", [("k", b"a")])
+    first, _ = await owner([one, two], 1)
+    await (two if first is one else one).commit(position)
+    await first.commit(position)
+    assert await first.lag() == 0
+
+
+async def test_a_log_can_be_used_once_it_is_prepared_and_until_it_is_closed(url):
+    log = open_eventlog(url, clock)
+    await asyncio.gather(prepare_eventlog(url), prepare_eventlog(url))
+    assert list(await prepare_eventlog(url)) == []
+    await log.check()
+    await log.append(Topic.UPLOADS, "k", b"x")
+    await log.close()
+    with pytest.raises(LogUnavailable):
+        await log.check()
 
 
 async def test_a_closed_log_takes_no_more_records(log):

@@ -14,8 +14,9 @@ from edge.node.node import CacheNode
 from edge.purge import PurgeFollower, read_purge
 from edge.store import Store, open_store
 from edge.upstream import InProcessUpstream
+from origin.deadletters import MALFORMED, read_letter
 from origin.eventlog import EventLog, open_eventlog
-from origin.events import PurgeEvent, Topic, encode
+from origin.events import DEAD_LETTERS, PurgeEvent, Topic, encode
 
 
 @pytest.mark.parametrize(
@@ -114,6 +115,8 @@ async def test_the_follower_applies_every_purge_and_survives_poison(store: Store
     following = asyncio.create_task(PurgeFollower(eventlog, node, "edge-one").run())
     try:
         await _until(lambda: node.stats.purged == 1)
+        (letter,) = [read_letter(record) for record in await eventlog.read(DEAD_LETTERS[Topic.PURGES], {}, 10)]
+        assert (letter.code, letter.value, letter.group) == (MALFORMED, b"poison", "edge-one")
         assert await store.find("/v/1/hls.m3u8") == ()
         await eventlog.append(Topic.PURGES, "video-2", encode(PurgeEvent("video-2", True, 2)))
         await _until(lambda: node.stats.purged == 2)

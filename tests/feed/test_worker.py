@@ -10,8 +10,9 @@ import pytest
 from feed.ready import ReadyUnavailable, open_ready
 from feed.settings import ReadySettings, WorkerSettings
 from feed.stream.embedded import GROUP, ScorerWorker
+from origin.deadletters import NEWER, read_letter
 from origin.eventlog import LogUnavailable, Position
-from origin.events import InteractionType, Topic
+from origin.events import DEAD_LETTERS, InteractionType, Topic
 
 LIKE, VIEW = InteractionType.LIKE, InteractionType.VIEW
 
@@ -108,6 +109,10 @@ async def test_records_that_are_no_events_are_skipped(world, start, acts):
     await world.tell(acts(1, LIKE, 3))
     await drain(worker)
     assert worker.stats.malformed == 12
+    for topic in (Topic.INTERACTIONS, Topic.VIDEOS):
+        letters = [read_letter(record) for record in await world.log.read(DEAD_LETTERS[topic], {}, 100)]
+        assert [letter.code for letter in letters].count(NEWER) == 1
+        assert len(letters) == 6
     assert len(await listed(world, 1)) == 9
 
 

@@ -8,8 +8,9 @@ from random import Random
 import pytest
 
 from origin.counters import CountersUnavailable, open_counters
-from origin.counting import DEAD_LETTERS, GROUP, Counting
-from origin.events import InteractionEvent, InteractionType, Topic, encode
+from origin.counting import GROUP, Counting
+from origin.deadletters import MALFORMED, NEWER, read_letter
+from origin.events import DEAD_LETTERS, InteractionEvent, InteractionType, Topic, encode
 from origin.model import Counts
 from origin.retry import Backoff
 from origin.social import Social
@@ -116,8 +117,10 @@ async def test_poison_is_set_aside_and_the_rest_is_counted(house):
         await settled(house)
     assert (await counts(house, video)).views == 1
     assert counting.stats.poison == 3
-    dead = [record.value for record in await house.eventlog.read(DEAD_LETTERS, {}, 10)]
-    assert dead == [b"not json", b'{"schema": 99}', too_large]
+    letters = [read_letter(record) for record in await house.eventlog.read(DEAD_LETTERS[Topic.INTERACTIONS], {}, 10)]
+    assert [letter.value for letter in letters] == [b"not json", b'{"schema": 99}', too_large]
+    assert [letter.code for letter in letters] == [MALFORMED, NEWER, MALFORMED]
+    assert {letter.group for letter in letters} == {GROUP}
 
 
 class Flaky:

@@ -4,14 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from origin.events import InteractionEvent, InteractionType, Topic
+from origin.eventlog import LogUnavailable
+from origin.events import InteractionEvent, InteractionType, Topic, decode
 from origin.handles import guest_handle
+from origin.late import MOST_EVENTS, LateEvents
 from origin.metadata import HandleTaken, NotFound
 from origin.model import VideoStatus, Visibility
 from origin.refusals import AlreadyNamed, CommentRefused, NotCreator, SelfFollow
 from origin.social import Social
 from origin.text import comment_problem, hashtags
 from origin.views import Interaction, Refused
+from tests.origin.away import Away
 
 
 @pytest.fixture
@@ -202,3 +205,29 @@ def test_hashtags_of_any_text_are_tags(text):
 @given(st.sets(st.integers(0, (1 << 63) - 1), max_size=20))
 def test_no_two_guests_share_a_handle(ids):
     assert len({guest_handle(user_id) for user_id in ids}) == len(ids)
+
+
+async def test_a_comment_is_taken_while_the_log_is_away_and_counted_once_when_it_is_back(house):
+    log = Away(house.eventlog)
+    social = Social(house.metadata, log, house.clock, house.mint)
+    video = await house.video(await house.user("cat"))
+    viewer = await house.user("dog")
+    view = await social.comment(viewer.user_id, video.video_id, "nice", "r1")
+    assert [each.comment for each in await social.comments(video.video_id, 0, None, 10)] == [view.comment]
+    with pytest.raises(LogUnavailable):
+        await social.like(viewer.user_id, video.video_id, True, "")
+    log.away = False
+    consumer = await house.eventlog.consumer("test", [Topic.INTERACTIONS])
+    (record,) = await consumer.poll(10, 30)
+    event = decode(InteractionEvent, record.value)
+    assert (event.type, event.video_id, event.request_id) == (InteractionType.COMMENT, video.video_id, "r1")
+    assert list(await consumer.poll(10, 0)) == []
+    await social.late.close()
+
+
+async def test_events_that_wait_are_bounded(house):
+    late = LateEvents(Away(house.eventlog))
+    for n in range(MOST_EVENTS + 5):
+        late.put("t", "k", b"%d" % n)
+    assert len(late) == MOST_EVENTS
+    await late.close()

@@ -13,6 +13,7 @@ from origin.objects import NoSuchObject
 from origin.reconciling import ANNOUNCED_KEPT_MS, Reconciled, Reconciler
 from origin.refusals import UploadIncomplete
 from origin.uploads import UPLOAD_TTL_MS, Uploads
+from tests.origin.away import Away
 
 
 @pytest.fixture
@@ -85,17 +86,48 @@ async def test_a_crash_after_joining_is_made_good(house, uploads):
 
 async def test_a_crash_before_the_announcement_is_made_good_by_the_reconciler(house, uploads, reconciler):
     ticket = await a_whole_upload(house, uploads)
-    log, house.eventlog = house.eventlog, None
-    await log.close()
+    away = Uploads(house.metadata, house.objects, Away(house.eventlog), house.clock, house.mint)
     with pytest.raises(LogUnavailable):
-        await uploads.finish(ticket.upload_id, "")
+        await away.settle(ticket.upload_id, "")
     assert (await house.metadata.upload(ticket.upload_id)).state is UploadState.STORED
-    from origin.eventlog import open_eventlog
-
-    house.eventlog = open_eventlog("memory:", house.clock)
-    again = Uploads(house.metadata, house.objects, house.eventlog, house.clock, house.mint)
-    assert await Reconciler(again, house.metadata, house.clock).once(thorough=False) == Reconciled(announced=1)
+    assert await reconciler.once(thorough=False) == Reconciled(announced=1)
     assert len(await announced(house)) == 1
+
+
+async def test_a_log_that_is_away_fails_no_upload_and_what_waits_is_announced_soon_after_it_came_back(house):
+    log = Away(house.eventlog)
+    uploads = Uploads(house.metadata, house.objects, log, house.clock, house.mint)
+    tickets = [await a_whole_upload(house, uploads) for _ in range(3)]
+    running = asyncio.create_task(Reconciler(uploads, house.metadata, house.clock, every_s=3600).run())
+    for ticket in tickets:
+        await uploads.finish(ticket.upload_id, "")
+        assert (await uploads.find(ticket.upload_id)).finished
+    assert await announced(house) == []
+    log.away = False
+    consumer = await house.eventlog.consumer("test", [Topic.UPLOADS])
+    found = set()
+    async with asyncio.timeout(30):
+        while len(found) < len(tickets):
+            found |= {record.key for record in await consumer.poll(10, 5)}
+    assert found == {str(ticket.video_id) for ticket in tickets}
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+
+
+async def test_an_upload_that_waits_at_the_start_for_a_log_that_is_away_is_announced_too(house, uploads):
+    ticket = await a_whole_upload(house, uploads)
+    log = Away(house.eventlog)
+    late = Uploads(house.metadata, house.objects, log, house.clock, house.mint)
+    running = asyncio.create_task(Reconciler(late, house.metadata, house.clock, every_s=3600).run())
+    async with asyncio.timeout(30):
+        await late.unannounced.wait()
+    log.away = False
+    consumer = await house.eventlog.consumer("test", [Topic.UPLOADS])
+    assert [record.key for record in await consumer.poll(1, 30)] == [str(ticket.video_id)]
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
 
 
 async def test_a_whole_upload_that_no_client_finished_is_announced_at_the_start(house, uploads, reconciler):

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from origin.counters import Increment
+from origin.deadletters import MALFORMED, NEWER, read_letter
 from origin.deleting import Deletions
-from origin.eventlog import Position
-from origin.events import PurgeEvent, Topic, VideoChange, VideoEvent
+from origin.eventlog import LogUnavailable, Position
+from origin.events import DEAD_LETTERS, PurgeEvent, Topic, VideoChange, VideoEvent, encode
 from origin.metadata import NotFound
 from origin.model import CountKind, Failure, Publication, VideoStatus, Visibility
 from origin.packaging import PackagingCatalog
 from origin.refusals import NotCreator
-from origin.videos import Videos
+from origin.videos import Videos, video_event
 
 
 @pytest.fixture
@@ -23,6 +27,15 @@ def videos(house) -> Videos:
 @pytest.fixture
 def catalog(house) -> PackagingCatalog:
     return PackagingCatalog(house.metadata, house.objects, house.eventlog, house.clock, house.changes)
+
+
+@contextlib.asynccontextmanager
+async def deleting(house) -> AsyncIterator[None]:
+    task = asyncio.create_task(Deletions(house.metadata, house.objects, house.eventlog, house.clock, lambda: 0.5).run())
+    yield
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
 
 
 def a_publication(revision: int = 1) -> Publication:
@@ -94,7 +107,50 @@ async def test_an_edit_is_told_and_tags_follow_the_description(house, videos):
     assert view.video.tags == ("dogs",)
     (event,) = await house.events(VideoEvent, Topic.VIDEOS)
     assert (event.change, event.visibility, event.tags) == (VideoChange.EDITED, "private", ("dogs",))
-    assert len(await house.events(PurgeEvent, Topic.PURGES)) == 1
+
+
+async def test_edges_are_purged_behind_an_edit_of_the_visibility_and_no_other(house, videos):
+    creator = await house.user("cat")
+    seen, told = await house.video(creator), await house.video(creator)
+    await videos.edit(told.video_id, creator.user_id, "other words", None)
+    await videos.edit(seen.video_id, creator.user_id, None, Visibility.PRIVATE)
+    async with deleting(house):
+        purges = await house.eventlog.consumer("test", [Topic.PURGES])
+        assert [record.key for record in await purges.poll(10, 5)] == [f"video-{seen.video_id}"]
+
+
+async def test_an_edit_that_no_log_takes_is_not_made(house, videos):
+    creator = await house.user("cat")
+    video = await house.video(creator)
+    await house.eventlog.close()
+    with pytest.raises(LogUnavailable):
+        await videos.edit(video.video_id, creator.user_id, "other words", None)
+    assert await house.metadata.video(video.video_id) == video
+
+
+async def test_edges_are_purged_also_when_a_crash_came_between_the_event_and_the_edit(house):
+    video = await house.video(await house.user("cat"))
+    event = video_event(replace(video, visibility=Visibility.PRIVATE), VideoChange.EDITED, house.clock())
+    await house.eventlog.append(Topic.VIDEOS, "1", encode(replace(event, visibility_set=True)))
+    async with deleting(house):
+        purges = await house.eventlog.consumer("test", [Topic.PURGES])
+        assert len(await purges.poll(1, 10)) == 1
+
+
+async def test_a_video_event_that_is_poison_is_set_aside_with_the_reason_and_the_rest_flows(house, videos):
+    creator = await house.user("cat")
+    video = await house.video(creator)
+    await house.eventlog.append(Topic.VIDEOS, "1", b"not json")
+    await house.eventlog.append(Topic.VIDEOS, "2", b'{"schema": 99}')
+    await videos.delete(video.video_id, creator.user_id)
+    async with deleting(house):
+        purges = await house.eventlog.consumer("test", [Topic.PURGES])
+        assert len(await purges.poll(1, 10)) == 1
+    letters = [read_letter(record) for record in await house.eventlog.read(DEAD_LETTERS[Topic.VIDEOS], {}, 10)]
+    assert [(letter.code, letter.value) for letter in letters] == [
+        (MALFORMED, b"not json"),
+        (NEWER, b'{"schema": 99}'),
+    ]
 
 
 async def test_only_the_creator_edits_and_deletes(house, videos):
@@ -117,16 +173,12 @@ async def test_a_deleted_video_is_gone_purged_and_its_objects_removed(house, vid
         await videos.view(video.video_id, creator.user_id)
     with pytest.raises(NotFound):
         await videos.delete(video.video_id, creator.user_id)
-    deletions = Deletions(house.metadata, house.objects, house.eventlog, house.clock, lambda: 0.5)
-    task = asyncio.create_task(deletions.run())
-    purges = await house.eventlog.consumer("test", [Topic.PURGES])
-    assert len(await purges.poll(1, 5)) == 1
-    async with asyncio.timeout(20):
-        while [info async for info in house.objects.list(f"v/{video.video_id}/")]:  # noqa: ASYNC110 -- a store tells nobody
-            await asyncio.sleep(0.01)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    async with deleting(house):
+        purges = await house.eventlog.consumer("test", [Topic.PURGES])
+        assert len(await purges.poll(1, 5)) == 1
+        async with asyncio.timeout(20):
+            while [info async for info in house.objects.list(f"v/{video.video_id}/")]:  # noqa: ASYNC110 -- a store tells nobody
+                await asyncio.sleep(0.01)
     (purge,) = await house.events(PurgeEvent, Topic.PURGES)
     assert (purge.tag, purge.soft) == (f"video-{video.video_id}", False)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from origin.deadletters import MALFORMED, read_letter
 from origin.eventlog import EventLog, open_eventlog
 from origin.events import Topic, UploadEvent, decode, encode
 from origin.metadata.base import MetadataUnavailable
@@ -289,7 +290,8 @@ async def test_an_event_that_does_not_parse_goes_to_the_dead_letters_and_the_res
     await house.upload(8, clip("silent"))
     worker = house.start()
     await house.status(8, VideoStatus.READY)
-    assert await house.dead_letters() == [b"\xff not json"]
+    (letter,) = [read_letter(record) for record in await house.log.read(Topic.UPLOADS_DEAD, {}, 100)]
+    assert (letter.code, letter.value) == (MALFORMED, b"\xff not json")
     assert worker.stats.malformed == 1
 
 

@@ -1,0 +1,150 @@
+"""Dead letters: what a consumer could not read or could not do, with the reason. Rules file.
+
+An upload that packaging gave up on is its own UploadEvent with `attempt` and `error`. A record that is no event of its
+topic, or one of a newer version, travels inside a letter, whole unless it is very large. A letter that was replayed is
+followed by a note that says so, so that it is not replayed twice.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from origin.eventlog.base import Position, Record
+from origin.events import (
+    DEAD_LETTERS,
+    KINDS,
+    SCHEMA,
+    MalformedEvent,
+    NewerSchema,
+    Topic,
+    UploadEvent,
+    decode,
+    encode,
+    parsed,
+)
+
+WHOLE_BYTES = 512 << 10
+"""Of a larger record only the beginning is kept, because a log takes no record of any size; it cannot be replayed."""
+_BEGINNING_BYTES = 16 << 10
+NEWER = "newer_schema"
+MALFORMED = "malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class Poison:
+    """A record that its consumer could not read."""
+
+    position: Position
+    key: str
+    group: str
+    """Who could not read it."""
+    code: str
+    detail: str
+    value: bytes
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """An upload that packaging gave up on."""
+
+    event: UploadEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Replayed:
+    """The note that a letter of the same partition was replayed."""
+
+    offset: int
+
+
+Letter = Poison | GivenUp | Replayed
+
+
+def dead_letter(record: Record, group: str, error: MalformedEvent) -> tuple[str, str, bytes]:
+    """Topic, key and value of the letter for a record that `group` could not read."""
+    position, value = record.position, record.value
+    whole = len(value) <= WHOLE_BYTES
+    document = {
+        "schema": SCHEMA,
+        "error": {"code": NEWER if isinstance(error, NewerSchema) else MALFORMED, "detail": str(error)},
+        "group": group,
+        "topic": position.topic,
+        "partition": position.partition,
+        "offset": position.offset,
+        "whole": whole,
+        **_shown(value if whole else value[:_BEGINNING_BYTES]),
+    }
+    return DEAD_LETTERS[Topic(position.topic)], record.key, json.dumps(document, separators=(",", ":")).encode()
+
+
+def _shown(value: bytes) -> dict[str, str]:
+    try:
+        return {"value": value.decode()}
+    except UnicodeDecodeError:
+        return {"value_base64": base64.b64encode(value).decode()}
+
+
+def read_letter(record: Record) -> Letter:
+    """What a record of a dead-letter topic says. Raises MalformedEvent."""
+    document = parsed(record.value)
+    if isinstance(document.get("replayed"), int):
+        return Replayed(document["replayed"])
+    if "whole" not in document:
+        return GivenUp(decode(UploadEvent, record.value))
+    try:
+        value = document["value"].encode() if "value" in document else base64.b64decode(document["value_base64"])
+        return Poison(
+            Position(document["topic"], document["partition"], document["offset"]),
+            record.key,
+            document["group"],
+            document["error"]["code"],
+            document["error"]["detail"],
+            value,
+            document["whole"],
+        )
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise MalformedEvent(f"not a dead letter: {error!r}") from error
+
+
+def waiting(records: Sequence[Record]) -> list[Record]:
+    """The letters that were not replayed, in their order."""
+    replayed: set[tuple[int, int]] = set()
+    letters: list[Record] = []
+    for record in records:
+        try:
+            letter = read_letter(record)
+        except MalformedEvent:
+            letters.append(record)
+            continue
+        if isinstance(letter, Replayed):
+            replayed.add((record.position.partition, letter.offset))
+        else:
+            letters.append(record)
+    return [each for each in letters if (each.position.partition, each.position.offset) not in replayed]
+
+
+def replayed_note(record: Record) -> bytes:
+    """The value of the note, to be appended under the letter's key."""
+    return json.dumps({"schema": SCHEMA, "replayed": record.position.offset}).encode()
+
+
+def again(letter: Poison | GivenUp) -> tuple[str, bytes]:
+    """Topic and value of the record to append when a letter is replayed.
+
+    Raises MalformedEvent when this version cannot read it either.
+    """
+    if isinstance(letter, GivenUp):
+        event = letter.event
+        fresh = UploadEvent(
+            event.video_id, event.user_id, event.raw_s3_path, event.timestamp, request_id=event.request_id
+        )
+        return Topic.UPLOADS, encode(fresh)
+    if not letter.whole:
+        raise MalformedEvent("only the beginning of the record was kept")
+    topic = Topic(letter.position.topic)
+    decode(KINDS[topic], letter.value)
+    return topic, letter.value

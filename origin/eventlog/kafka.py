@@ -1,0 +1,64 @@
+"""The event log on Kafka: topics of several partitions, replicated, shared by the processes of many machines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from origin.eventlog.base import LogUnavailable, Position, Record
+from origin.eventlog.kafka_address import KafkaAddress
+from origin.eventlog.kafka_consumer import KafkaConsumer
+from origin.eventlog.kafka_producer import KafkaProducer
+from origin.eventlog.kafka_reader import read
+from origin.eventlog.kafka_topics import check_topics
+
+
+class KafkaEventLog:
+    """Connects when it is used first. `appended_at_ms` is by the brokers' clocks."""
+
+    def __init__(self, address: KafkaAddress) -> None:
+        self._address = address
+        self._producer = KafkaProducer(address)
+        self._consumers: set[KafkaConsumer] = set()
+        self._closed = False
+
+    async def append(self, topic: str, key: str, value: bytes) -> Position:
+        (position,) = await self.append_many(topic, [(key, value)])
+        return position
+
+    async def append_many(self, topic: str, records: Sequence[tuple[str, bytes]]) -> Sequence[Position]:
+        if not records:
+            return []
+        there = self._address.topic_prefix + topic
+        places = await self._producer.append(there, [(key.encode(), value) for key, value in records])
+        return [Position(topic, partition, offset) for partition, offset in places]
+
+    async def consumer(
+        self, group: str, topics: Sequence[str], start: Mapping[tuple[str, int], int] | None = None
+    ) -> KafkaConsumer:
+        self._refuse_closed()
+        consumer = KafkaConsumer(self._address, group, topics, start or {}, self._consumers.discard)
+        self._consumers.add(consumer)
+        try:
+            await consumer.join()
+        except BaseException:
+            await consumer.close()
+            raise
+        return consumer
+
+    async def read(self, topic: str, after: Mapping[int, int], limit: int) -> Sequence[Record]:
+        self._refuse_closed()
+        return await read(self._address, topic, after, limit)
+
+    async def check(self) -> None:
+        self._refuse_closed()
+        await check_topics(self._address)
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise LogUnavailable("the log is closed")
+
+    async def close(self) -> None:
+        self._closed = True
+        for consumer in tuple(self._consumers):
+            await consumer.close()
+        await self._producer.close()

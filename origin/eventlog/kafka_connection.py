@@ -1,0 +1,86 @@
+"""How every Kafka client of ours connects, and what its errors mean to the port."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+from aiokafka import errors
+from aiokafka.conn import create_conn
+
+from origin.eventlog.base import LogDenied, LogUnavailable, LogUnprepared
+from origin.eventlog.kafka_address import KafkaAddress
+
+MIGRATE = "`reelway migrate` makes what is missing"
+PROBE_MS = 3_000
+_DENIED = (
+    errors.AuthenticationFailedError,
+    errors.AuthenticationMethodNotSupported,
+    errors.SaslAuthenticationFailed,
+    errors.UnsupportedSaslMechanismError,
+    errors.TopicAuthorizationFailedError,
+    errors.GroupAuthorizationFailedError,
+    errors.ClusterAuthorizationFailedError,
+)
+
+
+def connection(address: KafkaAddress) -> dict[str, Any]:
+    """The arguments that say where the brokers are and who we are."""
+    protocol = ("SASL_" if address.user else "") + ("SSL" if address.tls else "PLAINTEXT")
+    arguments: dict[str, Any] = {"security_protocol": protocol if address.user or address.tls else "PLAINTEXT"}
+    if address.tls:
+        arguments["ssl_context"] = ssl.create_default_context(cafile=address.ca or None)
+    if address.user:
+        arguments |= {
+            "sasl_mechanism": "PLAIN",
+            "sasl_plain_username": address.user,
+            "sasl_plain_password": address.password,
+        }
+    return arguments
+
+
+def client_arguments(address: KafkaAddress) -> dict[str, Any]:
+    """The arguments of an aiokafka client."""
+    return {"bootstrap_servers": list(address.brokers), "client_id": "reelway", **connection(address)}
+
+
+@contextlib.contextmanager
+def log_errors(address: KafkaAddress) -> Iterator[None]:
+    """Turn what aiokafka raises into the port's errors."""
+    try:
+        yield
+    except _DENIED as error:
+        raise denied(address, error) from error
+    except errors.UnknownTopicOrPartitionError as error:
+        raise LogUnprepared(f"{address.shown} has no such topic: {MIGRATE}") from error
+    except TimeoutError as error:
+        raise LogUnavailable(f"{address.shown} did not answer in time") from error
+    except (errors.KafkaError, OSError) as error:
+        raise LogUnavailable(f"{address.shown}: {error!r}") from error
+
+
+def denied(address: KafkaAddress, error: Exception) -> LogDenied:
+    """The error of refused credentials or rights."""
+    return LogDenied(
+        f"{address.shown} refused {address.user or 'a client without credentials'}: {error}; "
+        "see the user and the password in REELWAY_EVENTS_URL, and the user's rights"
+    )
+
+
+async def raise_denied(address: KafkaAddress) -> None:
+    """Raise LogDenied when it is the credentials that a broker refuses.
+
+    aiokafka says only that no broker could be used.
+    """
+    host, _, port = address.brokers[0].rpartition(":")
+    if not address.user:
+        return
+    try:
+        probe = await create_conn(host, int(port), request_timeout_ms=PROBE_MS, **connection(address))
+    except _DENIED as error:
+        raise denied(address, error) from error
+    except (errors.KafkaError, OSError, TimeoutError):
+        return
+    probe.close()

@@ -1,0 +1,264 @@
+"""A member of a consumer group on Kafka.
+
+aiokafka reads ahead, keeps the member in its group and follows the group's changes in tasks of its own, so an owner
+that works for long between two polls keeps its partitions; what is read ahead is bounded by the fetch sizes below. When
+the group changes, nothing more is given out and the owner has HAND_OVER_S to commit what it holds; then the partitions
+are shared out anew. Where work is still under way they stay, and reading goes on as if nothing had been.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
+
+from origin.eventlog.base import LogUnavailable, LogUnprepared, Position, Record
+from origin.eventlog.handover import Holdings, Partition
+from origin.eventlog.kafka_address import KafkaAddress
+from origin.eventlog.kafka_assignor import Assignor
+from origin.eventlog.kafka_connection import MIGRATE, client_arguments, log_errors, raise_denied
+
+logger = logging.getLogger(__name__)
+CONNECT_S = 5.0
+JOIN_S = 20.0
+"""How long joining waits for the group to share out its partitions; a member that died delays that."""
+HAND_OVER_S = 3.0
+COMMIT_S = 10.0
+LAG_S = 5.0
+CLOSE_S = 5.0
+HEARTBEAT_MS = 500
+"""How late a member notices that the group changes."""
+SESSION_MS = 10_000
+"""After this long without a heartbeat a member counts as dead."""
+REBALANCE_MS = 30_000
+REQUEST_MS = 15_000
+"""More than a session, because joining waits for members that died."""
+PARTITION_FETCH_BYTES = 512 << 10
+FETCH_BYTES = 8 << 20
+NEVER_MS = 2**31 - 1
+
+
+class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Topics are by their names of the port; `address` adds the prefix."""
+
+    def __init__(
+        self,
+        address: KafkaAddress,
+        group: str,
+        topics: Sequence[str],
+        start: Mapping[tuple[str, int], int],
+        left: Callable[[KafkaConsumer], None],
+    ) -> None:
+        self._address = address
+        self._group = group
+        self._topics = tuple(topics)
+        self._holdings = Holdings(dict(start))
+        self._left = left
+        self._client: AIOKafkaConsumer | None = None
+        self._shared_out = asyncio.Event()
+        """The group is at rest: records may be given out."""
+        self._can_commit = asyncio.Event()
+        self._committed = asyncio.Event()
+        self._committing = asyncio.Lock()
+        self._joining = asyncio.Lock()
+        self._turn = 0
+        self._closed = False
+
+    async def join(self) -> None:
+        """Reach the group and wait for its partitions. Raises the port's errors."""
+        await self._joined()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(JOIN_S):
+                await self._shared_out.wait()
+
+    async def _joined(self) -> AIOKafkaConsumer:
+        if self._closed:
+            raise LogUnavailable(f"this consumer of {self._group} is closed")
+        async with self._joining:
+            if self._client is None:
+                self._client = await self._connect()
+            return self._client
+
+    async def _connect(self) -> AIOKafkaConsumer:
+        client = AIOKafkaConsumer(
+            **client_arguments(self._address),
+            group_id=self._address.topic_prefix + self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            partition_assignment_strategy=[Assignor(self._holdings, self._address.topic_prefix)],
+            max_poll_interval_ms=NEVER_MS,
+            session_timeout_ms=SESSION_MS,
+            heartbeat_interval_ms=HEARTBEAT_MS,
+            rebalance_timeout_ms=REBALANCE_MS,
+            request_timeout_ms=REQUEST_MS,
+            max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
+            fetch_max_bytes=FETCH_BYTES,
+        )
+        try:
+            with log_errors(self._address):
+                async with asyncio.timeout(CONNECT_S):
+                    await client.start()
+                    self._refuse_missing(await client.topics())
+        except LogUnavailable:
+            await client.stop()
+            await raise_denied(self._address)
+            raise
+        except BaseException:
+            await client.stop()
+            raise
+        client.subscribe([self._address.topic_prefix + topic for topic in self._topics], listener=self)
+        return client
+
+    def _refuse_missing(self, there: Set[str]) -> None:
+        if missing := {self._address.topic_prefix + topic for topic in self._topics} - there:
+            raise LogUnprepared(f"{self._address.shown} has no topic {', '.join(sorted(missing))}: {MIGRATE}")
+
+    async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
+        """The group changes: wait for the owner's commits, for a while."""
+        self._shared_out.clear()
+        if self._can_commit.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(HAND_OVER_S):
+                    while self._holdings.busy() and not self._closed and self._can_commit.is_set():
+                        self._committed.clear()
+                        await self._committed.wait()
+        self._can_commit.clear()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """The group is at rest again."""
+        if self._client is None:
+            return
+        for partition, offset in self._holdings.take(self._partition(each) for each in assigned).items():
+            self._client.seek(self._there(partition), offset)
+        self._can_commit.set()
+        self._shared_out.set()
+
+    def _partition(self, there: TopicPartition) -> Partition:
+        return there.topic.removeprefix(self._address.topic_prefix), there.partition
+
+    def _there(self, partition: Partition) -> TopicPartition:
+        return TopicPartition(self._address.topic_prefix + partition[0], partition[1])
+
+    async def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
+        deadline = asyncio.get_running_loop().time() + timeout_s
+        client = await self._joined()
+        with log_errors(self._address), contextlib.suppress(TimeoutError):
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._shared_out.wait()
+                # Beyond the deadline only when the group changes meanwhile.
+                async with asyncio.timeout_at(deadline + 1):
+                    return await self._take(client, max_records, deadline)
+            except errors.KafkaError:
+                await self._begin_again(client)
+                raise
+        return []
+
+    async def _take(self, client: AIOKafkaConsumer, max_records: int, deadline: float) -> list[Record]:
+        # No await between the first record taken and the return: to cancel a poll loses nothing.
+        taken: list[Record] = []
+        for partition in self._in_turn():
+            found = await client.getmany(self._there(partition), timeout_ms=0, max_records=max_records - len(taken))
+            taken += self._given(found)
+            if len(taken) == max_records:
+                break
+        left_ms = (deadline - asyncio.get_running_loop().time()) * 1000
+        if not taken and left_ms > 0:
+            taken += self._given(await client.getmany(timeout_ms=left_ms, max_records=max_records))
+        return taken
+
+    def _in_turn(self) -> list[Partition]:
+        """Another partition is first each time, so that a busy one never starves the others."""
+        held = sorted(self._holdings.held)
+        self._turn += 1
+        turn = self._turn % len(held) if held else 0
+        return held[turn:] + held[:turn]
+
+    def _given(self, found: Mapping[TopicPartition, Sequence[Any]]) -> list[Record]:
+        records: list[Record] = []
+        for there, messages in found.items():
+            partition = self._partition(there)
+            records += [
+                Record(
+                    Position(*partition, message.offset),
+                    (message.key or b"").decode(errors="replace"),
+                    message.value or b"",
+                    message.timestamp,
+                )
+                for message in messages
+            ]
+            self._holdings.give(partition, messages[-1].offset + 1)
+        return records
+
+    async def _begin_again(self, client: AIOKafkaConsumer) -> None:
+        """aiokafka gives up a member after some errors; the next poll joins anew."""
+        if self._client is client:
+            self._client = None
+            self._shared_out.clear()
+            self._can_commit.clear()
+            await _leave(client)
+
+    async def commit(self, position: Position) -> None:
+        partition, next_offset = (position.topic, position.partition), position.offset + 1
+        with log_errors(self._address):
+            async with asyncio.timeout(COMMIT_S), self._committing:
+                client = await self._joined()
+                await self._can_commit.wait()
+                while self._is_news(partition, next_offset):
+                    try:
+                        await self._commit(client, partition, next_offset)
+                    except errors.CommitFailedError:
+                        # The group changes: what is still ours afterwards is committed then.
+                        self._can_commit.clear()
+                        self._committed.set()
+                        await self._can_commit.wait()
+
+    def _is_news(self, partition: Partition, next_offset: int) -> bool:
+        return partition in self._holdings.held and self._holdings.advances(partition, next_offset)
+
+    async def _commit(self, client: AIOKafkaConsumer, partition: Partition, next_offset: int) -> None:
+        there = self._there(partition)
+        if not self._holdings.known(partition):
+            self._holdings.learn(partition, await client.committed(there) or 0)
+        if self._holdings.advances(partition, next_offset):
+            await client.commit({there: next_offset})
+            self._holdings.commit(partition, next_offset)
+            self._committed.set()
+
+    async def lag(self) -> int:
+        with log_errors(self._address):
+            async with asyncio.timeout(LAG_S):
+                client = await self._joined()
+                places = [
+                    self._there((topic, number))
+                    for topic in self._topics
+                    for number in client.partitions_for_topic(self._address.topic_prefix + topic) or ()
+                ]
+                first, last, *committed = await asyncio.gather(
+                    client.beginning_offsets(places),
+                    client.end_offsets(places),
+                    *(client.committed(there) for there in places),
+                )
+        done = dict(zip(places, committed, strict=True))
+        return sum(max(0, last[there] - max(first[there], done[there] or 0)) for there in places)
+
+    async def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._committed.set()
+        self._left(self)
+        if self._client is not None:
+            await _leave(self._client)
+
+
+async def _leave(client: AIOKafkaConsumer) -> None:
+    leaving = asyncio.create_task(client.stop())
+    # What lasts longer ends by itself when its requests time out.
+    await asyncio.wait({leaving}, timeout=CLOSE_S)
+    if leaving.done() and (error := leaving.exception()) is not None:
+        logger.warning("left a consumer group without a word", extra={"error": repr(error)})

@@ -1,0 +1,289 @@
+"""What only a real cluster shows: frozen and restarted brokers, members that come, go and die."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+
+import pytest
+
+from deploy.services.addresses import Credentials, Kafka
+from deploy.services.kafka import start_kafka
+from deploy.services.service import Service
+from deploy.settings import cache_folder
+from origin.eventlog import (
+    Consumer,
+    EventLog,
+    EventLogError,
+    LogDenied,
+    LogUnavailable,
+    LogUnprepared,
+    Record,
+    open_eventlog,
+    prepare_eventlog,
+)
+from origin.eventlog.kafka_address import KafkaAddress
+from origin.eventlog.kafka_consumer import SESSION_MS
+from origin.eventlog.kafka_producer import WAITING_BYTES, KafkaProducer
+from tests.kafka_topics import topics_of_our_own
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory) -> Iterator[Service[Kafka]]:
+    """A broker that may be frozen and killed, because nobody else uses it."""
+    service = start_kafka(tmp_path_factory.mktemp("kafka"), cache_folder())
+    yield service
+    service.kill()
+
+
+@pytest.fixture
+async def prefix(alone) -> AsyncIterator[str]:
+    async with topics_of_our_own(alone.address.hosts, ["t"], partitions=4) as prefix:
+        yield prefix
+
+
+@pytest.fixture
+async def log(alone, prefix) -> AsyncIterator[EventLog]:
+    opened = open_eventlog(f"{alone.address.url}&topic_prefix={prefix}", lambda: 0)
+    await append_surely(opened, "warm", b"warm")
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def frozen(alone) -> Iterator[Service[Kafka]]:
+    yield alone
+    alone.nodes[0].thaw()
+
+
+def freeze(service: Service[Kafka]) -> None:
+    """On return the broker does nothing any more."""
+    service.nodes[0].freeze()
+    os.waitid(os.P_PID, service.nodes[0].pid or 0, os.WSTOPPED)
+
+
+async def append_surely(log: EventLog, key: str, value: bytes) -> None:
+    """As a caller does that keeps its record until it is acknowledged."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                await log.append("t", key, value)
+            except LogUnavailable:
+                await asyncio.sleep(0.05)
+            else:
+                return
+
+
+async def everything(log: EventLog) -> list[bytes]:
+    return [record.value for record in await log.read("t", {}, 100_000) if record.value != b"warm"]
+
+
+async def take(consumer: Consumer, count: int) -> list[Record]:
+    taken: list[Record] = []
+    async with asyncio.timeout(60):
+        while len(taken) < count:
+            taken += await consumer.poll(count - len(taken), 1)
+    return taken
+
+
+async def test_an_append_to_a_frozen_broker_gives_up_and_later_ones_arrive_once(log, frozen):
+    freeze(frozen)
+    async with asyncio.timeout(20):
+        for n in range(3):
+            with pytest.raises(LogUnavailable):
+                await log.append("t", "k", b"frozen %d" % n)
+    frozen.nodes[0].thaw()
+    await append_surely(log, "k", b"later")
+    times = Counter(await everything(log))
+    assert times[b"later"] == 1
+    assert set(times.values()) == {1}
+
+
+async def test_what_waits_for_a_frozen_broker_is_bounded_and_the_rest_fails_at_once(alone, prefix, frozen):
+    producer = KafkaProducer(
+        KafkaAddress((alone.address.hosts,), replication=1, topic_prefix=prefix, append_deadline_ms=60_000)
+    )
+    await producer.append(f"{prefix}t", [(b"k", b"warm")])
+    freeze(frozen)
+    value = bytes(200_000)
+    waiting = [
+        asyncio.create_task(producer.append(f"{prefix}t", [(b"k", value)])) for _ in range(2 * WAITING_BYTES // 200_000)
+    ]
+    done, pending = await asyncio.wait(waiting, timeout=0.5)
+    assert producer.waiting_bytes <= WAITING_BYTES
+    assert len(done) >= len(pending)
+    assert all(isinstance(task.exception(), LogUnavailable) for task in done)
+    frozen.nodes[0].thaw()
+    await asyncio.wait(pending)
+    assert producer.waiting_bytes == 0
+    await producer.close()
+
+
+async def test_a_closed_log_does_not_wait_for_a_frozen_broker(log, frozen):
+    freeze(frozen)
+    with pytest.raises(LogUnavailable):
+        await log.append("t", "k", b"frozen")
+    async with asyncio.timeout(20):
+        await log.close()
+
+
+async def test_producers_and_consumers_go_on_after_their_broker_was_killed(log, alone):
+    consumer = await log.consumer("g", ["t"])
+    await append_surely(log, "k", b"before")
+    first = await take(consumer, 2)
+    for record in first:
+        await consumer.commit(record.position)
+    alone.nodes[0].kill()
+    with pytest.raises(LogUnavailable):
+        await log.append("t", "k", b"lost or not")
+    assert list(await consumer.poll(1, 0.2)) == []
+    alone.nodes[0].start()
+    await asyncio.to_thread(alone.wait_ready)
+    await append_surely(log, "k", b"after")
+    values: list[bytes] = []
+    while b"after" not in values:
+        values += [record.value for record in await take(consumer, 1)]
+    assert set(values) <= {b"lost or not", b"after"}
+
+
+async def test_an_owner_that_works_for_long_keeps_its_partitions_and_its_work_is_given_to_nobody_else(log):
+    one = await log.consumer("g", ["t"])
+    (work,) = await take(one, 1)
+    two, three = await asyncio.gather(log.consumer("g", ["t"]), log.consumer("g", ["t"]))
+    async with asyncio.timeout(SESSION_MS / 1000 + 15):
+        assert list(await two.poll(10, SESSION_MS / 1000 + 2)) == []
+    assert list(await three.poll(10, 0.1)) == []
+    await three.close()
+    await one.commit(work.position)
+    await append_surely(log, "warm", b"next")
+    assert [record.value for record in await take(one, 1)] == [b"next"]
+    assert await two.lag() == 1
+
+
+async def work_off(consumer: Consumer, seen: list[bytes], until: asyncio.Event) -> None:
+    """As the packager does it: several records at a time, each committed when it is done."""
+    while not until.is_set():
+        for record in await consumer.poll(5, 0.2):
+            seen.append(record.value)
+            await asyncio.sleep(0.01)
+            await consumer.commit(record.position)
+
+
+async def test_a_clean_hand_over_repeats_nothing(log):
+    values = [b"%d" % n for n in range(300)]
+    await log.append_many("t", [(value.decode(), value) for value in values])
+    seen: list[bytes] = []
+    done = asyncio.Event()
+    one = await log.consumer("g", ["t"])
+    working = [asyncio.create_task(work_off(one, seen, done))]
+    await asyncio.sleep(0.5)
+    two = await log.consumer("g", ["t"])
+    working.append(asyncio.create_task(work_off(two, seen, done)))
+    await asyncio.sleep(0.5)
+    left = asyncio.Event()
+    three = await log.consumer("g", ["t"])
+    leaving = asyncio.create_task(work_off(three, seen, left))
+    await asyncio.sleep(0.5)
+    left.set()
+    await leaving
+    await three.close()
+    async with asyncio.timeout(60):
+        while await one.lag():  # noqa: ASYNC110 -- nothing tells when
+            await asyncio.sleep(0.1)
+    done.set()
+    await asyncio.gather(*working)
+    assert Counter(seen) == Counter([*values, b"warm"])
+
+
+async def test_after_a_kill_only_what_was_not_committed_comes_again(log, alone, prefix):
+    await log.append_many("t", [("warm", b"%d" % n) for n in range(9)])
+    url = f"{alone.address.url}&topic_prefix={prefix}"
+    member = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.origin.kafka_member", url, "10", "5", stdout=asyncio.subprocess.PIPE
+    )
+    assert member.stdout is not None
+    assert await member.stdout.readline() == b"ready\n"
+    member.kill()
+    await member.wait()
+    # Closes the pipe's transport, which `wait` alone leaves open.
+    await member.communicate()
+    survivor = await log.consumer("g", ["t"])
+    assert [record.value for record in await take(survivor, 5)] == [b"%d" % n for n in range(4, 9)]
+    assert list(await survivor.poll(1, 0.3)) == []
+
+
+def uses(log: EventLog) -> list[Callable[[], Awaitable[object]]]:
+    return [
+        log.check,
+        lambda: log.append("uploads", "k", b"x"),
+        lambda: log.consumer("g", ["uploads"]),
+        lambda: log.read("uploads", {}, 1),
+    ]
+
+
+async def test_topics_that_are_missing_are_named_with_the_remedy(alone):
+    log = open_eventlog(f"{alone.address.url}&topic_prefix=none-{uuid.uuid4().hex}-", lambda: 0)
+    for use in uses(log):
+        with pytest.raises(LogUnprepared, match="reelway migrate"):
+            await use()
+    await log.close()
+
+
+async def test_preparing_says_what_it_made_and_what_is_less_than_wanted(alone):
+    async with topics_of_our_own(alone.address.hosts, ["purges"], partitions=1) as prefix:
+        url = f"{alone.address.url}&topic_prefix={prefix}&partitions=2"
+        made = await prepare_eventlog(url)
+        assert f"made topic {prefix}uploads.dlq" in made
+        assert not [line for line in made if line.endswith("purges")]
+        (more, *_) = await prepare_eventlog(f"{url}0")
+        assert "has 2 of 20 partitions" in more
+
+
+async def test_replicas_that_the_cluster_cannot_give_are_refused_with_the_remedy(alone):
+    url = f"kafka://{alone.address.hosts}?topic_prefix=none-{uuid.uuid4().hex}-"
+    with pytest.raises(EventLogError, match="replication="):
+        await prepare_eventlog(url)
+
+
+async def test_a_cluster_that_is_away_is_named_without_the_password():
+    log = open_eventlog("kafka://me:secret@127.0.0.1:1", lambda: 0)
+    for use in uses(log):
+        with pytest.raises(LogUnavailable, match=r"me@127\.0\.0\.1:1") as refused:
+            await use()
+        assert "secret" not in str(refused.value)
+    await log.close()
+
+
+async def test_a_log_opened_before_its_broker_is_there_works_once_it_came(alone, prefix):
+    alone.nodes[0].kill()
+    log = open_eventlog(f"{alone.address.url}&topic_prefix={prefix}", lambda: 0)
+    with pytest.raises(LogUnavailable):
+        await log.append("t", "k", b"early")
+    alone.nodes[0].start()
+    await asyncio.to_thread(alone.wait_ready)
+    await append_surely(log, "k", b"late")
+    assert b"late" in await everything(log)
+    await log.close()
+
+
+async def test_refused_credentials_are_told_from_a_cluster_that_is_away(tmp_path):
+    service = await asyncio.to_thread(start_kafka, tmp_path, cache_folder(), 1, Credentials("reelway", "right"))
+    try:
+        wrong = open_eventlog(f"kafka://reelway:wrong@{service.address.hosts}?append_deadline_ms=20000", lambda: 0)
+        for use in uses(wrong):
+            with pytest.raises(LogDenied, match="REELWAY_EVENTS_URL"):
+                await use()
+        await wrong.close()
+        url = f"{service.address.url}&partitions=1&append_deadline_ms=20000"
+        await prepare_eventlog(url)
+        right = open_eventlog(url, lambda: 0)
+        await right.append("uploads", "k", b"x")
+        await right.close()
+    finally:
+        service.kill()

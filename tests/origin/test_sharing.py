@@ -1,0 +1,103 @@
+"""How a group shares out its partitions, and what a change of hands repeats."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from origin.eventlog.handover import Holdings
+from origin.eventlog.sharing import Member, decode_state, encode_state, share_out
+
+SIZES = {"t": 7, "u": 3}
+PARTITIONS = [(topic, number) for topic, size in SIZES.items() for number in range(size)]
+some = st.frozensets(st.sampled_from(PARTITIONS))
+members = st.builds(
+    lambda topics, held, busy, number: Member(topics, held, held & busy, number),
+    st.sampled_from([frozenset({"t"}), frozenset({"t", "u"})]),
+    some,
+    some,
+    st.integers(0, 3),
+)
+groups = st.dictionaries(st.sampled_from("abcde"), members, min_size=1)
+
+
+@given(groups)
+def test_every_partition_that_somebody_reads_has_one_owner_who_reads_its_topic(group):
+    shares = share_out(group, SIZES)
+    owned = [partition for share in shares.values() for partition in share]
+    read = {topic for member in group.values() for topic in member.topics}
+    assert sorted(owned) == sorted(partition for partition in PARTITIONS if partition[0] in read)
+    assert all(topic in group[name].topics for name, share in shares.items() for topic, _ in share)
+
+
+@given(st.sets(st.sampled_from("abcde"), min_size=1))
+def test_a_group_at_rest_is_even(names):
+    counts = [len(share) for share in share_out({name: Member(frozenset({"t"})) for name in names}, {"t": 7}).values()]
+    assert max(counts) - min(counts) <= 1
+
+
+@given(groups)
+def test_nothing_moves_when_nobody_came_or_went(group):
+    shares = share_out(group, SIZES)
+    settled = {name: replace(member, held=frozenset(shares[name]), round=9) for name, member in group.items()}
+    busy = {name: replace(member, busy=member.held) for name, member in settled.items()}
+    assert share_out(busy, SIZES) == shares
+
+
+@given(groups, st.sampled_from([frozenset({"t"}), frozenset({"t", "u"})]))
+def test_what_is_worked_on_stays_when_somebody_joins(group, topics):
+    shares = share_out(group, SIZES)
+    settled = {
+        name: replace(member, held=frozenset(shares[name]), busy=member.busy & shares[name], round=9)
+        for name, member in group.items()
+    }
+    after = share_out({**settled, "new": Member(topics)}, SIZES)
+    assert all(member.busy <= after[name] for name, member in settled.items())
+
+
+def test_as_little_moves_as_an_even_share_allows():
+    group = {
+        "a": Member(frozenset({"t"}), frozenset(("t", n) for n in range(6)), round=1),
+        "b": Member(frozenset({"t"})),
+    }
+    shares = share_out(group, {"t": 6})
+    assert len(shares["a"]) == len(shares["b"]) == 3
+    assert shares["a"] <= group["a"].held
+
+
+def test_who_missed_a_sharing_claims_nothing_that_others_got_since():
+    held = frozenset({("t", 0)})
+    group = {"late": Member(frozenset({"t"}), held, held, 1), "owner": Member(frozenset({"t"}), held, held, 2)}
+    assert ("t", 0) in share_out(group, {"t": 2})["owner"]
+
+
+@given(members)
+def test_what_a_member_says_of_itself_is_understood(member):
+    assert decode_state(member.topics, encode_state(member.held, member.busy, member.round)) == member
+
+
+def test_one_that_says_nothing_holds_nothing():
+    assert decode_state(["t"], b"") == Member(frozenset({"t"}))
+
+
+def test_reading_goes_on_where_it_was_in_a_partition_that_stays():
+    holdings = Holdings({("t", 1): 40})
+    assert holdings.take([("t", 0), ("t", 1)]) == {("t", 1): 40}
+    holdings.give(("t", 0), 6)
+    assert holdings.busy() == {("t", 0)}
+    assert holdings.take([("t", 0), ("t", 1)]) == {("t", 0): 6}
+    holdings.learn(("t", 0), 3)
+    assert not holdings.advances(("t", 0), 3)
+    holdings.commit(("t", 0), 6)
+    assert holdings.busy() == frozenset()
+
+
+def test_a_partition_that_was_away_begins_again_at_the_committed_offset():
+    holdings = Holdings({})
+    holdings.take([("t", 0)])
+    holdings.give(("t", 0), 6)
+    assert holdings.take([]) == {}
+    assert holdings.take([("t", 0)]) == {}
+    assert holdings.busy() == frozenset()
