@@ -8,10 +8,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from feed import breaker
 from feed.diversity import Candidate
 from feed.settings import FeedSettings
 from feed.stats import FeedStats
+from origin import breaker
 from origin.metadata.base import Metadata, MetadataError
 from origin.model import WATCHABLE, Video, Visibility
 

@@ -14,7 +14,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from feed import breaker, cursor
+from feed import cursor
 from feed.cursor import BadCursor, Cursor, Kind
 from feed.diversity import Candidate
 from feed.facts import VideoFacts
@@ -24,6 +24,7 @@ from feed.pool import Pool
 from feed.ready.base import Ready, ReadyFeeds, ReadyUnavailable
 from feed.settings import FeedSettings
 from feed.stats import FeedStats
+from origin import breaker
 from origin.metadata.base import Metadata, MetadataError
 
 __all__ = ["BadCursor", "FeedItem", "FeedPage", "FeedService"]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from origin.breaker import BreakerSettings
+
 HOUR_MS = 3_600_000
 
 
@@ -23,19 +25,6 @@ class MixSettings:
     """How long after publication a video is new."""
     look_ahead: int = 300
     """Candidates considered at once: the limits above are relaxed only when all of these break them."""
-
-
-@dataclass(frozen=True, slots=True)
-class BreakerSettings:
-    """See `feed.breaker`."""
-
-    failures: int = 3
-    """Failures in a row that open it."""
-    open_ms: int = 500
-    """How long it stays open at first; doubled at each failed probe."""
-    open_most_ms: int = 5_000
-    probe_ms: int = 1_000
-    """After this a probe without an outcome is given up and another one is let through."""
 
 
 @dataclass(frozen=True, slots=True)

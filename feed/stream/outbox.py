@@ -10,10 +10,11 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from feed import breaker
 from feed.ready.base import ReadyFeeds, ReadyUnavailable, Update
-from feed.settings import BreakerSettings, WorkerSettings
+from feed.settings import WorkerSettings
 from feed.stats import ScorerStats
+from origin import breaker
+from origin.breaker import BreakerSettings
 
 logger = logging.getLogger(__name__)
 

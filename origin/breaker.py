@@ -9,7 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
-from feed.settings import BreakerSettings
+
+@dataclass(frozen=True, slots=True)
+class BreakerSettings:
+    failures: int = 3
+    """Failures in a row that open it."""
+    open_ms: int = 500
+    """How long it stays open at first; doubled at each failed probe."""
+    open_most_ms: int = 5_000
+    probe_ms: int = 1_000
+    """After this a probe without an outcome is given up and another one is let through."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feed.breaker import Closed, HalfOpen, Open, admit, after
-from feed.settings import BreakerSettings
+from origin.breaker import BreakerSettings, Closed, HalfOpen, Open, admit, after
 
 S = BreakerSettings(failures=3, open_ms=500, open_most_ms=2_000, probe_ms=1_000)
 
