@@ -28,9 +28,9 @@ def up(settings: Settings) -> None:
 def serve(roles: tuple[Role, ...]) -> None:
     """Start some roles in this process and keep running until SIGTERM or Ctrl-C.
 
-    ROLE is gateway, edge, origin, packager, feed or scorer. Roles of other processes are reached by REELWAY_ORIGIN_TARGET,
-    _FEED_TARGET, _SCORER_TARGET and _ORIGIN_URL; engines are shared by REELWAY_METADATA_URL, _OBJECTS_URL, _EVENTS_URL and
-    _REDIS_URL.
+    ROLE is gateway, edge, origin, packager, feed or scorer. Roles of other processes are reached by
+    REELWAY_ORIGIN_TARGET, _FEED_TARGET, _SCORER_TARGET and _ORIGIN_URL; all processes share the engines that
+    REELWAY_METADATA_URL, _OBJECTS_URL, _EVENTS_URL and _REDIS_URL name.
     """
     wanted = frozenset(Role(role) for role in roles)
     names = ", ".join(sorted(wanted))

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from edge.gateway.spool.model import SpoolError
 from origin import refusals
 from origin.eventlog import base as eventlog
 from origin.ids import NoIds
@@ -120,6 +121,8 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Problem], ...] = (
     (objects.StoreUnavailable, unavailable("The object store does not answer.")),
     (eventlog.LogFull, STORAGE_FULL),
     (eventlog.EventLogError, unavailable("The event log does not answer.")),
+    (SpoolError, unavailable("Neither the event log nor this gateway's own spool takes what was done.")),
+    (RoleUnavailable, unavailable("A part of the system that this needs does not answer.")),
     (NoIds, unavailable("No new ids can be made.")),
     (RoleUnavailable, unavailable("A part of the system does not answer.")),
 )
