@@ -15,7 +15,7 @@ from deploy.engines import Engines
 from deploy.front import front
 from deploy.names import lasting_name
 from deploy.playback import PlaybackUrls
-from deploy.roles import Role
+from deploy.roles import EVERY_ROLE, Role
 from deploy.setting_forms import Bind
 from deploy.settings import Settings
 from deploy.supervise import Supervisor
@@ -27,6 +27,11 @@ from edge.gateway.issuers import open_issuer
 from edge.gateway.limits import open_limits
 from edge.gateway.services import Services
 from edge.gateway.settings import GatewaySettings
+from edge.gateway.spool.circuit import Circuit
+from edge.gateway.spool.forwarder import Forwarder
+from edge.gateway.spool.model import SpoolSettings
+from edge.gateway.spool.social import SpooledSocial
+from edge.gateway.spool.spool import open_spool
 from edge.ingest.gateway import create_ingest
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
@@ -35,6 +40,8 @@ from edge.purge import PurgeFollower
 from edge.store import Store, open_store
 from edge.upstream import open_upstream
 from feed.ready import ReadyFeeds, open_ready
+from feed.rpc.client import RemoteFeeds, RemoteRanker, open_feeds, open_ranker
+from feed.rpc.server import feed_server, scorer_server
 from feed.service import FeedService
 from feed.stream.embedded import ScorerWorker
 from origin.app import OriginApp
@@ -44,6 +51,10 @@ from origin.deleting import Deletions
 from origin.leases import lease_ids
 from origin.packaging import PackagingCatalog
 from origin.reconciling import Reconciler
+from origin.rpc.client import RemoteOrigin, RemoteSocial, open_origin
+from origin.rpc.server import origin_server
+from origin.rpc.serving import RpcServer
+from origin.rpc.tls import Tls
 from origin.social import Social
 from origin.uploads import Uploads
 from origin.videos import Videos
@@ -67,6 +78,8 @@ class Site:
     clock: Clock
     supervisor: Supervisor
     stack: AsyncExitStack
+    tls: Tls | None
+    """For gRPC; None: roles trust the loopback interface."""
     changes: Changes = field(default_factory=Changes)
     """Tells watchers in this process that a video changed."""
 
@@ -107,19 +120,26 @@ class Composition:
     stats: dict[str, Any] = field(default_factory=dict)
     """Stats dataclasses by the name of what counts in them."""
     cache: MediaCache | None = None
+    calls: list[RpcServer] = field(default_factory=list)
+    """For the other roles; not started yet."""
+
+    def serve_calls(self, role: str, server: RpcServer) -> None:
+        self.calls.append(server)
+        self.stats[f"rpc_{role}"] = server.stats
 
 
 async def compose(roles: frozenset[Role], site: Site, made: Composition) -> None:
     """Build `roles`, each once, into `made`. What one needs of another it gets from this process where that runs here
-    too, else over the network."""
-    system = await _origin(site, made) if Role.ORIGIN in roles else None
+    too, else over gRPC; a role also serves gRPC unless every other one is here."""
+    alone = roles == EVERY_ROLE
+    scorer = await _scorer(site, made, alone) if Role.SCORER in roles else None
+    feeds = await _feed(site, made, scorer, alone) if Role.FEED in roles else None
+    origin = await _origin(site, made, alone) if Role.ORIGIN in roles else None
     if Role.PACKAGER in roles:
         _packager(site, made)
-    scorer = await _scorer(site, made) if Role.SCORER in roles else None
-    feeds = await _feed(site, made) if Role.FEED in roles else None
-    media = await _edge(site, made, system.app if system else None) if Role.EDGE in roles else None
+    media = await _edge(site, made, origin.app if origin else None) if Role.EDGE in roles else None
     if Role.GATEWAY in roles:
-        await _gateway(site, made, system, feeds, media)
+        await _gateway(site, made, origin or _remote_origin(site), feeds or _remote_feeds(site), media)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,13 +150,15 @@ class _Origin:
     app: OriginApp
 
 
-async def _origin(site: Site, made: Composition) -> _Origin:
+async def _origin(site: Site, made: Composition, alone: bool) -> _Origin:
     """The system of record: its use cases, the loops that keep it true, and the HTTP that edges pull from."""
     metadata, objects, log = site.engines.metadata(), site.engines.objects(), site.engines.eventlog()
     counters, clock, add = await site.engines.counters(), site.clock, site.supervisor.add
     ids = await lease_ids(metadata, uuid.uuid4().hex, clock)
     site.stack.push_async_callback(ids.close)
     uploads = Uploads(metadata, objects, log, clock, ids.mint)
+    social = Social(metadata, log, clock, ids.mint)
+    videos = Videos(metadata, counters, log, clock, site.changes)
     counting = Counting(log, counters, metadata, clock, random.random)
     add("worker lease", ids.run)
     add("reconciler", Reconciler(uploads, metadata, clock).run)
@@ -145,9 +167,17 @@ async def _origin(site: Site, made: Composition) -> _Origin:
     app = OriginApp(metadata, objects, clock)
     made.served.append(Served("origin", app, site.settings.origin_bind, tls=False))
     made.stats["counting"] = counting.stats
-    return _Origin(
-        Videos(metadata, counters, log, clock, site.changes), Social(metadata, log, clock, ids.mint), uploads, app
-    )
+    if not alone:
+        made.serve_calls(
+            "origin", origin_server(str(site.settings.origin_grpc_bind), videos, social, uploads, site.tls)
+        )
+    return _Origin(videos, social, uploads, app)
+
+
+def _remote_origin(site: Site) -> RemoteOrigin:
+    origin = open_origin(site.settings.origin_target, site.tls)
+    site.stack.push_async_callback(origin.close)
+    return origin
 
 
 def _packager(site: Site, made: Composition) -> None:
@@ -168,23 +198,38 @@ def _packager(site: Site, made: Composition) -> None:
     made.stats["packager"] = worker.stats
 
 
-async def _scorer(site: Site, made: Composition) -> ScorerWorker:
+async def _scorer(site: Site, made: Composition, alone: bool) -> ScorerWorker:
     """Interactions become lists."""
-    ready = await _ready(site)
     file = site.settings.data / "scorer.checkpoint"
-    scorer = ScorerWorker(site.engines.eventlog(), ready, site.engines.metadata(), file, site.clock)
+    scorer = ScorerWorker(site.engines.eventlog(), await _ready(site), site.engines.metadata(), file, site.clock)
     site.supervisor.add("scorer", scorer.run)
     made.stats["scorer"] = scorer.stats
+    if not alone:
+        made.serve_calls("scorer", scorer_server(str(site.settings.scorer_grpc_bind), scorer, site.tls))
     return scorer
 
 
-async def _feed(site: Site, made: Composition) -> FeedService:
+async def _feed(site: Site, made: Composition, scorer: ScorerWorker | None, alone: bool) -> FeedService:
     """What to watch next."""
-    service = FeedService(await _ready(site), site.engines.metadata())
+    service = FeedService(await _ready(site), site.engines.metadata(), ranker=scorer or _remote_ranker(site))
     await service.start(site.clock())
     site.stack.push_async_callback(service.close)
     made.stats["feed"] = service.stats
+    if not alone:
+        made.serve_calls("feed", feed_server(str(site.settings.feed_grpc_bind), service, site.tls))
     return service
+
+
+def _remote_ranker(site: Site) -> RemoteRanker:
+    ranker = open_ranker(site.settings.scorer_target, site.tls)
+    site.stack.push_async_callback(ranker.close)
+    return ranker
+
+
+def _remote_feeds(site: Site) -> RemoteFeeds:
+    feeds = open_feeds(site.settings.feed_target, site.tls)
+    site.stack.push_async_callback(feeds.close)
+    return feeds
 
 
 async def _ready(site: Site) -> ReadyFeeds:
@@ -211,7 +256,13 @@ async def _edge(site: Site, made: Composition, origin_app: AsgiApp | None) -> Ed
     return app
 
 
-async def _gateway(site: Site, made: Composition, system: _Origin, feeds: FeedService, media: EdgeApp | None) -> None:
+async def _gateway(
+    site: Site,
+    made: Composition,
+    origin: _Origin | RemoteOrigin,
+    feeds: FeedService | RemoteFeeds,
+    media: EdgeApp | None,
+) -> None:
     """The public API, resumable uploads and the web app; with an edge in this process its media too."""
     settings, clock = site.settings, site.clock
     keys, speed = site.engines.keys(), await site.engines.speed()
@@ -222,8 +273,8 @@ async def _gateway(site: Site, made: Composition, system: _Origin, feeds: FeedSe
     limits = open_limits(speed.url)
     site.stack.push_async_callback(limits.close)
     services = Services(
-        videos=system.videos,
-        social=system.social,
+        videos=origin.videos,
+        social=await _spooled(site, made, origin.social),
         feeds=feeds,
         playback=playback,
         issuer=issuer,
@@ -239,11 +290,21 @@ async def _gateway(site: Site, made: Composition, system: _Origin, feeds: FeedSe
     )
     ingest_stats = IngestStats()
     ingest = create_ingest(
-        system.uploads, site.engines.objects(), IngestSettings(max_bytes=settings.upload_max_bytes), clock, ingest_stats
+        origin.uploads, site.engines.objects(), IngestSettings(max_bytes=settings.upload_max_bytes), clock, ingest_stats
     )
     gateway = create_gateway(services, ingest)
     made.served.append(Served("public", front(gateway, media) if media else gateway, settings.gateway_bind, tls=True))
     made.stats |= {"gateway": services.stats, "ingest": ingest_stats}
+
+
+async def _spooled(site: Site, made: Composition, social: Social | RemoteSocial) -> SpooledSocial:
+    """Acts that the origin cannot take now are kept on this machine's disk."""
+    settings, circuit = SpoolSettings(), Circuit()
+    spool = await open_spool(site.settings.data / "spool", settings, site.clock)
+    site.stack.push_async_callback(spool.close)
+    site.supervisor.add("spool", Forwarder(spool, social, circuit, settings, random.random).run)
+    made.stats["spool"] = spool.stats
+    return SpooledSocial(social, spool, circuit, settings, site.clock, lambda: uuid.uuid4().hex)
 
 
 def web_folder() -> Path:

@@ -25,12 +25,27 @@ from deploy.telemetry import configure_logging
 from deploy.tls import BadPair, check_pair, ensure_pair
 from edge.gateway.issuers.local import BadKeyFile
 from edge.gateway.site_files import BrokenSite
+from edge.gateway.spool.model import SpoolError
+from origin.rpc.serving import Unprotected
+from origin.rpc.targets import BadTarget
+from origin.rpc.tls import BadTls
+from origin.rpc.tls import Tls as GrpcTls
 from packager.tools import ToolMissing
 from signer.keys import KeyStoreError
 
 logger = logging.getLogger(__name__)
 LOOP_GRACE_S = 10.0
-_START_ERRORS = (*ENGINE_ERRORS, BadKeyFile, BrokenSite, ToolMissing, KeyStoreError, OSError)
+_START_ERRORS = (
+    *ENGINE_ERRORS,
+    BadKeyFile,
+    BadTarget,
+    BadTls,
+    BrokenSite,
+    KeyStoreError,
+    SpoolError,
+    ToolMissing,
+    OSError,
+)
 _TLS_ROLES = frozenset({Role.GATEWAY, Role.EDGE})
 
 
@@ -61,13 +76,15 @@ class Process:
                 raise CannotStart(f"{error}; see REELWAY_TLS_CERT and REELWAY_TLS_KEY") from error
             except PortTaken as error:
                 raise CannotStart(f"{error}; {_choose(self._settings, error.address)}") from error
+            except Unprotected as error:
+                raise CannotStart(f"{error}: REELWAY_GRPC_TLS_CERT, _KEY and _CA") from error
             except _START_ERRORS as error:
                 raise CannotStart(str(error)) from error
             del self._readiness.waiting["start"]
             announce()
             await self._stop.wait()
             logger.info("draining")
-            await self._drain_listeners(GRACE_S)
+            await asyncio.gather(self._drain_listeners(GRACE_S), *(each.stop(GRACE_S) for each in self._made.calls))
             await self._supervisor.drain(LOOP_GRACE_S)
         logger.info("stopped")
 
@@ -98,9 +115,12 @@ class Process:
         await engines.open(self._roles)
         await self._readiness.wait_for(engines.checks)
         stack.push_async_callback(self._supervisor.drain, LOOP_GRACE_S)
-        site = Site(settings, engines, now_ms, self._supervisor, stack)
+        site = Site(settings, engines, now_ms, self._supervisor, stack, _grpc_tls(settings))
         await compose(self._roles, site, self._made)
         self._supervisor.add("engines", partial(self._readiness.watch, engines.checks))
+        for server in self._made.calls:
+            stack.push_async_callback(server.stop, 0.0)
+            await server.start()
         for served in self._made.served:
             listener = await self._listen(served.app, served.address, tls if served.tls else None)
             if served.tls:
@@ -138,6 +158,11 @@ class Process:
 
     async def _told_to_drain(self) -> None:
         self.stop()
+
+
+def _grpc_tls(settings: Settings) -> GrpcTls | None:
+    cert, key, ca = settings.grpc_tls_cert, settings.grpc_tls_key, settings.grpc_tls_ca
+    return GrpcTls(cert, key, ca, settings.grpc_tls_name) if cert and key and ca else None
 
 
 def _choose(settings: Settings, address: Bind) -> str:

@@ -12,18 +12,18 @@ import logging
 from collections.abc import Mapping
 
 from deploy.engines import Check
-from origin.eventlog import EventLogError
-from origin.metadata import MetadataError, MetadataTooNew
-from origin.objects import ObjectStoreError
+from origin.eventlog import EventLogError, LogDenied
+from origin.metadata import MetadataDenied, MetadataError, MetadataTooNew
+from origin.objects import ObjectStoreError, StoreDenied
 from origin.retry import Backoff
-from origin.speed import SpeedUnavailable
+from origin.speed import SpeedDenied, SpeedError
 
 logger = logging.getLogger(__name__)
 CHECK_EVERY_S = 5.0
 CHECK_TIMEOUT_S = 10.0
 _BACKOFF = Backoff(base_s=0.25, cap_s=CHECK_EVERY_S)
-ENGINE_ERRORS = (EventLogError, MetadataError, ObjectStoreError, SpeedUnavailable)
-FINAL = (MetadataTooNew,)
+ENGINE_ERRORS = (EventLogError, MetadataError, ObjectStoreError, SpeedError)
+FINAL = (LogDenied, MetadataDenied, MetadataTooNew, SpeedDenied, StoreDenied)
 """What no waiting mends."""
 
 

@@ -116,6 +116,9 @@ class Settings:
     """Private key in PEM."""
     grpc_tls_ca: Path | None = _setting("", optional_path)
     """The authority that signed the certificates of all roles, in PEM."""
+    grpc_tls_name: str = _setting("", any_text)
+    """The name in the certificates of other roles, where it is not the host of the target; with several targets it is
+    needed."""
     admin_bind: Bind = _setting("127.0.0.1:9090", host_and_port)
     """Health, metrics and purges: never on a public address."""
     public_url: str = _setting(lambda s: f"https://localhost:{s['gateway_bind'].port}", a_url("https://"))
