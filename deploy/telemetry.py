@@ -32,7 +32,7 @@ def configure_logging(form: str, level: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonFormatter() if form == "json" else _TextFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
-    for noisy in ("httpx", "httpcore", "quic", "http3", "hypercorn.error", "PIL"):
+    for noisy in ("httpx", "httpcore", "quic", "http3", "hypercorn.error", "PIL", "aiokafka", "cassandra", "botocore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 

@@ -24,8 +24,8 @@ def up(settings: Settings) -> None:
 
 
 @click.command(short_help="Start some roles and keep running.")
-@click.argument("roles", nargs=-1, required=True, type=click.Choice(list(Role)), metavar="ROLE...")
-def serve(roles: tuple[Role, ...]) -> None:
+@click.argument("roles", nargs=-1, required=True, type=click.Choice([role.value for role in Role]), metavar="ROLE...")
+def serve(roles: tuple[str, ...]) -> None:
     """Start some roles in this process and keep running until SIGTERM or Ctrl-C.
 
     ROLE is gateway, edge, origin, packager, feed or scorer. Roles of other processes are reached by
