@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -42,50 +42,53 @@ def running_services() -> state.Running | None:
 
 @pytest.fixture(scope="session")
 def cassandra(running_services: state.Running | None, services_folder: Path) -> Iterator[Cassandra]:
-    with ExitStack() as stack:
-        if running_services:
-            yield running_services.cassandra
-        else:
-            yield _for_the_run(stack, start_cassandra(services_folder / "cassandra", services_cache()))
+    if running_services:
+        yield running_services.cassandra
+        return
+    with _for_the_run(start_cassandra(services_folder / "cassandra", services_cache())) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def kafka(running_services: state.Running | None, services_folder: Path) -> Iterator[Kafka]:
-    with ExitStack() as stack:
-        if running_services:
-            yield running_services.kafka
-        else:
-            yield _for_the_run(stack, start_kafka(services_folder / "kafka", services_cache()))
+    if running_services:
+        yield running_services.kafka
+        return
+    with _for_the_run(start_kafka(services_folder / "kafka", services_cache())) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def s3(running_services: state.Running | None, services_folder: Path) -> Iterator[S3]:
-    with ExitStack() as stack:
-        if running_services:
-            yield running_services.s3
-        else:
-            yield _for_the_run(stack, start_s3(services_folder / "s3", services_cache()))
+    if running_services:
+        yield running_services.s3
+        return
+    with _for_the_run(start_s3(services_folder / "s3", services_cache())) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def redis_single(services_folder: Path) -> Iterator[Redis]:
-    with ExitStack() as stack:
-        yield _for_the_run(stack, start_redis(services_folder / "redis"))
+    with _for_the_run(start_redis(services_folder / "redis")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def redis_sentinel(services_folder: Path) -> Iterator[Redis]:
-    with ExitStack() as stack:
-        yield _for_the_run(stack, start_sentinel(services_folder / "sentinel"))
+    with _for_the_run(start_sentinel(services_folder / "sentinel")) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")
 def redis_cluster(services_folder: Path) -> Iterator[Redis]:
-    with ExitStack() as stack:
-        yield _for_the_run(stack, start_cluster(services_folder / "cluster"))
+    with _for_the_run(start_cluster(services_folder / "cluster")) as address:
+        yield address
 
 
-def _for_the_run(stack: ExitStack, service: Service[Address]) -> Address:
+@contextmanager
+def _for_the_run(service: Service[Address]) -> Iterator[Address]:
     """Killed at the end: nobody wants the data again."""
-    stack.callback(service.kill)
-    return service.address
+    try:
+        yield service.address
+    finally:
+        service.kill()

@@ -26,14 +26,14 @@ from deploy.services.service import Address, Service
 from deploy.services.valkey import start_redis
 from deploy.settings import services_cache
 
+logger = logging.getLogger("deploy.services")
 _WATCH_S = 1.0
 
 
 def main() -> None:
-    """Exit codes: 0 stopped as told, 1 an engine could not be fetched or started."""
+    """Exit codes: 0 stopped as told, 1 an engine could not be fetched or started, 2 wrong usage."""
     given = _arguments()
-    # While a server starts, its client complains; what matters is in the errors raised here.
-    logging.disable(logging.CRITICAL)
+    _configure_logging()
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         if given.fetch:
@@ -41,9 +41,17 @@ def main() -> None:
         else:
             _run(given.folder, given.nodes, given.fresh)
     except KeyboardInterrupt:
-        _say("stopped")
+        logger.info("stopped")
     except ServicesError as error:
         sys.exit(f"error: {error}")
+
+
+def _configure_logging() -> None:
+    """Ours on standard error. Not the clients': while a server starts, its client complains."""
+    logging.basicConfig(handlers=[logging.NullHandler()])
+    ours = logging.getLogger("deploy.services")
+    ours.addHandler(logging.StreamHandler())
+    ours.setLevel(logging.INFO)
 
 
 def _arguments() -> argparse.Namespace:
@@ -66,7 +74,6 @@ def _run(folder: Path, nodes: int, fresh: bool) -> None:
         data = folder / f"{nodes}-node"
         if fresh:
             shutil.rmtree(data, ignore_errors=True)
-        _say("fetching what is missing: seconds, or minutes at the first time")
         fetch_all(cache)
         # One after the other: two clusters that start at once slow each other on few cores.
         redis = _started(stack, lambda: (start_redis if nodes == 1 else start_sentinel)(data / "redis"))
@@ -77,7 +84,7 @@ def _run(folder: Path, nodes: int, fresh: bool) -> None:
         pids = tuple(node.pid for node in members if node.pid is not None)
         running = state.Running(cassandra.address, kafka.address, s3.address, redis.address, pids)
         running.write(folder)
-        _say(f"the logs are under {data}; Ctrl-C stops the engines. To use them, paste into another shell:")
+        logger.info("the logs are under %s; Ctrl-C stops the engines. To use them, paste into another shell:", data)
         for name, value in running.settings().items():
             sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
         sys.stdout.flush()
@@ -87,7 +94,7 @@ def _run(folder: Path, nodes: int, fresh: bool) -> None:
 def _started(stack: ExitStack, start: Callable[[], Service[Address]]) -> Service[Address]:
     began_s = time.monotonic()
     service = stack.enter_context(start())
-    _say(f"{service.name} is ready after {time.monotonic() - began_s:.1f} s")
+    logger.info("%s is ready after %.1f s", service.name, time.monotonic() - began_s)
     return service
 
 
@@ -98,11 +105,7 @@ def _watch(nodes: Sequence[Node]) -> None:
         time.sleep(_WATCH_S)
         for node in [each for each in up if each.pid is None]:
             up.remove(node)
-            _say(f"{node.name} ended with {node.ended_with}\n{node.log_end()}")
-
-
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
+            logger.error("%s ended with %s\n%s", node.name, node.ended_with, node.log_end())
 
 
 if __name__ == "__main__":

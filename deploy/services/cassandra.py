@@ -81,6 +81,9 @@ def _settings(number: int, hosts: Sequence[str], port: int, storage_port: int, p
         "authorizer": "CassandraAuthorizer" if passwords else "AllowAllAuthorizer",
         "commitlog_sync": "batch",
         "phi_convict_threshold": 6,
+        # Of a few cores that everything shares; Cassandra's own are 2 s and 1.8 s.
+        "write_request_timeout": "5000ms",
+        "cas_contention_timeout": "5000ms",
         "dynamic_snitch": False,
         "auto_snapshot": False,
         **_SMALL,

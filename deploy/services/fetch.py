@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import shutil
 import subprocess
 import tempfile
@@ -16,11 +17,12 @@ from pathlib import Path
 
 from deploy.services.errors import FetchFailed, ToolMissing
 
+logger = logging.getLogger(__name__)
 POM = Path(__file__).with_name("pom.xml")
 S3_MODULE = "github.com/versity/versitygw/cmd/versitygw"
 S3_VERSION = "v1.8.0"
 FETCH_S = 1800
-"""Most time for one engine: building the S3 server takes two minutes of two idle cores."""
+"""Most time for one engine: building the S3 server takes two to three minutes of two cores."""
 _OUTPUT_LINES = 15
 _INSTALL = {
     "java": "Kafka and Cassandra run on Java 17; install it with: apt-get install openjdk-17-jre-headless",
@@ -83,6 +85,7 @@ def _making(place: Path) -> Iterator[Path | None]:
         if place.exists():
             yield None
             return
+        logger.info("fetching %s, once for all checkouts", place.name)
         for left in place.parent.glob(f"{place.name}.part-*"):
             shutil.rmtree(left, ignore_errors=True)
         part = Path(tempfile.mkdtemp(prefix=f"{place.name}.part-", dir=place.parent))

@@ -22,6 +22,8 @@ def java(heap_mib: int, folders: Sequence[Path], *arguments: str) -> list[str]:
         "-XX:TieredStopAtLevel=1",
         "-XX:-UsePerfData",
         "-Xshare:auto",
+        # Half a process answers wrongly; an ended one shows in its log.
+        "-XX:+ExitOnOutOfMemoryError",
         "-Djava.net.preferIPv4Stack=true",
         "-cp",
         ":".join(f"{folder}/*" for folder in folders),

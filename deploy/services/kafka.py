@@ -36,7 +36,7 @@ _TIMEOUT_MS = 5000
 def start_kafka(folder: Path, cache: Path, nodes: int = 1, credentials: Credentials | None = None) -> Service[Kafka]:
     """One broker or three, on the data in `folder`; with `credentials` it lets nobody else in (SASL/PLAIN).
 
-    Topics are not made by themselves. Raises ServicesError.
+    The broker with the id n is the n-th node. Topics are not made by themselves. Raises ServicesError.
     """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
