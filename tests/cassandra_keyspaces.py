@@ -47,6 +47,13 @@ class Keyspace:
         self.cluster.shutdown()
 
 
+def drop(url: str) -> None:
+    target = parse_target(url)
+    cluster, session = connect(target, None)
+    session.execute(f"DROP KEYSPACE IF EXISTS {target.keyspace}", timeout=TIMEOUT_S)
+    cluster.shutdown()
+
+
 def fresh_name() -> str:
     return f"t{uuid.uuid4().hex[:16]}"
 

@@ -20,7 +20,7 @@ from cassandra.policies import (
 )
 from cassandra.query import tuple_factory
 
-from origin.metadata.base import MetadataError, MetadataMisplaced
+from origin.metadata.base import MetadataError, MetadataMisplaced, MetadataUnprepared
 from origin.metadata.cassandra_errors import as_metadata_error
 from origin.metadata.cassandra_target import Target
 
@@ -51,23 +51,28 @@ def _session(cluster: Cluster, target: Target, keyspace: str | None) -> Any:
     try:
         session = cluster.connect(keyspace)
     except Exception as error:
-        raise _misplaced(cluster, target) or as_metadata_error(error, target) from error
-    if (misplaced := _misplaced(cluster, target)) is not None:
-        raise misplaced
+        raise _misfit(cluster, target, keyspace) or as_metadata_error(error, target) from error
+    if (misfit := _misfit(cluster, target, keyspace)) is not None:
+        raise misfit
+    # Only now: a cluster that is away has no nodes that go.
+    cluster.register_listener(_NodeLog(target))
     return session
 
 
-def _misplaced(cluster: Cluster, target: Target) -> MetadataError | None:
+def _misfit(cluster: Cluster, target: Target, keyspace: str | None) -> MetadataError | None:
+    """What the cluster lacks, as far as it was reached: the driver only says that no node would do."""
     known = {host.datacenter for host in cluster.metadata.all_hosts()} - {None}
-    if not known or target.local_dc in known:
-        return None
-    return MetadataMisplaced(
-        f"{target.name} has no data centre {target.local_dc!r}: set local_dc to one of {', '.join(sorted(known))}"
-    )
+    if known and target.local_dc not in known:
+        return MetadataMisplaced(
+            f"{target.name} has no data centre {target.local_dc!r}: set local_dc to one of {', '.join(sorted(known))}"
+        )
+    if keyspace is not None and cluster.metadata.keyspaces and keyspace not in cluster.metadata.keyspaces:
+        return MetadataUnprepared(f"{target.name} has no keyspace {keyspace}: run `reelway migrate`")
+    return None
 
 
 def _cluster(target: Target) -> Cluster:
-    cluster = Cluster(
+    return Cluster(
         list(target.hosts),
         port=target.hosts[0][1],
         auth_provider=PlainTextAuthProvider(target.user, target.password) if target.user else None,
@@ -85,8 +90,6 @@ def _cluster(target: Target) -> Cluster:
         prepare_on_all_hosts=False,
         max_schema_agreement_wait=SCHEMA_TIMEOUT_S,
     )
-    cluster.register_listener(_NodeLog(target))
-    return cluster
 
 
 def _speculation(target: Target) -> Any:

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, InvalidRequest
 from cassandra.query import SimpleStatement
 
 from origin.metadata.base import MetadataMisplaced, MetadataTooNew, MetadataUnavailable, MetadataUnprepared
@@ -29,6 +29,7 @@ _LOCK_S = 120
 """Longer than any statement may take."""
 _WAIT_S = 180.0
 _ASK_AGAIN_S = 0.5
+_AGREED_S = 15.0
 _VERSIONS = "SELECT version FROM schema_migrations WHERE scope = ?"
 _READ_VERSIONS = Statement(_VERSIONS)
 _SAME_EVERYWHERE = uuid.UUID("2f6c1d0e-7a53-5c1b-9d53-0b6a5a1e8f42")
@@ -77,7 +78,7 @@ class _Preparing:
 
     def run(self) -> list[str]:
         self._make_keyspace()
-        self._session.set_keyspace(self._target.keyspace)
+        self._use_keyspace()
         self._make_table_of_versions()
         if self._version() < len(self._history):
             with self._lock():
@@ -99,6 +100,17 @@ class _Preparing:
             f" WITH replication = {{'class': 'NetworkTopologyStrategy', 'replication_factor': {copies}}}"
         )
         self._done.append(f"made the keyspace {keyspace} with {copies} copies in each data centre")
+
+    def _use_keyspace(self) -> None:
+        # Where another made it a moment ago, it can be read of before it can be used.
+        give_up_s = time.monotonic() + _AGREED_S
+        while True:
+            try:
+                return self._session.set_keyspace(self._target.keyspace)
+            except InvalidRequest:
+                if time.monotonic() >= give_up_s:
+                    raise
+                time.sleep(_ASK_AGAIN_S)
 
     def _make_table_of_versions(self) -> None:
         # The one table that is made without the lock, which is in it. Two who make it at once must make the same one.
