@@ -75,6 +75,11 @@ class S3Client:
             )
             return url
 
+    def region(self) -> str:
+        """As the URL or the default chain says. Blocks."""
+        region: str = self._client().meta.region_name
+        return region
+
     @contextlib.contextmanager
     def errors(self, doing: str) -> Iterator[None]:
         """Turn botocore's exceptions into the port's."""

@@ -64,11 +64,12 @@ def _make_bucket(client: S3Client) -> bool:
     try:
         client.do("list_objects_v2", MaxKeys=1)
     except StoreUnprepared:
-        region = client.place.region
-        # AWS refuses its default region as a constraint.
-        where = {} if region in {None, _AWS_DEFAULT_REGION} else {"LocationConstraint": region}
+        region = client.region()
+        # AWS refuses its default region as a constraint, and wants every other.
+        elsewhere = region != _AWS_DEFAULT_REGION
+        where = {"CreateBucketConfiguration": {"LocationConstraint": region}} if elsewhere else {}
         try:
-            client.do("create_bucket", **({"CreateBucketConfiguration": where} if where else {}))
+            client.do("create_bucket", **where)
         except AlreadyOurs:
             return False
         return True

@@ -92,6 +92,7 @@ def test_a_refused_url_is_not_told_with_its_secret():
         ("403", 403, StoreDenied),
         ("SignatureDoesNotMatch", 403, StoreDenied),
         ("RequestTimeTooSkewed", 403, StoreDenied),
+        ("PermanentRedirect", 301, StoreDenied),
         ("QuotaExceeded", 403, StoreFull),
         ("KeyTooLongError", 400, InvalidKey),
         ("BadDigest", 400, StoreUnavailable),
