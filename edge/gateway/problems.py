@@ -119,6 +119,12 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Problem], ...] = (
     (metadata.MetadataError, unavailable("The metadata store does not answer.")),
     (objects.StoreFull, STORAGE_FULL),
     (objects.StoreUnavailable, unavailable("The object store does not answer.")),
+    (objects.StoreUnprepared, unavailable("The object store cannot be used.")),
+    (objects.StoreDenied, unavailable("The object store cannot be used.")),
+    (
+        objects.TooManyParts,
+        Problem(409, "too_many_pieces", "The upload came in too many pieces", "Begin again with larger requests."),
+    ),
     (eventlog.LogFull, STORAGE_FULL),
     (eventlog.EventLogError, unavailable("The event log does not answer.")),
     (SpoolError, unavailable("Neither the event log nor this gateway's own spool takes what was done.")),

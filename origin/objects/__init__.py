@@ -79,11 +79,12 @@ async def check_replication(url: str, within_s: float = 10.0) -> ReplicationRepo
 
     Raises ValueError and, when a bucket cannot be used at all, the port's errors.
     """
-    if _folder(url) is not None or parse(url).replica is None:
+    place = None if _folder(url) is not None else parse(url)
+    if place is None or place.replica is None:
         return None
     from origin.objects.s3_prepare import check_replica
 
-    return await check_replica(parse(url), within_s)
+    return await check_replica(place, place.replica, within_s)
 
 
 def _folder(url: str) -> Path | None:
@@ -93,4 +94,5 @@ def _folder(url: str) -> Path | None:
         return Path(unquote(parts.path))
     if parts.scheme == "s3":
         return None
-    raise ValueError(f"{parts.scheme}: is no object store: give file:///folder or s3://bucket?endpoint=…&region=…")
+    named = f"{parts.scheme}:" if parts.scheme else "a URL without a scheme"
+    raise ValueError(f"{named} is no object store: give file:///folder or s3://bucket?endpoint=…&region=…")

@@ -35,7 +35,8 @@ class Swept:
 @runtime_checkable
 class WriteOnce(Protocol):
     async def put_new(self, key: str, body: bytes) -> bool:
-        """Store an object unless the key has one; False when it has. Of many at once, one wins."""
+        """Store an object unless the key has one; False when it has. Of many at once, one wins; when an answer got lost
+        and the request was repeated, even the winner may hear False."""
 
 
 @runtime_checkable

@@ -4,7 +4,7 @@ Words: a *key* is a relative path of `[A-Za-z0-9._-]` segments joined by `/`, at
 `.` or `..`. An *object* is written once and never changed; writing a key again replaces it whole, and a
 reader sees the old or the new object, never a mixture. A *multipart* is an object being received: numbered
 parts from 1, each of any size ≥ 1 byte, durable once `put_part` has returned. Parts are put one at a time with
-ascending numbers; only the highest may be put again.
+ascending numbers; only the highest may be put again, because a store may have joined the others already.
 
 Promised: what `put`, `put_part` or `complete` returned for survives a crash of this process.
 Not promised: listing order beyond lexical key order; that an aborted multipart's space is free at once; that
@@ -99,7 +99,7 @@ class Objects(Protocol):
     async def put_part(self, multipart_id: str, number: int, body: AsyncIterator[bytes]) -> Part:
         """Store one part and return once it is durable; the highest number again replaces that part.
 
-        Raises ValueError for a number below one that is stored, and TooManyParts.
+        Raises ValueError for a number below 1, and TooManyParts for one above what the store can count.
 
         If `body` raises, what had arrived is stored as the part (so that an upload can resume there) and the
         body's exception is raised again; nothing is stored when nothing had arrived.

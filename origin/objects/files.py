@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import IO
 
 from origin.objects import durable
-from origin.objects.base import NoSuchObject, ObjectInfo, Part, StoreUnavailable
+from origin.objects.base import NoSuchObject, ObjectInfo, Part, StoreUnavailable, TooManyParts
 from origin.objects.incoming import Incoming
 from origin.objects.keys import check_folder, check_key, check_prefix, multipart_id, split_multipart_id
 from origin.offloop import OffLoop
 
 BLOCK_BYTES = 256 << 10
 THREADS = 8
+MOST_NUMBER = 999_999
 
 
 class FileObjects:
@@ -135,8 +136,8 @@ class FileObjects:
 
     async def put_part(self, multipart_id: str, number: int, body: AsyncIterator[bytes]) -> Part:
         token, key = split_multipart_id(multipart_id)
-        folder = self._multipart / token
-        await self._off.run(_must_exist, folder, key)
+        target = self._multipart / token / _part_name(number)
+        await self._off.run(_must_exist, target.parent, key)
         incoming = Incoming(self._off, self._scratch, f"part {number} of {key}")
         async with incoming:
             try:
@@ -144,10 +145,10 @@ class FileObjects:
                     await incoming.write(chunk)
             except BaseException:
                 if incoming.size_bytes and not incoming.failed:
-                    await asyncio.shield(incoming.keep(folder / _part_name(number), make_folder=False))
+                    await asyncio.shield(incoming.keep(target, make_folder=False))
                 raise
             with _missing(f"no multipart of {key}: completed or aborted meanwhile"):
-                etag = await incoming.keep(folder / _part_name(number), make_folder=False)
+                etag = await incoming.keep(target, make_folder=False)
         return Part(number, incoming.size_bytes, etag)
 
     async def list_parts(self, multipart_id: str) -> Sequence[Part]:
@@ -222,8 +223,10 @@ class FileObjects:
 
 
 def _part_name(number: int) -> str:
-    if not 1 <= number <= 999_999:
-        raise ValueError(f"part numbers run from 1 to 999999, not {number}")
+    if number < 1:
+        raise ValueError(f"part numbers run from 1, not {number}")
+    if number > MOST_NUMBER:
+        raise TooManyParts(f"part numbers run to {MOST_NUMBER}, not {number}")
     return f"{number:06}"
 
 

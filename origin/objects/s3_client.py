@@ -75,6 +75,11 @@ class S3Client:
             )
             return url
 
+    def region(self) -> str:
+        """As the URL or the default chain says. Blocks."""
+        region: str = self._client().meta.region_name
+        return region
+
     @contextlib.contextmanager
     def errors(self, doing: str) -> Iterator[None]:
         """Turn botocore's exceptions into the port's."""
@@ -95,10 +100,10 @@ class S3Client:
             raise StoreUnavailable(f"{where}: {doing}: {error}") from error
 
     def _client(self) -> Any:
-        if self._made is None:
-            with _MAKING:
-                self._made = self._made or _session().client("s3", **_options(self.place))
-        return self._made
+        with _MAKING:
+            if self._made is None:
+                self._made = _session().client("s3", **_options(self.place))
+            return self._made
 
     async def close(self) -> None:
         """Wait for what is under way and end threads and connections."""

@@ -46,7 +46,6 @@ _DENIED = frozenset(
         "AccessDenied",
         "AccountProblem",
         "AllAccessDisabled",
-        "AuthorizationHeaderMalformed",
         "BucketAlreadyExists",
         "ExpiredToken",
         "Forbidden",
@@ -56,6 +55,14 @@ _DENIED = frozenset(
         "XAdminUserNotFound",
         "401",
         "403",
+    }
+)
+_REGION = frozenset(
+    {
+        "AuthorizationHeaderMalformed",
+        "IllegalLocationConstraintException",
+        "InvalidLocationConstraint",
+        "PermanentRedirect",
     }
 )
 _FULL = frozenset({"InsufficientCapacity", "QuotaExceeded", "XMinioStorageFull", "507"})
@@ -77,7 +84,7 @@ _DAMAGED = frozenset(
     {"BadDigest", "IncompleteBody", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 )
 
-_PASSING = frozenset({"InvalidPart", "OperationAborted", "RequestTimeout", "SlowDown"})
+_PASSING = frozenset({"ConditionalRequestConflict", "InvalidPart", "OperationAborted", "RequestTimeout", "SlowDown"})
 """Another request interfered, or the server wants fewer."""
 
 
@@ -92,13 +99,14 @@ def fault(code: str, status: int, message: str, doing: str, where: str) -> Objec
                 f"{where} refuses requests of this time: the clock of this machine and the server's differ by more "
                 f"than 15 minutes; set them right ({detail})"
             )
-        case "PreconditionFailed" | "ConditionalRequestConflict" | "412":
+        case "PreconditionFailed" | "412":
             return NotAsExpected(f"{where}: {doing}: {detail}")
         case "InvalidRange" | "416":
             return BeyondTheEnd(f"{where}: {doing}: {detail}")
     for codes, kind, remedy in (
         (_MISSING, NoSuchObject, "it is not there"),
         (_DENIED, StoreDenied, "the credentials are refused or may not do this; see key, secret and policy"),
+        (_REGION, StoreDenied, "the server is of another region; see region= in the URL"),
         (_FULL, StoreFull, "there is no room"),
         (_BAD_KEY, InvalidKey, "the key cannot be stored: too long, or a folder of another key"),
         (_NOT_OFFERED, NotOffered, "the server does not offer this"),

@@ -18,6 +18,7 @@ from origin.objects.base import NoSuchObject, ObjectInfo, ObjectStoreError, Part
 from origin.objects.s3_client import BODY_THREADS, PAGE, S3Client
 from origin.objects.s3_objects import bare, delete_below, info_of, listing
 from origin.objects.s3_parts import (
+    TAIL_S3_NUMBER,
     Held,
     Piece,
     Sent,
@@ -162,10 +163,9 @@ class Multiparts:
     def _join(self, upload: Upload, state: Held, tail: bytes) -> None:
         sent = [*state.sent]
         if state.tail or not sent:
-            s3_number = 2 * (state.tail[-1].number if state.tail else 1) + 1
             checksum = crc32.encode(crc32.of(tail))
-            answer = self._upload(upload, s3_number, tail, checksum)
-            sent.append(Sent(s3_number, len(tail), bare(answer["ETag"]), answer.get("ChecksumCRC32")))
+            answer = self._upload(upload, TAIL_S3_NUMBER, tail, checksum)
+            sent.append(Sent(TAIL_S3_NUMBER, len(tail), bare(answer["ETag"]), answer.get("ChecksumCRC32")))
         self.join(upload, sent)
 
     def join(self, upload: Upload, sent: Sequence[Sent]) -> None:

@@ -5,7 +5,7 @@ before it is sent as a part of S3; a smaller one waits as an object of its own, 
 S3's part number says which it was: 2n for part n alone, 2n + 1 when it *absorbed* the run before it. Pieces stay until
 the multipart ends, so S3's list of parts and the list of pieces are the whole truth after a crash at any point:
 
-- a part of S3 below 5 MiB is the tail of a completion that did not end; its pieces are there, so it does not count;
+- part 10,000 of S3 is the tail of a completion that did not end; its pieces are there, so it does not count;
 - of part n in both forms the part of S3 counts, unless the piece was put after it, which its name then says;
 - a part of S3 with an odd number stands for the pieces between the part of S3 before it and itself.
 
@@ -28,7 +28,8 @@ from origin.objects.keys import multipart_id, split_multipart_id
 
 LEAST_SENT_BYTES = 5 << 20
 MOST_S3_NUMBER = 10_000
-MOST_NUMBER = (MOST_S3_NUMBER - 1) // 2
+TAIL_S3_NUMBER = MOST_S3_NUMBER
+MOST_NUMBER = (TAIL_S3_NUMBER - 1) // 2
 PRIVATE = "!parts/"
 PROBES = "!probe/"
 AFTER_PRIVATE = "!~"
@@ -209,7 +210,7 @@ def held(sent: Iterable[Sent], pieces: Iterable[Piece]) -> Held:
     """What counts of all that the store has."""
     rows: dict[int, Sent | Piece] = {}
     for part in sorted(sent, key=lambda part: part.s3_number):
-        if part.size_bytes >= LEAST_SENT_BYTES:
+        if part.s3_number != TAIL_S3_NUMBER:
             rows[part.number] = part
     for piece in sorted(pieces, key=lambda piece: piece.name):
         if piece.replaces or not isinstance(rows.get(piece.number), Sent):

@@ -64,11 +64,12 @@ def _make_bucket(client: S3Client) -> bool:
     try:
         client.do("list_objects_v2", MaxKeys=1)
     except StoreUnprepared:
-        region = client.place.region
-        # AWS refuses its default region as a constraint.
-        where = {} if region in {None, _AWS_DEFAULT_REGION} else {"LocationConstraint": region}
+        region = client.region()
+        # AWS refuses its default region as a constraint, and wants every other.
+        elsewhere = region != _AWS_DEFAULT_REGION
+        where = {"CreateBucketConfiguration": {"LocationConstraint": region}} if elsewhere else {}
         try:
-            client.do("create_bucket", **({"CreateBucketConfiguration": where} if where else {}))
+            client.do("create_bucket", **where)
         except AlreadyOurs:
             return False
         return True
@@ -128,16 +129,15 @@ def _replication(client: S3Client) -> tuple[str, list[Rule]]:
     return configuration.get("Role", ""), configuration.get("Rules", [])
 
 
-async def check_replica(place: S3Place, within_s: float) -> ReplicationReport:
-    """See `origin.objects.check_replication`; the place has a replica."""
-    assert place.replica is not None  # noqa: S101
-    async with _client(place) as client, _client(place.replica) as replica:
+async def check_replica(source: S3Place, target: S3Place, within_s: float) -> ReplicationReport:
+    """See `origin.objects.check_replication`."""
+    async with _client(source) as client, _client(target) as replica:
         rule, role = await client.run(_rule_of, client)
         versioning = (await client.run(_versioning, client), await replica.run(_versioning, replica))
         status, arrived_after_ms = await _probe(client, replica, within_s)
         return ReplicationReport(
-            source=str(place),
-            replica=str(place.replica),
+            source=str(source),
+            replica=str(target),
             versioning=versioning,
             rule=rule,
             role=role,

@@ -33,7 +33,7 @@ class S3Place:
 
     def __str__(self) -> str:
         """For error texts: no credentials."""
-        return f"s3://{self.bucket} at {self.endpoint or f'AWS, region {self.region}'}"
+        return f"s3://{self.bucket} at {self.endpoint or 'AWS'}"
 
 
 def parse(url: str) -> S3Place:

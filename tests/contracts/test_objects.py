@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from origin.objects import InvalidKey, NoSuchObject, Objects, Part, open_objects, prepare_objects
+from origin.objects import InvalidKey, NoSuchObject, Objects, Part, TooManyParts, open_objects, prepare_objects
 from origin.objects.keys import check_key, multipart_id, split_multipart_id
 
 BACKENDS = {
@@ -134,6 +134,15 @@ async def test_deleting_forgets_and_may_be_repeated(objects):
         await objects.stat("v/1/a")
 
 
+async def test_the_folder_of_an_object_is_no_object(objects):
+    await objects.put("v/1/a", b"a")
+    await objects.delete("v/1")
+    for use in (objects.stat("v/1"), read(objects, "v/1"), read(objects, "v/1", 5, 5)):
+        with pytest.raises(NoSuchObject):
+            await use
+    assert await read(objects, "v/1/a") == b"a"
+
+
 async def test_deleting_a_prefix_takes_everything_below_it_and_nothing_beside_it(objects):
     for key in ("v/1/a", "v/1/b/c", "v/10/a", "v/2/a"):
         await objects.put(key, b"x")
@@ -247,6 +256,15 @@ async def test_the_same_part_number_replaces_the_part(objects):
     assert list(await objects.list_parts(identifier)) == [part]
     await objects.complete(identifier, [part])
     assert await read(objects, "raw/1") == b"second"
+
+
+async def test_part_numbers_run_from_1_to_what_the_store_can_count(objects):
+    identifier = await objects.create_multipart("raw/1")
+    with pytest.raises(ValueError):
+        await objects.put_part(identifier, 0, body(b"part"))
+    with pytest.raises(TooManyParts):
+        await objects.put_part(identifier, 10**6, body(b"part"))
+    assert list(await objects.list_parts(identifier)) == []
 
 
 async def test_a_part_whose_sender_breaks_keeps_what_had_arrived(objects):

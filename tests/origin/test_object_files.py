@@ -72,7 +72,7 @@ async def test_a_folder_that_cannot_be_used_is_unavailable(tmp_path):
         open_objects(f"file://{tmp_path}/file")
 
 
-@pytest.mark.parametrize("url", ["", "file:", "file://host/x", "s3://bucket", "/x", "http://x/y"])
+@pytest.mark.parametrize("url", ["", "file:", "file://host/x", "gs://bucket", "/x", "http://x/y"])
 def test_a_url_of_another_scheme_is_refused(url):
     with pytest.raises(ValueError, match="no object store"):
         open_objects(url)

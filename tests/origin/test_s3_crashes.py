@@ -133,7 +133,7 @@ DEATHS = st.lists(st.tuples(st.integers(1, 14), st.booleans()), max_size=4)
 
 @given(SIZES, DEATHS)
 @settings(
-    max_examples=20,
+    max_examples=12,
     deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],

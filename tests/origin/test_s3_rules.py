@@ -92,6 +92,7 @@ def test_a_refused_url_is_not_told_with_its_secret():
         ("403", 403, StoreDenied),
         ("SignatureDoesNotMatch", 403, StoreDenied),
         ("RequestTimeTooSkewed", 403, StoreDenied),
+        ("PermanentRedirect", 301, StoreDenied),
         ("QuotaExceeded", 403, StoreFull),
         ("KeyTooLongError", 400, InvalidKey),
         ("BadDigest", 400, StoreUnavailable),
@@ -193,7 +194,7 @@ def test_parts_of_another_size_or_number_are_not_what_is_held(sizes, data):
 
 
 def test_the_tail_of_a_completion_that_did_not_end_does_not_count():
-    state = held([Sent(2, 5 * MIB, "a"), Sent(5, 7, "tail")], [Piece(2, 7, "b")])
+    state = held([Sent(2, 5 * MIB, "a"), Sent(10_000, 7, "tail")], [Piece(2, 7, "b")])
     assert state.parts() == [Part(1, 5 * MIB, "a"), Part(2, 7, "b")]
 
 
