@@ -109,7 +109,7 @@ async def test_other_servers_are_passed_through(tmp_path):
         speed = await open_speed(url, tmp_path)
         assert speed.url == url
         await speed.close()
-    with pytest.raises(ValueError, match="URL of a speed layer.*embedded:"):
+    with pytest.raises(ValueError, match=r"URL of a speed layer.*embedded:"):
         await open_speed("memcached://x", tmp_path)
 
 
