@@ -58,7 +58,12 @@ class Server:
         command += [word for name, value in settings.items() for word in (f"--{name}", value)]
         with (self.folder / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
-        until(self.answers, f"an answer on port {self.port}")
+        try:
+            until(lambda: self.answers() or self.process.poll() is not None, f"an answer on port {self.port}")
+            assert self.process.poll() is None, (self.folder / "log").read_text()[-2000:]
+        except BaseException:
+            self.kill()
+            raise
 
     def answers(self) -> bool:
         try:
@@ -109,6 +114,15 @@ class Server:
             self.process = None
 
 
+@contextmanager
+def stopped_on_error(engine: Watched | Cluster) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        engine.stop()
+        raise
+
+
 QUICK = {"save": "", "repl-diskless-sync-delay": "0", "repl-ping-replica-period": "1"}
 
 
@@ -123,7 +137,7 @@ class Watched:
     def url(self) -> str:
         return f"redis+sentinel://{','.join(f'127.0.0.1:{each.port}' for each in self.sentinels)}/{SERVICE}"
 
-    def primary(self) -> Server:
+    def primary(self, key: str = "") -> Server:
         """As most Sentinels see it now."""
         seen = [each.ask("SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)[1] for each in self.sentinels]
         port = int(max(set(seen), key=seen.count))
@@ -145,17 +159,17 @@ class Watched:
     def flush(self) -> None:
         self.primary().flush()
 
-    def fail_over(self) -> None:
-        """Kill the primary and wait for another; then bring the dead one back as a replica."""
-        dead = self.primary()
-        dead.kill()
-        self.until_another(dead)
-        # The Sentinels would make it a replica too, later.
+    def replicas(self, key: str = "") -> list[Server]:
+        return [each for each in self.servers if each is not self.primary()]
+
+    def join(self, dead: Server) -> None:
+        """Start a killed server again, as a replica."""
+        # The Sentinels would make it one too, later.
         dead.settings["replicaof"] = f"127.0.0.1 {self.primary().port}"
         dead.start()
         until(self.replicas_ready, "two replicas in step")
 
-    def until_another(self, old: Server) -> None:
+    def until_another(self, old: Server, key: str = "") -> None:
         def promoted() -> bool:
             primary = self.primary()
             return primary is not old and primary.info("replication")["role"] == "master"
@@ -174,7 +188,7 @@ def start_single(folder: Path, **settings: str) -> Server:
 
 
 def start_watched(folder: Path) -> Watched:
-    first = Server(folder / "server0", QUICK)
+    first = Server(folder / "server0", dict(QUICK))
     first.start()
     servers = [first]
     for number in (1, 2):
@@ -191,14 +205,20 @@ def start_watched(folder: Path) -> Watched:
         sentinel.start()
         sentinels.append(sentinel)
     watched = Watched(servers, sentinels)
+    with stopped_on_error(watched):
+        _settle(watched)
+    return watched
+
+
+def _settle(watched: Watched) -> None:
     until(watched.replicas_ready, "two replicas in step")
     until(
         lambda: all(
-            int(dict_of(each.ask("SENTINEL", "MASTER", SERVICE))["num-other-sentinels"]) == 2 for each in sentinels
+            int(dict_of(each.ask("SENTINEL", "MASTER", SERVICE))["num-other-sentinels"]) == 2
+            for each in watched.sentinels
         ),
         "Sentinels that know each other",
     )
-    return watched
 
 
 def dict_of(answer) -> dict[str, str]:
@@ -215,7 +235,7 @@ class Cluster:
     def url(self) -> str:
         return f"redis+cluster://{','.join(f'127.0.0.1:{each.port}' for each in self.servers[:3])}"
 
-    def primary_of(self, key: str) -> Server:
+    def primary(self, key: str) -> Server:
         """As a node that is up sees it."""
         slot = next(each for each in self.servers if each.answers()).ask("CLUSTER", "KEYSLOT", key)
         return self._primary_of_slot(int(slot))
@@ -234,16 +254,24 @@ class Cluster:
             if each.info("replication")["role"] == "master":
                 each.flush()
 
-    def fail_over(self, key: str) -> None:
-        """Kill the primary of the key and wait for another; then bring the dead one back as a replica."""
-        dead = self.primary_of(key)
-        dead.kill()
-        self.until_another(dead, key)
+    def replicas(self, key: str) -> list[Server]:
+        primary = self.primary(key)
+        owner = primary.ask("CLUSTER", "MYID")
+        return [each for each in self.servers if each is not primary and self._follows(each, owner)]
+
+    def _follows(self, server: Server, owner: str) -> bool:
+        lines = server.ask("CLUSTER", "NODES")
+        words = lines.split("\n") if isinstance(lines, str) else [f"x {each}" for each in lines.values()]
+        mine = next(line for line in words if "myself" in line)
+        return owner in mine
+
+    def join(self, dead: Server) -> None:
+        """Start a killed server again; it becomes a replica."""
         dead.start()
         until(self.sound, "a cluster whose replicas are in step")
 
     def until_another(self, old: Server, key: str) -> None:
-        until(lambda: self.primary_of(key) is not old, "a promoted replica")
+        until(lambda: self.primary(key) is not old, "a promoted replica")
 
     def sound(self) -> bool:
         for each in self.servers:
@@ -279,6 +307,14 @@ def start_cluster(folder: Path) -> Cluster:
         server = Server(folder / f"node{number}", settings)
         server.start()
         servers.append(server)
+    cluster = Cluster(servers)
+    with stopped_on_error(cluster):
+        _form(servers)
+        until(cluster.sound, "a cluster whose replicas are in step")
+    return cluster
+
+
+def _form(servers: list[Server]) -> None:
     first = servers[0]
     for number, each in enumerate(servers):
         each.ask("CLUSTER", "SET-CONFIG-EPOCH", number + 1)
@@ -290,9 +326,6 @@ def start_cluster(folder: Path) -> Cluster:
     until(lambda: all(_known(each) == 6 for each in servers), "nodes that know each other")
     for number in range(3):
         servers[3 + number].ask("CLUSTER", "REPLICATE", servers[number].ask("CLUSTER", "MYID"))
-    cluster = Cluster(servers)
-    until(cluster.sound, "a cluster whose replicas are in step")
-    return cluster
 
 
 def _known(server: Server) -> int:

@@ -1,0 +1,171 @@
+"""Counts through failovers of a real Sentinel set and a real cluster: every interaction counts once.
+
+A replica that is frozen and whose connection is cut gets nothing of what the primary answers; then the primary is
+killed and the replica thawed and promoted: what was acknowledged is lost for certain, not by luck.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import signal
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from random import Random
+
+import pytest
+
+from origin.counters import Counters, open_counters
+from origin.counting import GROUP, Counting
+from origin.events import InteractionEvent, InteractionType, Topic, encode
+from tests.valkeys import Cluster, Server, Watched, start_cluster, start_watched
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+KEY = "{counts}:marks"
+START: dict[str, Callable[..., Watched | Cluster]] = {"sentinel": start_watched, "cluster": start_cluster}
+
+
+@pytest.fixture(params=START)
+def engine(request, tmp_path) -> Iterator[Watched | Cluster]:
+    started = START[request.param](tmp_path)
+    yield started
+    started.stop()
+
+
+@contextlib.contextmanager
+def cut_off(primary: Server, replicas: list[Server]) -> Iterator[None]:
+    with contextlib.ExitStack() as stack:
+        for each in replicas:
+            stack.enter_context(each.frozen())
+        primary.ask("CLIENT", "KILL", "TYPE", "replica")
+        yield
+
+
+class Losing:
+    """Counters whose primary dies right after it did a step, with its replicas knowing nothing of it."""
+
+    def __init__(self, counters: Counters, engine: Watched | Cluster, step: str) -> None:
+        self._counters = counters
+        self._engine = engine
+        self._step = step
+        self.dead: Server | None = None
+
+    def __getattr__(self, name: str):
+        async def call(*arguments):
+            act = functools.partial(getattr(self._counters, name), *arguments)
+            if name != self._step or self.dead is not None or (name == "apply" and not arguments[2]):
+                return await act()
+            return await self._lose(act)
+
+        return call
+
+    async def _lose(self, act):
+        primary = await asyncio.to_thread(self._engine.primary, KEY)
+        replicas = await asyncio.to_thread(self._engine.replicas, KEY)
+        with cut_off(primary, replicas):
+            try:
+                return await act()
+            finally:
+                self.dead = primary
+                primary.kill()
+
+
+def a_view(n: int, video_id: int) -> InteractionEvent:
+    return InteractionEvent(f"e{n}", 1 + n % 7, InteractionType.VIEW, video_id, 7, 0)
+
+
+async def append(house, *events: InteractionEvent) -> None:
+    await house.eventlog.append_many(Topic.INTERACTIONS, [(str(e.user_id), encode(e)) for e in events])
+
+
+@contextlib.asynccontextmanager
+async def running(counting: Counting) -> AsyncIterator[None]:
+    task = asyncio.create_task(counting.run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def settled(house) -> None:
+    onlooker = await house.eventlog.consumer(GROUP, [Topic.INTERACTIONS])
+    async with asyncio.timeout(60):
+        while await onlooker.lag():  # noqa: ASYNC110 -- the log tells nobody of commits
+            await asyncio.sleep(0.02)
+    await onlooker.close()
+
+
+async def counted(house, video) -> int:
+    return (await house.metadata.video(video.video_id)).counts.views
+
+
+async def wait_for(done: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not done():  # noqa: ASYNC110 -- nobody tells
+            await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("step", ["apply", "begin_flush", "end_flush"])
+async def test_a_step_that_the_primary_took_with_it_is_made_good(house, engine, step):
+    video = await house.video(await house.user("cat"))
+    counters = open_counters(engine.url)
+    losing = Losing(counters, engine, step)
+    counting = Counting(house.eventlog, losing, house.metadata, house.clock, lambda: 0.05, flush_every_s=0.05)
+    async with running(counting):
+        await append(house, *(a_view(n, video.video_id) for n in range(40)))
+        await wait_for(lambda: losing.dead is not None)
+        await asyncio.to_thread(engine.until_another, losing.dead, KEY)
+        await asyncio.to_thread(engine.join, losing.dead)
+        await append(house, *(a_view(n, video.video_id) for n in range(40, 60)))
+        await settled(house)
+        await append(house, *(a_view(n, video.video_id) for n in range(50, 70)))
+        await settled(house)
+    assert await counted(house, video) == 70
+    assert counting.stats.went_back == (1 if step == "apply" else 0)
+    await counters.close()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_under_traffic_kills_and_freezes_at_any_moment_lose_and_double_nothing(house, engine, seed):
+    draw = Random(seed)
+    video = await house.video(await house.user("cat"))
+    counters = open_counters(engine.url)
+    counting = Counting(house.eventlog, counters, house.metadata, house.clock, lambda: 0.05, flush_every_s=0.02)
+    sent = 0
+
+    async def traffic() -> None:
+        nonlocal sent
+        while True:
+            repeats = range(max(0, sent - draw.randrange(5)), sent + draw.randrange(1, 9))
+            sent = repeats.stop
+            await append(house, *(a_view(n, video.video_id) for n in repeats))
+            await asyncio.sleep(0.004)
+
+    async with running(counting):
+        clients = asyncio.create_task(traffic())
+        for turn in range(2):
+            await asyncio.sleep(0.3 + draw.random() / 5)
+            await asyncio.to_thread(fail_over, engine, draw, turn)
+        clients.cancel()
+        await asyncio.gather(clients, return_exceptions=True)
+        await settled(house)
+    assert await counted(house, video) == sent
+    await counters.close()
+
+
+def fail_over(engine: Watched | Cluster, draw: Random, turn: int) -> None:
+    """First by killing the primary, then by freezing it until another is promoted, so that it comes back from the past;
+    some of what it had answered is known to no replica."""
+    primary = engine.primary(KEY)
+    with cut_off(primary, engine.replicas(KEY)):
+        time.sleep(draw.random() / 20)
+        primary.send(signal.SIGKILL if turn == 0 else signal.SIGSTOP)
+    engine.until_another(primary, KEY)
+    if turn == 0:
+        primary.kill()
+        engine.join(primary)
+    else:
+        primary.send(signal.SIGCONT)
