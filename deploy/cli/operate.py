@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
 import click
 import httpx
 
-from deploy.cli.given import existing, pass_settings
+from deploy.cli.deadletters import dlq
+from deploy.cli.given import pass_settings
 from deploy.cli.terminal import Failed, Reporter, table
-from deploy.clock import now_ms
 from deploy.doctor import examine
 from deploy.settings import Settings, masked
-from origin.eventlog import Record, open_eventlog
-from origin.events import MalformedEvent, Topic, UploadEvent, decode, encode
 
-MOST_LETTERS = 1000
+__all__ = ["dlq", "doctor", "purge"]
 
 
 @click.command(short_help="Check this machine and the settings.")
@@ -61,83 +54,3 @@ def purge(settings: Settings, url: str | None, prefix: str | None, tag: str | No
     purged = int(answer.json()["purged"])
     entries = "1 entry" if purged == 1 else f"{purged} entries"
     Reporter(as_json).event(f"{entries} {'made stale' if soft else 'dropped'}", purged=purged, soft=soft)
-
-
-@click.group()
-def dlq() -> None:
-    """Uploads that packaging gave up on."""
-
-
-def _letters(settings: Settings) -> Sequence[Record]:
-    existing(Path(unquote(urlsplit(settings.events_url).path)), "event log")
-
-    async def run() -> Sequence[Record]:
-        log = open_eventlog(settings.events_url, now_ms)
-        try:
-            return await log.read(Topic.UPLOADS_DEAD, {}, MOST_LETTERS)
-        finally:
-            await log.close()
-
-    return asyncio.run(run())
-
-
-def _row(record: Record) -> dict[str, Any]:
-    place = f"{record.position.partition}/{record.position.offset}"
-    try:
-        event = decode(UploadEvent, record.value)
-    except MalformedEvent as error:
-        return {"letter": place, "video_id": record.key, "attempt": "", "code": "malformed", "detail": str(error)}
-    return {
-        "letter": place,
-        "video_id": str(event.video_id),
-        "attempt": event.attempt,
-        "code": event.error_code,
-        "detail": event.error_detail.splitlines()[0] if event.error_detail else "",
-    }
-
-
-@dlq.command("list")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-@pass_settings
-def list_letters(settings: Settings, as_json: bool) -> None:
-    """Dead letters, oldest first."""
-    table([_row(record) for record in _letters(settings)], as_json, "no dead letters")
-
-
-def _find(settings: Settings, letter: str) -> Record:
-    for record in _letters(settings):
-        if f"{record.position.partition}/{record.position.offset}" == letter:
-            return record
-    raise Failed(f"there is no dead letter {letter}; `reelway dlq list` shows those there are")
-
-
-@dlq.command()
-@click.argument("letter")
-@pass_settings
-def show(settings: Settings, letter: str) -> None:
-    """One dead letter whole, the encoder's last words included. LETTER is as `dlq list` names it."""
-    click.echo(_find(settings, letter).value.decode(errors="replace"))
-
-
-@dlq.command()
-@click.argument("letter")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
-@pass_settings
-def replay(settings: Settings, letter: str, as_json: bool) -> None:
-    """Give a dead letter to the packager once more. LETTER is as `dlq list` names it."""
-    record = _find(settings, letter)
-    try:
-        event = decode(UploadEvent, record.value)
-    except MalformedEvent as error:
-        raise Failed(f"letter {letter} cannot be replayed: {error}") from error
-    fresh = replace(event, attempt=0, error_code="", error_detail="", not_before=0)
-
-    async def run() -> None:
-        log = open_eventlog(settings.events_url, now_ms)
-        try:
-            await log.append(Topic.UPLOADS_RETRY, str(fresh.video_id), encode(fresh))
-        finally:
-            await log.close()
-
-    asyncio.run(run())
-    Reporter(as_json).event(f"video {fresh.video_id} is queued again", video_id=str(fresh.video_id))

@@ -10,6 +10,7 @@ from origin.eventlog.kafka_consumer import KafkaConsumer
 from origin.eventlog.kafka_producer import KafkaProducer
 from origin.eventlog.kafka_reader import read
 from origin.eventlog.kafka_topics import check_topics
+from origin.eventlog.topics import topic_names
 
 
 class KafkaEventLog:
@@ -52,6 +53,7 @@ class KafkaEventLog:
     async def check(self) -> None:
         self._refuse_closed()
         await check_topics(self._address)
+        await self._producer.ready([self._address.topic_prefix + name for name in topic_names()])
 
     def _refuse_closed(self) -> None:
         if self._closed:

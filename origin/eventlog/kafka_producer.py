@@ -26,6 +26,7 @@ BATCH_BYTES = 128 << 10
 """Of one partition in one request; several records share a request only while another one is under way."""
 REQUEST_TIMEOUT_MS = 5_000
 RETRY_MS = 50
+READY_S = 5.0
 CLOSE_S = 2.0
 """For records that wait at the end."""
 _HARMLESS = (errors.MessageSizeTooLargeError, errors.TopicAuthorizationFailedError)
@@ -68,6 +69,19 @@ class KafkaProducer:
                 return [(ack.result().partition, ack.result().offset) for ack in acks]  # type: ignore[attr-defined]
         finally:
             self.waiting_bytes -= sum(sizes[len(acks) :])
+
+    async def ready(self, topics: Sequence[str]) -> None:
+        """Be started and know the topics, so that the first append takes no longer than others.
+
+        Raises the port's errors.
+        """
+        if self._closed:
+            raise LogUnavailable("the log is closed")
+        with log_errors(self._address):
+            async with asyncio.timeout(READY_S):
+                producer = await self._running()
+                for topic in topics:
+                    await self._know(producer, topic)
 
     def _settled(self, size: int, ack: asyncio.Future[object]) -> None:
         self.waiting_bytes -= size

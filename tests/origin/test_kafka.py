@@ -14,7 +14,7 @@ import pytest
 from deploy.services.addresses import Credentials, Kafka
 from deploy.services.kafka import start_kafka
 from deploy.services.service import Service
-from deploy.settings import cache_folder
+from deploy.settings import services_cache
 from origin.eventlog import (
     Consumer,
     EventLog,
@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory) -> Iterator[Service[Kafka]]:
     """A broker that may be frozen and killed, because nobody else uses it."""
-    service = start_kafka(tmp_path_factory.mktemp("kafka"), cache_folder())
+    service = start_kafka(tmp_path_factory.mktemp("kafka"), services_cache())
     yield service
     service.kill()
 
@@ -273,7 +273,7 @@ async def test_a_log_opened_before_its_broker_is_there_works_once_it_came(alone,
 
 
 async def test_refused_credentials_are_told_from_a_cluster_that_is_away(tmp_path):
-    service = await asyncio.to_thread(start_kafka, tmp_path, cache_folder(), 1, Credentials("reelway", "right"))
+    service = await asyncio.to_thread(start_kafka, tmp_path, services_cache(), 1, Credentials("reelway", "right"))
     try:
         wrong = open_eventlog(f"kafka://reelway:wrong@{service.address.hosts}?append_deadline_ms=20000", lambda: 0)
         for use in uses(wrong):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from origin.deadletters import MALFORMED, read_letter
-from origin.eventlog import EventLog, open_eventlog
+from origin.eventlog import EventLog, open_eventlog, prepare_eventlog
 from origin.events import Topic, UploadEvent, decode, encode
 from origin.metadata.base import MetadataUnavailable
 from origin.model import Failure, Publication, Video, VideoStatus, Visibility
@@ -20,6 +20,7 @@ from origin.objects import Objects, open_objects
 from packager.moderation import Allow, Evidence, ModerationUnavailable, Reject, Verdict
 from packager.settings import PackagerSettings, RetryPolicy
 from packager.worker import PackagerWorker
+from tests.kafka_topics import topics_of_our_own
 
 pytestmark = pytest.mark.slow
 OPEN = {VideoStatus.UPLOADING, VideoStatus.QUEUED, VideoStatus.PROCESSING, VideoStatus.PLAYABLE}
@@ -130,9 +131,9 @@ class House:
     settings: PackagerSettings
     workers: list[tuple[PackagerWorker, asyncio.Task[None]]] = field(default_factory=list)
 
-    def start(self) -> PackagerWorker:
+    def start(self, folder: str = "work") -> PackagerWorker:
         worker = PackagerWorker(
-            self.settings, self.log, self.objects, self.catalog, self.moderation, now_ms, self.root / "work"
+            self.settings, self.log, self.objects, self.catalog, self.moderation, now_ms, self.root / folder
         )
         self.workers.append((worker, asyncio.create_task(worker.run())))
         return worker
@@ -170,10 +171,31 @@ class House:
         return [record.value for record in await self.log.read(Topic.UPLOADS_DEAD, {}, 100)]
 
 
+ON_BOTH_LOGS = pytest.mark.parametrize("log_kind", ["sqlite", "kafka"], indirect=True)
+
+
 @pytest.fixture
-async def house(tmp_path: Path, settings: PackagerSettings) -> AsyncIterator[House]:
+def log_kind(request: pytest.FixtureRequest) -> str:
+    return str(getattr(request, "param", "sqlite"))
+
+
+@pytest.fixture
+async def log(log_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[EventLog]:
+    async with contextlib.AsyncExitStack() as stack:
+        url = f"sqlite:///{tmp_path}/events.sqlite"
+        if log_kind == "kafka":
+            kafka = request.getfixturevalue("kafka")
+            prefix = await stack.enter_async_context(topics_of_our_own(kafka.hosts, ["unused"], partitions=1))
+            url = f"{kafka.url}&topic_prefix={prefix}&partitions=2"
+            await prepare_eventlog(url)
+        opened = open_eventlog(url, now_ms)
+        stack.push_async_callback(opened.close)
+        yield opened
+
+
+@pytest.fixture
+async def house(tmp_path: Path, settings: PackagerSettings, log: EventLog) -> AsyncIterator[House]:
     objects = open_objects(f"file://{tmp_path}/objects")
-    log = open_eventlog(f"sqlite:///{tmp_path}/events.sqlite", now_ms)
     quick = replace(settings, jobs_at_once=2, retry=RetryPolicy(attempts=3, first_delay_ms=200))
     house = House(tmp_path, log, objects, ShelfCatalog(objects), ScriptedModeration(), quick)
     yield house
@@ -182,7 +204,6 @@ async def house(tmp_path: Path, settings: PackagerSettings) -> AsyncIterator[Hou
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
-    await log.close()
     await objects.close()
 
 
@@ -283,6 +304,7 @@ async def test_an_upload_whose_bytes_are_gone_is_not_retried(house: House) -> No
     assert worker.stats.retried == 0
 
 
+@ON_BOTH_LOGS
 async def test_an_event_that_does_not_parse_goes_to_the_dead_letters_and_the_rest_flows(
     house: House, clip: Clip
 ) -> None:
@@ -322,16 +344,21 @@ async def test_an_event_of_a_deleted_video_costs_nothing(house: House) -> None:
     assert worker.stats.cpu_s == 0
 
 
-async def test_the_same_event_twice_publishes_once(house: House, clip: Clip) -> None:
+@ON_BOTH_LOGS
+async def test_an_upload_announced_twice_is_packaged_once_by_one_of_two_packagers(house: House, clip: Clip) -> None:
     await house.upload(12, clip("silent"))
     await house.announce(12)
-    worker = house.start()
-    await house.until(lambda: worker.stats.done == 1 and worker.stats.abandoned == 1)
+    workers = [house.start("one"), house.start("two")]
+    await house.until(lambda: sum(worker.stats.done + worker.stats.abandoned for worker in workers) == 2)
+    assert sum(worker.stats.done for worker in workers) == 1
     publication = house.catalog.videos[12].publication
     assert publication is not None
     assert publication.revision == 1
     # A crash may have come between the publication and its announcement, so a redelivery announces it again.
     assert [what for _, what in house.catalog.history if what.startswith("told")] == ["told 1", "told 1"]
+    async with asyncio.timeout(30):
+        while await house.lag():  # noqa: ASYNC110 -- a log tells nobody
+            await asyncio.sleep(0.1)
 
 
 async def test_a_video_that_plays_goes_on_playing_when_its_other_rungs_fail(house: House, clip: Clip) -> None:
