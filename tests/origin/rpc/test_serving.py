@@ -400,6 +400,17 @@ async def test_a_server_that_says_it_does_not_serve_is_left_alone_until_it_does(
         await view(role)
 
 
+async def test_a_client_can_tell_whether_its_role_can_be_asked(wire):
+    server, target = await wire.serve(Script(done))
+    role = wire.role(target)
+    await role.check()
+    await server.set_serving(False)
+    with pytest.raises(RoleUnavailable):
+        await role.check()
+    with pytest.raises(RoleUnavailable, match="the origin did not answer"):
+        await wire.role("127.0.0.1:1").check()
+
+
 async def test_health_is_told_per_service(wire):
     server, target = await wire.serve(Script(done))
     async with grpc.aio.insecure_channel(target) as channel:
