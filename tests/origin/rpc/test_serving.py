@@ -364,7 +364,7 @@ async def test_a_server_that_stops_under_load_costs_not_one_call(wire):
         await asyncio.sleep(0.002)
         return pb.Done()
 
-    first, target_a = await wire.serve(Script(answer))
+    first, target_a = await wire.serve(Script(answer), settings=RpcSettings(leave_s=2.0))
     _, target_b = await wire.serve(Script(answer))
     roles = [wire.role(f"{target_a},{target_b}") for _ in range(2)]
 
@@ -391,6 +391,27 @@ async def test_connections_that_are_made_anew_cost_not_one_call(wire):
     end = loop.time() + 1.0
     while loop.time() < end:
         await asyncio.gather(*(delete(role) for _ in range(8)))
+
+
+async def test_a_repeatable_call_that_a_stopping_server_cuts_is_answered_by_another(wire):
+    begun = asyncio.Event()
+
+    async def hang(request):
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def answer(request):
+        return pb.VideoView(liked=True)
+
+    first, target_a = await wire.serve(Script(hang))
+    _, target_b = await wire.serve(Script(answer))
+    role = wire.role(f"{target_a},{target_b}")
+    calls = []
+    while not begun.is_set():
+        calls.append(asyncio.create_task(view(role)))
+        await asyncio.sleep(0.01)
+    await first.stop(0.05)
+    assert all(answered.liked for answered in await asyncio.gather(*calls))
 
 
 async def test_with_two_servers_a_stopped_one_is_not_asked_any_more(wire):
