@@ -1,7 +1,8 @@
 """The time by which a request must be answered, and how it shrinks from role to role. Rules file.
 
 Times are seconds of the event loop's clock, which only this process reads; between processes the time that is left
-travels (gRPC's own deadline), never the time by which.
+travels (gRPC's own deadline), never the time by which. A task that is begun in a request has the request's deadline,
+also when it outlives it.
 """
 
 from __future__ import annotations

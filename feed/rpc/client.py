@@ -38,6 +38,10 @@ class RemoteFeeds:
     async def following(self, user_id: int, limit: int, cursor: str | None, now_ms: int) -> FeedPage:
         return await self._page("Following", user_id, limit, cursor, now_ms)
 
+    async def check(self) -> None:
+        """Returns when a feed can be asked. Raises RoleUnavailable."""
+        await self._role.check()
+
     async def close(self) -> None:
         await self._role.close()
 
@@ -58,6 +62,10 @@ class RemoteRanker:
             return codec.decode_ranking(await self._role.ask(SCORER, "Rank", request, scorer_pb2.Ranking))
         except RoleUnavailable as error:
             raise RankerUnavailable(str(error)) from error
+
+    async def check(self) -> None:
+        """Returns when a scorer can be asked. Raises RoleUnavailable."""
+        await self._role.check()
 
     async def close(self) -> None:
         await self._role.close()

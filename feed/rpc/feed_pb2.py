@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from origin.rpc import options_pb2 as origin_dot_rpc_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x66\x65\x65\x64/rpc/feed.proto\x12\x0freelway.feed.v1\x1a\x18origin/rpc/options.proto\"]\n\x0bPageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x13\n\x06\x63ursor\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06now_ms\x18\x04 \x01(\x03\x42\t\n\x07_cursor\":\n\x04Item\x12\x10\n\x08video_id\x18\x01 \x01(\x03\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x03\"u\n\x04Page\x12$\n\x05items\x18\x01 \x03(\x0b\x32\x15.reelway.feed.v1.Item\x12\x18\n\x0bnext_cursor\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07\x66\x65\x65\x64_id\x18\x03 \x01(\t\x12\x0c\n\x04mode\x18\x04 \x01(\tB\x0e\n\x0c_next_cursor2\x9c\x01\n\x05\x46\x65\x65\x64s\x12G\n\x06\x46orYou\x12\x1c.reelway.feed.v1.PageRequest\x1a\x15.reelway.feed.v1.Page\"\x08\x90\x02\x01\xc8\xda\x18\xd0\x0f\x12J\n\tFollowing\x12\x1c.reelway.feed.v1.PageRequest\x1a\x15.reelway.feed.v1.Page\"\x08\x90\x02\x01\xc8\xda\x18\xd0\x0f\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x13\x66\x65\x65\x64/rpc/feed.proto\x12\x0freelway.feed.v1\x1a\x18origin/rpc/options.proto\"]\n\x0bPageRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\x12\r\n\x05limit\x18\x02 \x01(\x05\x12\x13\n\x06\x63ursor\x18\x03 \x01(\tH\x00\x88\x01\x01\x12\x0e\n\x06now_ms\x18\x04 \x01(\x03\x42\t\n\x07_cursor\":\n\x04Item\x12\x10\n\x08video_id\x18\x01 \x01(\x03\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x03\"u\n\x04Page\x12$\n\x05items\x18\x01 \x03(\x0b\x32\x15.reelway.feed.v1.Item\x12\x18\n\x0bnext_cursor\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x0f\n\x07\x66\x65\x65\x64_id\x18\x03 \x01(\t\x12\x0c\n\x04mode\x18\x04 \x01(\tB\x0e\n\x0c_next_cursor2\x9c\x01\n\x05\x46\x65\x65\x64s\x12G\n\x06\x46orYou\x12\x1c.reelway.feed.v1.PageRequest\x1a\x15.reelway.feed.v1.Page\"\x08\x90\x02\x02\xc8\xda\x18\xd0\x0f\x12J\n\tFollowing\x12\x1c.reelway.feed.v1.PageRequest\x1a\x15.reelway.feed.v1.Page\"\x08\x90\x02\x01\xc8\xda\x18\xd0\x0f\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'feed.rpc.feed_pb2', _global
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_FEEDS'].methods_by_name['ForYou']._loaded_options = None
-  _globals['_FEEDS'].methods_by_name['ForYou']._serialized_options = b'\220\002\001\310\332\030\320\017'
+  _globals['_FEEDS'].methods_by_name['ForYou']._serialized_options = b'\220\002\002\310\332\030\320\017'
   _globals['_FEEDS'].methods_by_name['Following']._loaded_options = None
   _globals['_FEEDS'].methods_by_name['Following']._serialized_options = b'\220\002\001\310\332\030\320\017'
   _globals['_PAGEREQUEST']._serialized_start=66

@@ -14,6 +14,11 @@ FEEDS = feed_pb2.DESCRIPTOR.services_by_name["Feeds"]
 SCORER = scorer_pb2.DESCRIPTOR.services_by_name["Scorer"]
 
 
+SCORER_SETTINGS = RpcSettings(calls_most=64)
+"""Making a list takes about a millisecond: more than these could not be made in the time that a page waits. After the
+loss of all lists the rest is refused at once, and the feed's breakers spread it over the next seconds."""
+
+
 def feed_server(
     bind: str, feeds: FeedService, tls: Tls | None = None, settings: RpcSettings | None = None
 ) -> RpcServer:
@@ -21,7 +26,9 @@ def feed_server(
     return RpcServer(bind, [Service(FEEDS, _Feeds(feeds))], FEED_ERRORS, tls, settings)
 
 
-def scorer_server(bind: str, ranker: Ranker, tls: Tls | None = None, settings: RpcSettings | None = None) -> RpcServer:
+def scorer_server(
+    bind: str, ranker: Ranker, tls: Tls | None = None, settings: RpcSettings = SCORER_SETTINGS
+) -> RpcServer:
     """Not started yet. Raises BadTarget, BadTls, Unprotected."""
     return RpcServer(bind, [Service(SCORER, _Scorer(ranker))], FEED_ERRORS, tls, settings)
 

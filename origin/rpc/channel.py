@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.descriptor import ServiceDescriptor
 from google.protobuf.message import DecodeError, Message
+from grpc_health.v1 import health_pb2
 
 from origin import trace
 from origin.deadline import DeadlinePassed, left_s
@@ -19,6 +20,8 @@ from origin.rpc.settings import RpcSettings
 from origin.rpc.targets import parse_target
 from origin.rpc.tls import BadTls, Tls, channel_credentials
 
+_HEALTH_CHECK = "/grpc.health.v1.Health/Check"
+_CHECK_TIMEOUT_S = 2.0
 REQUEST_ID_KEY = "reelway-request-id"
 M = TypeVar("M", bound=Message)
 
@@ -41,6 +44,7 @@ class RemoteRole:
         """`role` is its name in errors. Raises BadTarget, BadTls."""
         self._role = role
         self._errors = errors
+        self._checked = services[0].full_name
         self._channel = _channel(parse_target(target), services, tls, settings or RpcSettings())
         self._methods = {method.path: method for service in services for method in methods_of(service).values()}
         self._calls = {path: self._callable(method) for path, method in self._methods.items()}
@@ -72,6 +76,17 @@ class RemoteRole:
             raise RoleUnavailable(f"the {self._role} answered {name} with what is no {answer.__name__}") from error
         finally:
             call.cancel()
+
+    async def check(self) -> None:
+        """Returns when a server of the role can be asked. Raises RoleUnavailable."""
+        request = health_pb2.HealthCheckRequest(service=self._checked)
+        call = self._channel.unary_unary(_HEALTH_CHECK)
+        try:
+            raw = await call(request.SerializeToString(), timeout=_CHECK_TIMEOUT_S)
+        except grpc.aio.AioRpcError as error:
+            raise self._restored(error) from error
+        if health_pb2.HealthCheckResponse.FromString(raw).status != health_pb2.HealthCheckResponse.SERVING:
+            raise RoleUnavailable(f"the {self._role} is not ready")
 
     async def close(self) -> None:
         """Calls under way end in RoleUnavailable."""

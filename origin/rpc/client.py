@@ -29,6 +29,10 @@ class RemoteOrigin:
     uploads: RemoteUploads
     _role: RemoteRole
 
+    async def check(self) -> None:
+        """Returns when an origin can be asked. Raises RoleUnavailable."""
+        await self._role.check()
+
     async def close(self) -> None:
         await self._role.close()
 

@@ -80,6 +80,7 @@ def _retrying(methods: Iterable[Method], settings: RpcSettings) -> Mapping[str, 
             "initialBackoff": f"{settings.retry_first_s}s",
             "maxBackoff": f"{settings.retry_most_s}s",
             "backoffMultiplier": 2,
-            "retryableStatusCodes": ["UNAVAILABLE"],
+            # A server that stops cancels what has not ended in its grace.
+            "retryableStatusCodes": ["UNAVAILABLE", "CANCELLED"],
         },
     }

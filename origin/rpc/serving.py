@@ -90,6 +90,8 @@ class RpcServer:
             options=[
                 # Two processes on one port would each get some of the calls.
                 ("grpc.so_reuseport", 0),
+                ("grpc.max_connection_age_ms", round(1000 * self._settings.connection_s)),
+                ("grpc.max_connection_age_grace_ms", round(1000 * self._settings.connection_grace_s)),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", round(1000 * _PING_LEAST_S)),
                 *bounds(self._settings),
             ],
@@ -111,14 +113,17 @@ class RpcServer:
             await self._health.set(name, status.SERVING if serving else status.NOT_SERVING)
 
     async def stop(self, grace_s: float) -> None:
-        """Take no more calls, end streams at once, let calls end for `grace_s`, then cancel the rest."""
+        """Send clients elsewhere, end streams, then take no more calls; those under way have `grace_s` in all."""
         if self._server is None:
             return
         self._stopping = True
         await self._health.enter_graceful_shutdown()
         for task in self._streams:
             task.cancel()
-        await self._server.stop(grace_s)
+        # gRPC cancels calls that reach a server that is stopping, and one that was cancelled is not repeated.
+        leave_s = min(grace_s, self._settings.leave_s)
+        await asyncio.sleep(leave_s)
+        await self._server.stop(grace_s - leave_s)
 
     def _listen(self) -> int:
         try:

@@ -22,6 +22,12 @@ class RpcSettings:
     reconnect_first_s: float = 0.1
     reconnect_most_s: float = 2.0
     """Pauses between tries to connect: short, so that a restarted server is found soon."""
+    connection_s: float = 300.0
+    """After so long a client connects anew, looks its target up again and so finds servers that were added."""
+    connection_grace_s: float = 1_000.0
+    """For calls and streams on the old connection; the gateway's event streams last up to 900 s."""
+    leave_s: float = 0.3
+    """From saying that it stops until it takes no more calls: what clients need to turn to other servers."""
     attempts: int = 3
     """Of a call that may be repeated, while its deadline lasts."""
     retry_first_s: float = 0.02

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from origin.events import InteractionType
@@ -71,6 +71,7 @@ CODECS = [
 
 @pytest.mark.parametrize(("values", "encode", "decode"), CODECS, ids=[c[1].__name__ for c in CODECS])
 def test_what_is_encoded_comes_back_from_the_wire_as_it_was(values, encode, decode):
+    @settings(max_examples=50, deadline=None)
     @given(values)
     def crosses(value):
         message = encode(value)
@@ -79,6 +80,7 @@ def test_what_is_encoded_comes_back_from_the_wire_as_it_was(values, encode, deco
     crosses()
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(interactions, max_size=4))
 def test_interactions_come_back_by_their_index(acts):
     known, refused = codec.decode_interactions([codec.encode_interaction(act) for act in acts])

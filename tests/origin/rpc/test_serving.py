@@ -20,7 +20,7 @@ from origin.rpc import origin_pb2 as pb
 from origin.rpc.methods import methods_of
 from origin.rpc.serving import Unprotected
 from origin.rpc.settings import RpcSettings
-from tests.origin.rpc.wire import VIDEOS, Script, delete, view
+from tests.origin.rpc.wire import VIDEOS, Script, delete, until, view
 
 LONG_S = 30.0
 
@@ -164,8 +164,7 @@ async def test_calls_are_counted_by_how_they_ended(wire):
     async with aclosing(changes(role)) as stream:
         await anext(stream)
         assert (server.stats.under_way, server.stats.streams) == (1, 1)
-    while server.stats.under_way:  # noqa: ASYNC110 - counters have no event
-        await asyncio.sleep(0.01)
+    await until(lambda: server.stats.under_way == 0)
     assert server.stats.streams == 0
     assert server.stats.calls == {"Videos/View OK": 1, "Videos/View NOT_FOUND": 1, "Videos/Changes CANCELLED": 1}
 
@@ -314,9 +313,11 @@ async def test_stopping_lets_a_call_end_and_refuses_new_ones(wire):
     call = asyncio.create_task(delete(role))
     await begun.wait()
     stopping = asyncio.create_task(server.stop(LONG_S))
-    await asyncio.sleep(0.05)
-    with pytest.raises(RoleUnavailable):
-        await delete(role)
+    while True:
+        try:
+            await delete(wire.role(target))
+        except RoleUnavailable:
+            break
     go.set()
     assert await call == pb.Done()
     await stopping
@@ -351,6 +352,66 @@ async def test_a_call_that_does_not_end_in_the_grace_is_cancelled(wire):
     with pytest.raises(RoleUnavailable):
         await call
     await cancelled.wait()
+
+
+async def test_a_server_that_stops_under_load_costs_not_one_call(wire):
+    answered = 0
+    stopped = asyncio.Event()
+
+    async def answer(request):
+        nonlocal answered
+        answered += 1
+        await asyncio.sleep(0.002)
+        return pb.Done()
+
+    first, target_a = await wire.serve(Script(answer), settings=RpcSettings(leave_s=2.0))
+    _, target_b = await wire.serve(Script(answer))
+    roles = [wire.role(f"{target_a},{target_b}") for _ in range(2)]
+
+    async def ask(role) -> int:
+        asked = 0
+        while not stopped.is_set():
+            await delete(role)
+            asked += 1
+        return asked
+
+    asking = [asyncio.create_task(ask(role)) for role in roles for _ in range(8)]
+    await until(lambda: answered > 200)
+    await first.stop(LONG_S)
+    before = answered
+    await until(lambda: answered > before + 200)
+    stopped.set()
+    assert sum(await asyncio.gather(*asking)) == answered
+
+
+async def test_connections_that_are_made_anew_cost_not_one_call(wire):
+    _, target = await wire.serve(Script(done), settings=RpcSettings(connection_s=0.1))
+    role = wire.role(target)
+    loop = asyncio.get_running_loop()
+    end = loop.time() + 1.0
+    while loop.time() < end:
+        await asyncio.gather(*(delete(role) for _ in range(8)))
+
+
+async def test_a_repeatable_call_that_a_stopping_server_cuts_is_answered_by_another(wire):
+    begun = asyncio.Event()
+
+    async def hang(request):
+        begun.set()
+        await asyncio.Event().wait()
+
+    async def answer(request):
+        return pb.VideoView(liked=True)
+
+    first, target_a = await wire.serve(Script(hang))
+    _, target_b = await wire.serve(Script(answer))
+    role = wire.role(f"{target_a},{target_b}")
+    calls = []
+    while not begun.is_set():
+        calls.append(asyncio.create_task(view(role)))
+        await asyncio.sleep(0.01)
+    await first.stop(0.05)
+    assert all(answered.liked for answered in await asyncio.gather(*calls))
 
 
 async def test_with_two_servers_a_stopped_one_is_not_asked_any_more(wire):
@@ -398,6 +459,17 @@ async def test_a_server_that_says_it_does_not_serve_is_left_alone_until_it_does(
     await first.set_serving(True)
     while asked["a"] == before:
         await view(role)
+
+
+async def test_a_client_can_tell_whether_its_role_can_be_asked(wire):
+    server, target = await wire.serve(Script(done))
+    role = wire.role(target)
+    await role.check()
+    await server.set_serving(False)
+    with pytest.raises(RoleUnavailable):
+        await role.check()
+    with pytest.raises(RoleUnavailable, match="the origin did not answer"):
+        await wire.role("127.0.0.1:1").check()
 
 
 async def test_health_is_told_per_service(wire):
