@@ -15,6 +15,8 @@ from feed.stats import FeedStats
 logger = logging.getLogger(__name__)
 _GATHER_S = 0.02
 _WAITING_MOST = 10_000
+_NOBODY = 0
+"""The viewer without a token."""
 
 
 class ShownMemory:
@@ -34,7 +36,10 @@ class ShownMemory:
         return self._users.get(user_id, ())
 
     def add(self, user_id: int, video_ids: Sequence[int], *, write: bool) -> None:
-        """Remember; with `write` also in the speed layer, soon."""
+        """Remember; with `write` also in the speed layer, soon. Nobody's showings are not remembered, so that asking
+        for nobody gives the head of everybody's list."""
+        if user_id == _NOBODY:
+            return
         kept = self._users.setdefault(user_id, array("q"))
         self._users.move_to_end(user_id)
         kept.extend(video_ids)
