@@ -24,6 +24,8 @@ from edge.asgi import AsgiApp
 from edge.cache.invalidation import Purge
 from edge.gateway.app import create_gateway
 from edge.gateway.issuers import open_issuer
+from edge.gateway.lastgood.last_good import LastGood
+from edge.gateway.lastgood.model import LastGoodSettings
 from edge.gateway.limits import open_limits
 from edge.gateway.services import Services
 from edge.gateway.settings import GatewaySettings
@@ -272,10 +274,12 @@ async def _gateway(
     site.stack.push_async_callback(issuer.close)
     limits = open_limits(speed.url)
     site.stack.push_async_callback(limits.close)
+    last_good = LastGood(origin.videos, feeds, LastGoodSettings(), clock)
+    site.supervisor.add("last good", last_good.run)
     services = Services(
-        videos=origin.videos,
+        videos=last_good.videos,
         social=await _spooled(site, made, origin.social),
-        feeds=feeds,
+        feeds=last_good.feeds,
         playback=playback,
         issuer=issuer,
         limits=limits,
@@ -294,7 +298,7 @@ async def _gateway(
     )
     gateway = create_gateway(services, ingest)
     made.served.append(Served("public", front(gateway, media) if media else gateway, settings.gateway_bind, tls=True))
-    made.stats |= {"gateway": services.stats, "ingest": ingest_stats}
+    made.stats |= {"gateway": services.stats, "ingest": ingest_stats, "last_good": last_good.stats}
 
 
 async def _spooled(site: Site, made: Composition, social: Social | RemoteSocial) -> SpooledSocial:
