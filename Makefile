@@ -8,7 +8,7 @@ DEV := $(VENV)/.dev
 WEB := edge/web/node_modules/.runtime
 WEB_DEV := edge/web/node_modules/.dev
 
-.PHONY: up services fetch test check lint format bench lock clean chromium
+.PHONY: up services fetch test check lint format bench proto lock clean chromium
 
 up: $(RUNTIME) $(WEB)  ## Start everything on the embedded default and keep running
 	@$(BIN)/reelway up
@@ -32,6 +32,7 @@ lint: $(DEV) $(WEB_DEV)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@VENV=$(VENV) deploy/setup/protos --check
 	@deploy/setup/node edge/web/node_modules/typescript/bin/tsc --noEmit -p edge/web
 
 format: $(DEV)
@@ -40,6 +41,9 @@ format: $(DEV)
 
 bench: $(DEV) $(WEB)  ## The figures, as JSON lines
 	@for each in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$each .py); done
+
+proto: $(DEV)  ## Generate the Python of the gRPC interfaces anew
+	@VENV=$(VENV) deploy/setup/protos
 
 lock: $(DEV)  ## Pin pyproject.toml's packages anew
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from deploy.engines import Check
 from origin.eventlog import EventLogError, LogDenied
-from origin.metadata import MetadataDenied, MetadataError, MetadataTooNew
+from origin.metadata import MetadataDenied, MetadataError, MetadataMisplaced, MetadataTooNew
 from origin.objects import ObjectStoreError, StoreDenied
 from origin.retry import Backoff
 from origin.speed import SpeedDenied, SpeedError
@@ -23,7 +23,7 @@ CHECK_EVERY_S = 5.0
 CHECK_TIMEOUT_S = 10.0
 _BACKOFF = Backoff(base_s=0.25, cap_s=CHECK_EVERY_S)
 ENGINE_ERRORS = (EventLogError, MetadataError, ObjectStoreError, SpeedError)
-FINAL = (LogDenied, MetadataDenied, MetadataTooNew, SpeedDenied, StoreDenied)
+FINAL = (LogDenied, MetadataDenied, MetadataMisplaced, MetadataTooNew, SpeedDenied, StoreDenied)
 """What no waiting mends."""
 
 

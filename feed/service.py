@@ -27,6 +27,7 @@ from feed.settings import FeedSettings
 from feed.stats import FeedStats
 from feed.views import FeedItem, FeedPage
 from origin.breaker import Breaker
+from origin.deadline import within
 from origin.metadata.base import Metadata, MetadataError
 
 __all__ = ["BadCursor", "FeedItem", "FeedPage", "FeedService"]
@@ -140,8 +141,9 @@ class FeedService:
             self.stats.ranker_refused += 1
             return None
         try:
-            async with asyncio.timeout(settings.ranker_timeout_s):
-                entries = await self._ranker.rank(user_id)
+            with within(settings.ranker_timeout_s, asyncio.get_running_loop().time()):
+                async with asyncio.timeout(settings.ranker_timeout_s):
+                    entries = await self._ranker.rank(user_id)
         except (RankerUnavailable, TimeoutError) as error:
             self.stats.ranker_failures += 1
             self._ranker_breaker.ended(False, now_ms)

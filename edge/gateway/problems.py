@@ -130,7 +130,6 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Problem], ...] = (
     (SpoolError, unavailable("Neither the event log nor this gateway's own spool takes what was done.")),
     (RoleUnavailable, unavailable("A part of the system that this needs does not answer.")),
     (NoIds, unavailable("No new ids can be made.")),
-    (RoleUnavailable, unavailable("A part of the system does not answer.")),
 )
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from origin.rpc import options_pb2 as origin_dot_rpc_dot_options__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x66\x65\x65\x64/rpc/scorer.proto\x12\x11reelway.scorer.v1\x1a\x18origin/rpc/options.proto\"\x1e\n\x0bRankRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\")\n\x05\x45ntry\x12\x10\n\x08video_id\x18\x01 \x01(\x03\x12\x0e\n\x06source\x18\x02 \x01(\t\"C\n\x07Ranking\x12\r\n\x05known\x18\x01 \x01(\x08\x12)\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x18.reelway.scorer.v1.Entry2U\n\x06Scorer\x12K\n\x04Rank\x12\x1e.reelway.scorer.v1.RankRequest\x1a\x1a.reelway.scorer.v1.Ranking\"\x07\x90\x02\x02\xc8\xda\x18\x64\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x15\x66\x65\x65\x64/rpc/scorer.proto\x12\x11reelway.scorer.v1\x1a\x18origin/rpc/options.proto\"\x1e\n\x0bRankRequest\x12\x0f\n\x07user_id\x18\x01 \x01(\x03\")\n\x05\x45ntry\x12\x10\n\x08video_id\x18\x01 \x01(\x03\x12\x0e\n\x06source\x18\x02 \x01(\t\"C\n\x07Ranking\x12\r\n\x05known\x18\x01 \x01(\x08\x12)\n\x07\x65ntries\x18\x02 \x03(\x0b\x32\x18.reelway.scorer.v1.Entry2V\n\x06Scorer\x12L\n\x04Rank\x12\x1e.reelway.scorer.v1.RankRequest\x1a\x1a.reelway.scorer.v1.Ranking\"\x08\x90\x02\x02\xc8\xda\x18\xe8\x07\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'feed.rpc.scorer_pb2', _glob
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SCORER'].methods_by_name['Rank']._loaded_options = None
-  _globals['_SCORER'].methods_by_name['Rank']._serialized_options = b'\220\002\002\310\332\030d'
+  _globals['_SCORER'].methods_by_name['Rank']._serialized_options = b'\220\002\002\310\332\030\350\007'
   _globals['_RANKREQUEST']._serialized_start=70
   _globals['_RANKREQUEST']._serialized_end=100
   _globals['_ENTRY']._serialized_start=102
@@ -41,5 +41,5 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RANKING']._serialized_start=145
   _globals['_RANKING']._serialized_end=212
   _globals['_SCORER']._serialized_start=214
-  _globals['_SCORER']._serialized_end=299
+  _globals['_SCORER']._serialized_end=300
 # @@protoc_insertion_point(module_scope)

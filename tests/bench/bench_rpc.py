@@ -12,6 +12,7 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -58,14 +59,14 @@ class House:
     feeds: FeedService
 
 
-async def house() -> House:
+async def house(folder: str) -> House:
     """The use cases on stores in memory, with videos and ready lists."""
 
     def clock() -> int:
         return NOW_MS
 
     metadata, ready = open_metadata("sqlite:///:memory:"), open_ready("memory:", clock)
-    log, objects = open_eventlog("memory:", clock), open_objects("file:///tmp/reelway-bench-rpc")
+    log, objects = open_eventlog("memory:", clock), open_objects(f"file://{folder}/objects")
     await metadata.create_user(User(1, "creator", guest=False, created_at_ms=NOW_MS))
     for video_id in range(1, VIDEOS + 1):
         video = Video(video_id, 1, "a video #cats", QUEUED, Visibility.PUBLIC, NOW_MS, tags=("cats",))
@@ -83,9 +84,9 @@ async def house() -> House:
     )
 
 
-async def serve() -> None:
+async def serve(folder: str) -> None:
     """The child: says its two ports, and stops with its standard input."""
-    behind = await house()
+    behind = await house(folder)
     origin = origin_server("127.0.0.1:0", behind.videos, behind.social, behind.uploads)
     feeds = feed_server("127.0.0.1:0", behind.feeds)
     print(await origin.start(), await feeds.start(), flush=True)
@@ -132,8 +133,8 @@ async def measure(name: str, way: str, ask: Ask, pids: list[int]) -> None:
         print(json.dumps({"bench": "rpc", "measure": name, "way": way, "at_once": at_once, **figures}), flush=True)
 
 
-async def main() -> None:
-    here = await house()
+async def main(folder: str) -> None:
+    here = await house(folder)
     command = [sys.executable, "-m", "tests.bench.bench_rpc", "serve"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child:  # noqa: ASYNC220
         assert child.stdout is not None
@@ -154,4 +155,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve() if sys.argv[1:] == ["serve"] else main())
+    with tempfile.TemporaryDirectory(prefix="reelway-rpc-") as scratch:
+        asyncio.run((serve if sys.argv[1:] == ["serve"] else main)(scratch))

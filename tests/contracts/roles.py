@@ -9,11 +9,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from feed.ranker import Ranker
 from feed.ready import ReadyFeeds, open_ready
 from feed.rpc.client import open_feeds, open_ranker
 from feed.rpc.server import feed_server, scorer_server
 from feed.service import FeedService
+from feed.settings import FeedSettings
 from feed.stream.embedded import ScorerWorker
 from origin.changes import Changes
 from origin.counters import open_counters
@@ -24,6 +24,7 @@ from origin.model import Publication, StartupFile, User, Video, VideoStatus, Vis
 from origin.objects import Objects, open_objects
 from origin.rpc.client import open_origin
 from origin.rpc.server import origin_server
+from origin.rpc.serving import RpcServer
 from origin.social import Social
 from origin.uploads import Uploads
 from origin.videos import Videos
@@ -68,7 +69,7 @@ class Roles:
     social: Any = None
     uploads: Any = None
     feeds: Any = None
-    ranker: Ranker | None = None
+    ranker: Any = None
     _ids: count = field(default_factory=lambda: count(1000))
 
     def clock(self) -> int:
@@ -120,26 +121,35 @@ async def open_roles(way: str, folder: Path) -> AsyncIterator[Roles]:
         opened.videos = Videos(metadata, counters, eventlog, clock, opened.changed)
         opened.social = Social(metadata, eventlog, clock, opened.mint)
         opened.uploads = Uploads(metadata, objects, eventlog, clock, opened.mint)
-        opened.ranker = worker
-        opened.feeds = FeedService(ready, metadata, new_feed_id=lambda: b"feed-one", ranker=worker)
-        stack.push_async_callback(opened.feeds.close)
-        if way == "over gRPC":
-            await over_grpc(opened, stack)
+        await (in_process if way == "in process" else over_grpc)(opened, stack)
         yield opened
 
 
+async def in_process(roles: Roles, stack: AsyncExitStack) -> None:
+    roles.ranker = roles.worker
+    roles.feeds = feed_of(roles)
+    stack.push_async_callback(roles.feeds.close)
+
+
 async def over_grpc(roles: Roles, stack: AsyncExitStack) -> None:
-    """Put clients in the place of the use cases."""
-    ports = []
-    for server in (
-        origin_server("127.0.0.1:0", roles.videos, roles.social, roles.uploads),
-        feed_server("127.0.0.1:0", roles.feeds),
-        scorer_server("127.0.0.1:0", roles.worker),
-    ):
-        ports.append(await server.start())
+    """Every role behind a server, and clients in its place: the feed asks the scorer that way too."""
+
+    async def serve(server: RpcServer) -> str:
+        port = await server.start()
         stack.push_async_callback(server.stop, 0)
-    origin = open_origin(f"127.0.0.1:{ports[0]}")
+        return f"127.0.0.1:{port}"
+
+    roles.ranker = open_ranker(await serve(scorer_server("127.0.0.1:0", roles.worker)))
+    stack.push_async_callback(roles.ranker.close)
+    feeds = feed_of(roles)
+    stack.push_async_callback(feeds.close)
+    roles.feeds = open_feeds(await serve(feed_server("127.0.0.1:0", feeds)))
+    stack.push_async_callback(roles.feeds.close)
+    origin = open_origin(await serve(origin_server("127.0.0.1:0", roles.videos, roles.social, roles.uploads)))
+    stack.push_async_callback(origin.close)
     roles.videos, roles.social, roles.uploads = origin.videos, origin.social, origin.uploads
-    roles.feeds, roles.ranker = open_feeds(f"127.0.0.1:{ports[1]}"), open_ranker(f"127.0.0.1:{ports[2]}")
-    for client in (origin, roles.feeds, roles.ranker):
-        stack.push_async_callback(client.close)
+
+
+def feed_of(roles: Roles) -> FeedService:
+    patient = FeedSettings(ranker_timeout_s=30.0)
+    return FeedService(roles.ready, roles.metadata, patient, new_feed_id=lambda: b"feed-one", ranker=roles.ranker)

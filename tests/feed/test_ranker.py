@@ -7,11 +7,12 @@ import asyncio
 import pytest
 
 from feed.ranker import RankerUnavailable
-from feed.ready import Entry, ReadyUnavailable, Update, open_ready
+from feed.ready import Entry, ReadyUnavailable, Update
 from feed.rpc.client import open_ranker
 from feed.rpc.server import scorer_server
 from feed.service import FeedService
 from feed.settings import FeedSettings
+from origin.deadline import left_s
 from origin.rpc.settings import RpcSettings
 from tests.feed.scorer_child import KNOWN_USER, LIKED, VIDEOS
 from tests.origin.rpc.processes import running, start
@@ -47,11 +48,11 @@ class Ranking:
 async def open_feed(world):
     """A feed on the world's stores, asking a ranker."""
     services: list[FeedService] = []
+    for video_id in range(1, VIDEOS + 1):
+        await world.publish(video_id)
 
-    async def open_one(ranker, ready=None) -> FeedService:
-        for video_id in range(1, VIDEOS + 1):
-            await world.publish(video_id)
-        services.append(FeedService(ready or world.ready, world.metadata, FeedSettings(), ranker=ranker))
+    async def open_one(ranker, ready=None, settings=None) -> FeedService:
+        services.append(FeedService(ready or world.ready, world.metadata, settings, ranker=ranker))
         return services[-1]
 
     yield open_one
@@ -135,6 +136,28 @@ async def test_a_scorer_that_hangs_holds_no_page_and_its_work_is_dropped(open_fe
     await server.stop(0)
 
 
+async def test_the_feeds_patience_travels_to_the_scorer(open_feed, clock):
+    left: list[float] = []
+
+    class Watching(Ranking):
+        async def rank(self, user_id):
+            left.append(left_s(1_000.0, asyncio.get_running_loop().time()))
+            return ()
+
+    server = scorer_server("127.0.0.1:0", Watching(None))
+    ranker = open_ranker(f"127.0.0.1:{await server.start()}")
+    service = await open_feed(ranker, settings=FeedSettings(ranker_timeout_s=20.0))
+    await service.for_you(1, 2, None, clock())
+    assert 0 < left[0] <= 1.0
+    hurried = await open_feed(ranker, settings=FeedSettings(ranker_timeout_s=0.5))
+    while hurried.stats.ranked == 0:
+        clock.pass_ms(5_000)
+        await hurried.for_you(1, 2, None, clock())
+    assert 0 < left[-1] < 0.5
+    await ranker.close()
+    await server.stop(0)
+
+
 async def until_personal(service, clock) -> None:
     """Page by page, a breaker's longest time apart, until the scorer's list is there again."""
     async with asyncio.timeout(30):
@@ -183,10 +206,10 @@ async def test_a_scorer_that_freezes_costs_nobody_a_page_and_is_found_again(open
 
 
 @pytest.mark.slow
-async def test_a_list_lost_by_the_speed_layer_comes_from_a_scorer_in_another_process(world, open_feed, clock):
+async def test_a_list_lost_by_the_speed_layer_comes_from_a_scorer_in_another_process(open_feed, clock):
     async with running(CHILD, 1) as (scorer,):
         ranker = open_ranker(scorer.target)
-        service = await open_feed(ranker, open_ready("memory:", clock))
+        service = await open_feed(ranker, settings=FeedSettings(ranker_timeout_s=20.0))
         await until_personal(service, clock)
         page = await service.for_you(KNOWN_USER, 20, None, clock())
         assert LIKED not in {item.video_id for item in page.items}
