@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 
 from origin.events import InteractionType
 from origin.views import Interaction
 
 SCHEMA = 1
+_MEMBERS = tuple(member.name for member in fields(Interaction))
 
 
 class MalformedActs(ValueError):
@@ -23,7 +24,8 @@ class Acts:
 
 
 def encode(interactions: Sequence[Interaction], request_id: str) -> bytes:
-    document = {"schema": SCHEMA, "request_id": request_id, "acts": [asdict(each) for each in interactions]}
+    rows = [{name: getattr(each, name) for name in _MEMBERS} for each in interactions]
+    document = {"schema": SCHEMA, "request_id": request_id, "acts": rows}
     return json.dumps(document, separators=(",", ":")).encode()
 
 
@@ -39,8 +41,8 @@ def decode(payload: bytes) -> Acts:
         raise MalformedActs(f"not acts: {error!r:.200}") from error
 
 
-def _interaction(fields: dict[str, object]) -> Interaction:
-    built = Interaction(**{**fields, "type": InteractionType(str(fields["type"]))})  # type: ignore[arg-type]
+def _interaction(row: dict[str, object]) -> Interaction:
+    built = Interaction(**{**row, "type": InteractionType(str(row["type"]))})  # type: ignore[arg-type]
     for name in ("video_id", "creator_id", "at_ms", "watch_ms", "position"):
         if type(getattr(built, name)) is not int:
             raise MalformedActs(f"{name} is not a number")

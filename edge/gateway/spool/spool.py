@@ -144,13 +144,16 @@ class Spool:
         Raises SpoolUnavailable."""
         # Before reading: what becomes durable meanwhile sets it again.
         self._filled.clear()
+        records: Sequence[Spooled] | None = None
         try:
             records = await self._thread.run(self._folder.read, self._consumed, limit)
         except (OSError, SpoolUnavailable) as error:
-            self._filled.set()
             raise _spool_error(error) from error
+        finally:
+            # Unless there is nothing; also when the read failed or was cancelled.
+            if records is None or records:
+                self._filled.set()
         if records:
-            self._filled.set()
             self._oldest_at_ms = records[0].at_ms
         self.measure()
         return records
@@ -158,12 +161,24 @@ class Spool:
     async def consume(self, records: Sequence[Spooled]) -> None:
         """These, the oldest ones, are done; durable on return. Raises SpoolUnavailable and SpoolFull, and they are
         given again."""
-        place = records[-1].end
+        place, durable = records[-1].end, False
+
+        def write() -> None:
+            nonlocal durable
+            self._folder.consume(place)
+            durable = True
+
         try:
-            await self._thread.run(self._folder.consume, place)
+            await self._thread.run(write)
         except OSError as error:
             raise _spool_error(error) from error
-        self._consumed = place
+        finally:
+            # Also when the caller was cancelled while the thread went on.
+            if durable:
+                self._done(records)
+
+    def _done(self, records: Sequence[Spooled]) -> None:
+        self._consumed = records[-1].end
         # What comes next is not older than the last of these.
         self._oldest_at_ms = records[-1].at_ms
         for each in records:

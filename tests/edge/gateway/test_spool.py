@@ -160,6 +160,33 @@ async def test_a_cancelled_append_is_kept_and_orders_its_user(tmp_path):
     await spool.close()
 
 
+async def test_a_look_that_was_cancelled_hides_nothing_from_the_next(tmp_path):
+    spool = await opened(tmp_path)
+    await spool.append(1, b"x")
+    task = asyncio.create_task(spool.peek(1))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    async with asyncio.timeout(10):
+        await spool.filled()
+    assert await payloads(spool) == [b"x"]
+    await spool.close()
+
+
+async def test_what_is_consumed_stays_so_when_the_caller_is_cancelled(tmp_path):
+    spool = await opened(tmp_path, segment_bytes=1)
+    for n in range(3):
+        await spool.append(n, b"%d" % n)
+    task = asyncio.create_task(spool.consume(await spool.peek(1)))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.wait({task})
+    assert await payloads(spool) == [b"1"]
+    assert len(await drain(spool)) == 2
+    assert len(spool) == 0
+    await spool.close()
+
+
 async def test_the_gauges_tell_what_waits_and_for_how_long(tmp_path):
     now_ms = NOW_MS
     spool = await open_spool(tmp_path, SpoolSettings(), lambda: now_ms)
