@@ -28,10 +28,6 @@ def encode(crc: int) -> str:
     return base64.b64encode(crc.to_bytes(4, "big")).decode("ascii")
 
 
-def decode(text: str) -> int:
-    return int.from_bytes(base64.b64decode(text), "big")
-
-
 def _shift(count_bytes: int) -> int:
     """x^(8 · count) modulo the polynomial, by repeated squaring."""
     result, power = _ONE, _ONE >> 8

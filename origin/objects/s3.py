@@ -1,8 +1,8 @@
 """Objects in a bucket of S3, or of a server that speaks its API.
 
 An object's key is its key in the bucket. Everything of our own is below `!parts/` (see `s3_parts`), which no key can
-be. Etags are S3's own. What is sent carries a CRC-32 that the server verifies, and a whole object's is verified when it
-is read whole.
+be. Etags are S3's own. Every body carries a checksum that the server verifies: CRC-32, which it keeps and which is
+verified again when the object is read whole, or MD5 for the parts of a multipart.
 """
 
 from __future__ import annotations

@@ -133,6 +133,8 @@ def _options(place: S3Place) -> dict[str, Any]:
             read_timeout=READ_TIMEOUT_S,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             max_pool_connections=CONNECTIONS,
+            # We give a checksum with every body; one that botocore adds to a part would be one too many (see s3_parts).
+            request_checksum_calculation="when_required",
             tcp_keepalive=True,
         ),
     }

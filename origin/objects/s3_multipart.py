@@ -13,7 +13,6 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from origin.objects import crc32
 from origin.objects.base import NoSuchObject, ObjectInfo, ObjectStoreError, Part
 from origin.objects.s3_client import BODY_THREADS, PAGE, S3Client
 from origin.objects.s3_objects import bare, delete_below, info_of, listing
@@ -27,9 +26,8 @@ from origin.objects.s3_parts import (
     held,
     piece_of,
     upload_of,
-    whole_crc32,
 )
-from origin.objects.s3_spool import Spool
+from origin.objects.s3_spool import Spool, md5_of
 from origin.offloop import to_the_end
 
 FETCHED_AT_ONCE = 16
@@ -48,9 +46,7 @@ class Multiparts:
 
     async def create(self, key: str, *, direct: bool = False) -> Upload:
         token = uuid.uuid4().hex
-        # Clients of a presigned URL give no checksum, so S3 must not expect one of them.
-        checksum = {} if direct else {"ChecksumAlgorithm": "CRC32", "ChecksumType": "FULL_OBJECT"}
-        answer = await self._client.call("create_multipart_upload", Key=key, Metadata={TOKEN_FIELD: token}, **checksum)
+        answer = await self._client.call("create_multipart_upload", Key=key, Metadata={TOKEN_FIELD: token})
         return Upload(key, token, answer["UploadId"], direct)
 
     async def put_part(self, identifier: str, number: int, body: AsyncIterator[bytes]) -> Part:
@@ -88,20 +84,19 @@ class Multiparts:
         return bare(answer["ETag"])
 
     def _send_part(self, upload: Upload, slot: Slot, before: bytes, spool: Spool) -> str:
-        body, checksum = spool.behind(before)
-        answer = self._upload(upload, slot.s3_number, body, checksum)
+        answer = self._upload(upload, slot.s3_number, *spool.part_behind(before))
         if slot.outdated is not None:
             self._client.do("delete_object", Key=upload.folder + slot.outdated)
         return bare(answer["ETag"])
 
-    def _upload(self, upload: Upload, s3_number: int, body: object, checksum: str) -> dict[str, Any]:
+    def _upload(self, upload: Upload, s3_number: int, body: object, md5: str) -> dict[str, Any]:
         return self._client.do(
             "upload_part",
             Key=upload.key,
             UploadId=upload.upload_id,
             PartNumber=s3_number,
             Body=body,
-            ChecksumCRC32=checksum,
+            ContentMD5=md5,
         )
 
     async def _fetch(self, upload: Upload, pieces: Sequence[Piece]) -> bytes:
@@ -136,10 +131,7 @@ class Multiparts:
             page = self._client.do(
                 "list_parts", Key=upload.key, UploadId=upload.upload_id, PartNumberMarker=marker, MaxParts=PAGE
             )
-            sent += [
-                Sent(part["PartNumber"], part["Size"], bare(part["ETag"]), part.get("ChecksumCRC32"))
-                for part in page.get("Parts", ())
-            ]
+            sent += [Sent(part["PartNumber"], part["Size"], bare(part["ETag"])) for part in page.get("Parts", ())]
             if not page.get("IsTruncated"):
                 return sent
             marker = page["NextPartNumberMarker"]
@@ -163,26 +155,18 @@ class Multiparts:
     def _join(self, upload: Upload, state: Held, tail: bytes) -> None:
         sent = [*state.sent]
         if state.tail or not sent:
-            checksum = crc32.encode(crc32.of(tail))
-            answer = self._upload(upload, TAIL_S3_NUMBER, tail, checksum)
-            sent.append(Sent(TAIL_S3_NUMBER, len(tail), bare(answer["ETag"]), answer.get("ChecksumCRC32")))
+            answer = self._upload(upload, TAIL_S3_NUMBER, tail, md5_of(tail))
+            sent.append(Sent(TAIL_S3_NUMBER, len(tail), bare(answer["ETag"])))
         self.join(upload, sent)
 
     def join(self, upload: Upload, sent: Sequence[Sent]) -> None:
-        """Complete with parts as S3 has them; with their checksums S3 verifies the whole. Blocks."""
-        whole = None if upload.direct else whole_crc32(sent)
-        checksum = {} if whole is None else {"ChecksumCRC32": whole, "ChecksumType": "FULL_OBJECT"}
-        named = [
-            {"PartNumber": part.s3_number, "ETag": f'"{part.etag}"'}
-            | ({} if whole is None else {"ChecksumCRC32": part.crc32})
-            for part in sent
-        ]
+        """Complete with parts as S3 has them. Blocks."""
+        named = [{"PartNumber": part.s3_number, "ETag": f'"{part.etag}"'} for part in sent]
         self._client.do(
             "complete_multipart_upload",
             Key=upload.key,
             UploadId=upload.upload_id,
             MultipartUpload={"Parts": named},
-            **checksum,
         )
 
     async def completed(self, upload: Upload, size_bytes: int) -> ObjectInfo:

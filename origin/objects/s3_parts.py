@@ -9,7 +9,8 @@ the multipart ends, so S3's list of parts and the list of pieces are the whole t
 - of part n in both forms the part of S3 counts, unless the piece was put after it, which its name then says;
 - a part of S3 with an odd number stands for the pieces between the part of S3 before it and itself.
 
-S3 counts to 10,000, so the highest number of a part is 4,999, small parts included.
+S3 counts to 10,000, so the highest number of a part is 4,999, small parts included. Parts carry Content-MD5 and none of
+S3's additional checksums, because with those it wants numbers without gaps (API reference, CompletedPart).
 """
 
 from __future__ import annotations
@@ -20,9 +21,7 @@ import hashlib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import reduce
 
-from origin.objects import crc32
 from origin.objects.base import NoSuchObject, ObjectStoreError, Part, TooManyParts
 from origin.objects.keys import multipart_id, split_multipart_id
 
@@ -108,8 +107,6 @@ class Sent:
     s3_number: int
     size_bytes: int
     etag: str
-    crc32: str | None = None
-    """As S3 writes it; None where the server keeps none."""
 
     @property
     def number(self) -> int:
@@ -216,11 +213,3 @@ def held(sent: Iterable[Sent], pieces: Iterable[Piece]) -> Held:
         if piece.replaces or not isinstance(rows.get(piece.number), Sent):
             rows[piece.number] = piece
     return Held(tuple(rows[number] for number in sorted(rows)))
-
-
-def whole_crc32(sent: Sequence[Sent]) -> str | None:
-    """CRC-32 of the joined parts; None where the server told none of one."""
-    if any(part.crc32 is None for part in sent):
-        return None
-    pairs = [(crc32.decode(part.crc32 or ""), part.size_bytes) for part in sent]
-    return crc32.encode(reduce(lambda joined, pair: crc32.combine(joined, *pair), pairs, 0))

@@ -6,8 +6,10 @@ sent. On disk, it costs a block of memory per body however large it is.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import errno
+import hashlib
 import io
 import os
 import tempfile
@@ -20,6 +22,7 @@ from origin.objects.base import StoreFull, StoreUnavailable
 from origin.objects.s3_client import S3Client
 
 GATHER_BYTES = 256 << 10
+_HASH_BYTES = 1 << 20
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
 
 
@@ -78,6 +81,19 @@ class Spool:
             self._file.seek(0)
         return self._file, checksum
 
+    def part_behind(self, before: bytes) -> tuple[IO[bytes], str]:
+        """As `behind`, with the MD5 of what the file holds now, which is verified to be what arrived. Blocks."""
+        file, checksum = self.behind(before)
+        crc, md5 = 0, hashlib.md5(usedforsecurity=False)
+        with _disk_errors():
+            while block := file.read(_HASH_BYTES):
+                crc = crc32.of(block, crc)
+                md5.update(block)
+            file.seek(0)
+        if crc32.encode(crc) != checksum:
+            raise StoreUnavailable(f"a body for S3 was damaged in {tempfile.gettempdir()}")
+        return file, _as_field(md5)
+
     def _crc_so_far(self) -> int:
         crc = self._crc
         for block in self._gathered:
@@ -102,6 +118,15 @@ class Spool:
         except BaseException:
             self.failed = True
             raise
+
+
+def md5_of(data: bytes) -> str:
+    """As the field Content-MD5 has it."""
+    return _as_field(hashlib.md5(data, usedforsecurity=False))
+
+
+def _as_field(digest: hashlib._Hash) -> str:
+    return base64.b64encode(digest.digest()).decode("ascii")
 
 
 @contextlib.contextmanager

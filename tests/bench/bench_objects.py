@@ -84,6 +84,7 @@ async def bench(backend: str, url: str) -> None:
             await objects.put_part(identifier, number, body(size_bytes))
         await objects.complete(identifier, await objects.list_parts(identifier))
 
+    await asyncio.gather(*(put(n) for n in range(10)))
     for at_once in (1, 8):
         await rate(backend, "put_512_kib", put, SEGMENT_BYTES, at_once)
         await rate(backend, "get_512_kib", get, SEGMENT_BYTES, at_once)

@@ -29,7 +29,6 @@ from origin.objects.s3_parts import (
     Upload,
     held,
     upload_of,
-    whole_crc32,
 )
 from origin.objects.s3_replication import lifecycle_rules, merged, missing
 from origin.objects.s3_url import parse
@@ -117,12 +116,6 @@ def test_checksums_of_parts_give_the_checksum_of_the_whole(blocks):
     for block in blocks:
         joined = crc32.combine(joined, crc32.of(block), len(block))
     assert joined == zlib.crc32(b"".join(blocks))
-    sent = [Sent(n, len(block), "", crc32.encode(crc32.of(block))) for n, block in enumerate(blocks, 2)]
-    assert whole_crc32(sent) == crc32.encode(joined)
-
-
-def test_without_a_checksum_of_every_part_there_is_none_of_the_whole():
-    assert whole_crc32([Sent(2, 1, "", "AAAAAA=="), Sent(4, 1, "", None)]) is None
 
 
 @pytest.mark.parametrize("direct", [False, True])
