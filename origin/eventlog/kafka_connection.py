@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import errors
 from aiokafka.conn import create_conn
 
-from origin.eventlog.base import LogDenied, LogUnavailable, LogUnprepared
+from origin.eventlog.base import EventLogError, LogDenied, LogUnavailable, LogUnprepared
 from origin.eventlog.kafka_address import KafkaAddress
 
 MIGRATE = "`reelway migrate` makes what is missing"
@@ -53,6 +53,8 @@ def log_errors(address: KafkaAddress) -> Iterator[None]:
         yield
     except _DENIED as error:
         raise denied(address, error) from error
+    except errors.MessageSizeTooLargeError as error:
+        raise EventLogError(f"{address.shown} does not take a record so large: {error}") from error
     except errors.UnknownTopicOrPartitionError as error:
         raise LogUnprepared(f"{address.shown} has no such topic: {MIGRATE}") from error
     except TimeoutError as error:

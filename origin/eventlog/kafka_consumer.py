@@ -37,6 +37,7 @@ SESSION_MS = 10_000
 REBALANCE_MS = 30_000
 REQUEST_MS = 15_000
 """More than a session, because joining waits for members that died."""
+RETRY_MS = 250
 PARTITION_FETCH_BYTES = 512 << 10
 FETCH_BYTES = 8 << 20
 NEVER_MS = 2**31 - 1
@@ -95,6 +96,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             heartbeat_interval_ms=HEARTBEAT_MS,
             rebalance_timeout_ms=REBALANCE_MS,
             request_timeout_ms=REQUEST_MS,
+            retry_backoff_ms=RETRY_MS,
             max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
             fetch_max_bytes=FETCH_BYTES,
         )

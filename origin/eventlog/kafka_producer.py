@@ -29,8 +29,6 @@ RETRY_MS = 50
 READY_S = 5.0
 CLOSE_S = 2.0
 """For records that wait at the end."""
-_HARMLESS = (errors.MessageSizeTooLargeError, errors.TopicAuthorizationFailedError)
-"""Errors of one record, after which the producer goes on."""
 
 
 class KafkaProducer:
@@ -62,7 +60,7 @@ class KafkaProducer:
                     await self._know(producer, topic)
                     for (key, value), size in zip(records, sizes, strict=True):
                         ack = await self._send(producer, topic, key, value)
-                        ack.add_done_callback(partial(self._settled, size))
+                        ack.add_done_callback(partial(self._settled, producer, size))
                         acks.append(ack)
                     # Not awaited themselves: to cancel one would lose sight of a record that is on its way.
                     await asyncio.wait(acks)
@@ -83,16 +81,18 @@ class KafkaProducer:
                 for topic in topics:
                     await self._know(producer, topic)
 
-    def _settled(self, size: int, ack: asyncio.Future[object]) -> None:
+    def _settled(self, producer: AIOKafkaProducer, size: int, ack: asyncio.Future[object]) -> None:
         self.waiting_bytes -= size
         if not ack.cancelled() and isinstance(error := ack.exception(), errors.KafkaError):
-            self._failed(error)
+            self._failed(producer, error)
 
     async def _send(self, producer: AIOKafkaProducer, topic: str, key: bytes, value: bytes) -> asyncio.Future[object]:
         try:
             ack: asyncio.Future[object] = await producer.send(topic, value, key)
+        except errors.MessageSizeTooLargeError:
+            raise
         except errors.KafkaError as error:
-            self._failed(error)
+            self._failed(producer, error)
             raise
         return ack
 
@@ -133,12 +133,16 @@ class KafkaProducer:
         if task.cancelled() or task.exception() is not None:
             self._starting = None
 
-    def _failed(self, error: errors.KafkaError) -> None:
-        """After an error that ends a producer the next append starts another one."""
-        if error.retriable or isinstance(error, _HARMLESS) or self._starting is None or not self._starting.done():
+    def _failed(self, producer: AIOKafkaProducer, error: errors.KafkaError) -> None:
+        """The next append starts another producer.
+
+        Some errors end aiokafka's sender; after others a sequence number is missing, and brokers refuse what follows.
+        """
+        starting = self._starting
+        if error.retriable or starting is None or not starting.done() or starting.result() is not producer:
             return
         logger.warning("starting another Kafka producer", extra={"error": repr(error)})
-        ending = asyncio.create_task(_end(self._starting.result()))
+        ending = asyncio.create_task(_end(producer))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
         self._starting = None

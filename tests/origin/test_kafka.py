@@ -15,6 +15,8 @@ from deploy.services.addresses import Credentials, Kafka
 from deploy.services.kafka import start_kafka
 from deploy.services.service import Service
 from deploy.settings import services_cache
+from origin.deadletters import MALFORMED, NEWER, read_letter
+from origin.deleting import Deletions
 from origin.eventlog import (
     Consumer,
     EventLog,
@@ -29,6 +31,9 @@ from origin.eventlog import (
 from origin.eventlog.kafka_address import KafkaAddress
 from origin.eventlog.kafka_consumer import SESSION_MS
 from origin.eventlog.kafka_producer import WAITING_BYTES, KafkaProducer
+from origin.events import DEAD_LETTERS, Topic, VideoChange, VideoEvent, encode
+from origin.metadata import open_metadata
+from origin.objects import open_objects
 from tests.kafka_topics import topics_of_our_own
 
 pytestmark = pytest.mark.slow
@@ -123,6 +128,18 @@ async def test_what_waits_for_a_frozen_broker_is_bounded_and_the_rest_fails_at_o
     await asyncio.wait(pending)
     assert producer.waiting_bytes == 0
     await producer.close()
+
+
+async def test_a_record_that_brokers_refuse_does_not_stop_the_next_ones(alone):
+    async with topics_of_our_own(alone.address.hosts, ["t"], partitions=1, **{"max.message.bytes": "2000"}) as prefix:
+        log = open_eventlog(f"{alone.address.url}&topic_prefix={prefix}&append_deadline_ms=20000", lambda: 0)
+        for _ in range(2):
+            for size in (5_000, 2_000_000):
+                with pytest.raises(EventLogError, match="so large"):
+                    await log.append("t", "k", bytes(size))
+            await log.append("t", "k", b"small")
+        assert await everything(log) == [b"small", b"small"]
+        await log.close()
 
 
 async def test_a_closed_log_does_not_wait_for_a_frozen_broker(log, frozen):
@@ -287,3 +304,30 @@ async def test_refused_credentials_are_told_from_a_cluster_that_is_away(tmp_path
         await right.close()
     finally:
         service.kill()
+
+
+async def test_deletions_are_finished_and_committed_in_every_partition_and_poison_is_set_aside(alone, tmp_path):
+    async with topics_of_our_own(alone.address.hosts, ["unused"], partitions=1) as prefix:
+        url = f"{alone.address.url}&topic_prefix={prefix}&partitions=4&append_deadline_ms=20000"
+        await prepare_eventlog(url)
+        log, objects = open_eventlog(url, lambda: 0), open_objects(f"file://{tmp_path}/objects")
+        metadata = open_metadata("sqlite:///:memory:")
+        deleted = [VideoEvent(n, 1, VideoChange.DELETED, 0) for n in range(1, 21)]
+        await log.append_many(Topic.VIDEOS, [(str(event.video_id), encode(event)) for event in deleted])
+        await log.append_many(Topic.VIDEOS, [("1", b"not json"), ("9", b'{"schema":2}')])
+        running = asyncio.create_task(Deletions(metadata, objects, log, lambda: 0, lambda: 0.5).run())
+        purges = await log.consumer("test", [Topic.PURGES])
+        assert {record.key for record in await take(purges, 20)} == {f"video-{n}" for n in range(1, 21)}
+        async with asyncio.timeout(30):
+            while len(letters := await log.read(DEAD_LETTERS[Topic.VIDEOS], {}, 10)) < 2:  # noqa: ASYNC110
+                await asyncio.sleep(0.1)
+            follower = await log.consumer("deletions", [Topic.VIDEOS])
+            while await follower.lag():  # noqa: ASYNC110 -- nothing tells when
+                await asyncio.sleep(0.1)
+        assert sorted(read_letter(letter).code for letter in letters) == [MALFORMED, NEWER]
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        await log.close()
+        await objects.close()
+        await metadata.close()
