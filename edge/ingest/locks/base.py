@@ -2,8 +2,8 @@
 
 Words: a request *claims* an upload under a name of its own and is granted a *lease* with a *token*, a number that
 grows from lease to lease of an upload. A lease ends when it is released, or by itself LEASE_MS after it was last
-renewed. A request that claims *waits* until the holder, who learns of it when it renews, gives way; of several that wait
-the newest gets the lease and the others are told that they are superseded.
+renewed. A request that claims *waits* until the holder, who learns of it when it renews, gives way; of several that
+wait the newest gets the lease and the others are told that they are superseded.
 
 Promised: at most one lease is renewed successfully from any moment on; renewing or releasing under an older token does
 nothing. When the shared store fails over and loses a lease, the holder takes it back by its token, unless a newer one
