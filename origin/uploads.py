@@ -12,6 +12,7 @@ from origin.events import Topic, UploadEvent, encode
 from origin.metadata.base import Metadata, NotFound
 from origin.model import Upload, UploadState, Video, VideoStatus, Visibility
 from origin.objects.base import NoSuchObject, Objects, Part
+from origin.parts import counting_parts
 from origin.refusals import UploadIncomplete
 from origin.text import hashtags
 from origin.views import UploadTicket
@@ -111,7 +112,7 @@ class Uploads:
 
     async def _store(self, upload: Upload) -> None:
         try:
-            parts = await self._objects.list_parts(upload.multipart_id)
+            parts = counting_parts(await self._objects.list_parts(upload.multipart_id))
         except NoSuchObject:
             # Joined before a crash; or else this raises NoSuchObject again.
             await self._objects.stat(upload.object_key)
@@ -154,7 +155,7 @@ class Uploads:
     async def is_complete(self, upload: Upload) -> bool:
         """Every announced byte of a receiving upload is stored."""
         try:
-            parts = await self._objects.list_parts(upload.multipart_id)
+            parts = counting_parts(await self._objects.list_parts(upload.multipart_id))
         except NoSuchObject:
             try:
                 return (await self._objects.stat(upload.object_key)).size_bytes == upload.length

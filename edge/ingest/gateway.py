@@ -6,7 +6,8 @@ shell has already filtered the request, verified its token and spent its rate li
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import assert_never
 
@@ -25,6 +26,7 @@ from edge.ingest.body import (
     WrongChecksum,
 )
 from edge.ingest.intake import Incoming, Rejected, take
+from edge.ingest.locks import Locks, LocksUnavailable, open_locks
 from edge.ingest.model import (
     PREFIX,
     Append,
@@ -54,9 +56,14 @@ def create_ingest(
     settings: IngestSettings,
     clock: Callable[[], int],
     stats: IngestStats,
+    locks: Locks | None = None,
 ) -> AsgiApp:
-    """The ASGI app for `/v1/uploads` and `/v1/uploads/{id}`; `create_gateway` puts it behind its shell."""
-    return _Ingest(Uploads(catalog, objects, settings, stats), clock, Writers(settings.lock_wait_s))
+    """The ASGI app for `/v1/uploads` and `/v1/uploads/{id}`; `create_gateway` puts it behind its shell.
+
+    `locks` are shared by all gateways that take uploads; None: this is the only one.
+    """
+    writers = Writers(settings.lock_wait_s, locks or open_locks("memory:"))
+    return _Ingest(Uploads(catalog, objects, settings, stats), clock, writers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +117,8 @@ class _Ingest:
             return refusals.CHECKSUM_MISMATCH
         if isinstance(error, Locked):
             return refusals.LOCKED
+        if isinstance(error, LocksUnavailable):
+            return refusals.LOCKS_AWAY
         return problems.from_exception(error)
 
     async def _answer(self, exchange: _Exchange) -> Report:
@@ -157,7 +166,7 @@ class _Ingest:
             raise Rejected(Reject(refusals.TOO_MANY_UPLOADS))
         ticket = await catalog.begin(exchange.user_id, create.length, create.metadata, create.description, self.clock())
         self.uploads.stats.created[create.speech.protocol.value] += 1
-        async with self.writers.turn(ticket.upload_id) as turn:
+        async with self._first_turn(ticket) as turn:
             state = await self.uploads.state(ticket, exchange.request_id)
             await self._interim(exchange, rufh.interim_created(create.speech, state, self._rules()))
             if create.takes_body:
@@ -165,6 +174,16 @@ class _Ingest:
                 append = Append(create.speech, create.length, allowance, create.completes, create.checksum)
                 state = await self._first_bytes(exchange, ticket, state, append, turn)
         return protocol.answer_created(create.speech, state, self._rules(), with_body=create.takes_body)
+
+    @asynccontextmanager
+    async def _first_turn(self, ticket: UploadTicket) -> AsyncIterator[Turn]:
+        try:
+            async with self.writers.turn(ticket.upload_id, new=True) as turn:
+                yield turn
+        except LocksUnavailable:
+            # This client was perhaps never told where: it will begin anew.
+            await self.uploads.catalog.cancel(ticket.upload_id)
+            raise
 
     async def _first_bytes(
         self, exchange: _Exchange, ticket: UploadTicket, state: UploadState, append: Append, turn: Turn
@@ -208,7 +227,7 @@ class _Ingest:
             await self._interim(exchange, rufh.interim_progress(append.speech, offset))
 
         turn.on_interrupt(exchange.body.interrupt)
-        incoming = Incoming(exchange.body, append, progress, exchange.request_id)
+        incoming = Incoming(exchange.body, append, progress, exchange.request_id, turn)
         return await take(self.uploads, ticket, state, incoming)
 
     async def _interim(self, exchange: _Exchange, fields: Fields | None) -> None:

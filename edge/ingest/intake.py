@@ -8,7 +8,7 @@ from edge.gateway.problems import Problem
 from edge.ingest import protocol, refusals
 from edge.ingest.body import Arriving, Checked, NotVideo, Overrun, Spooled
 from edge.ingest.model import Append, Reject, UploadState
-from edge.ingest.uploads import Progress, Uploads
+from edge.ingest.uploads import Hold, Progress, Uploads
 from origin.views import UploadTicket
 
 
@@ -28,6 +28,7 @@ class Incoming:
     append: Append
     progress: Progress
     request_id: str
+    hold: Hold
 
 
 async def take(uploads: Uploads, ticket: UploadTicket, state: UploadState, incoming: Incoming) -> UploadState:
@@ -64,10 +65,10 @@ async def _nothing_more(incoming: Incoming, state: UploadState) -> UploadState:
 async def _store(uploads: Uploads, ticket: UploadTicket, state: UploadState, incoming: Incoming) -> int:
     checked = Checked(incoming.body, state.offset, incoming.append.allowance)
     if incoming.append.checksum is None:
-        return await uploads.write(ticket, state, checked, incoming.progress)
+        return await uploads.write(ticket, state, checked, incoming.progress, incoming.hold)
     spooled = await Spooled.of(checked, incoming.append.checksum)
     try:
-        return await uploads.write(ticket, state, spooled, incoming.progress)
+        return await uploads.write(ticket, state, spooled, incoming.progress, incoming.hold)
     finally:
         spooled.close()
 

@@ -73,6 +73,13 @@ LOCKED = Problem(
     "An older request for this upload did not give way in time; try again.",
     headers=(("Retry-After", "1"),),
 )
+LOCKS_AWAY = Problem(
+    503,
+    "upload_locks_unavailable",
+    "Uploads are not taken now",
+    "What was acknowledged is kept; go on from the offset.",
+    headers=(("Retry-After", "1"),),
+)
 TOO_SLOW = Problem(408, "too_slow", "The body stopped arriving", "What had arrived is kept; go on from the offset.")
 CHECKSUM_MISMATCH = Problem(
     460, "checksum_mismatch", "Checksum Mismatch", "The body does not have the checksum sent; nothing of it was kept."

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from edge.gateway.ports import UploadCatalog
 from edge.ingest.body import Cutter, Source
@@ -12,10 +13,22 @@ from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from origin.metadata.base import NotFound
 from origin.objects.base import NoSuchObject, Objects
+from origin.parts import STRAY_NUMBERS, counting_parts
 from origin.views import UploadTicket
 
 Progress = Callable[[int], Awaitable[None]]
 """Told the offset after each durable part."""
+
+
+class Hold(Protocol):
+    """What a request has of its turn with an upload (`edge.ingest.writers.Turn`)."""
+
+    @property
+    def strays(self) -> int:
+        """Writers before this one that may each still bring a part."""
+
+    async def stored(self) -> None:
+        """Return when the upload is still this request's. Raises Interrupted, LocksUnavailable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +46,10 @@ class Uploads:
         if ticket.finished:
             return _state(ticket, ticket.length or 0, finished=True)
         try:
-            parts = await self.objects.list_parts(ticket.multipart_id)
+            stored = await self.objects.list_parts(ticket.multipart_id)
         except NoSuchObject:
             return await self._joined(ticket, request_id)
+        parts = counting_parts(stored)
         state = _state(ticket, sum(part.size_bytes for part in parts), finished=False)
         return replace(state, parts=max((part.number for part in parts), default=0))
 
@@ -47,16 +61,19 @@ class Uploads:
         ticket = await self.catalog.find(ticket.upload_id)
         return _state(ticket, ticket.length or 0, finished=True)
 
-    async def write(self, ticket: UploadTicket, state: UploadState, source: Source, progress: Progress) -> int:
-        """Store a body behind what the upload has; returns the new offset.
+    async def write(
+        self, ticket: UploadTicket, state: UploadState, source: Source, progress: Progress, hold: Hold
+    ) -> int:
+        """Store a body behind what the upload has, one part after the other; returns the new offset.
 
-        Raises BodyEnded, when what had arrived is stored all the same, and ObjectStoreError.
+        Raises BodyEnded, when what had arrived is stored all the same, ObjectStoreError and LocksUnavailable.
         """
         cutter = Cutter(source, self.settings.part_bytes)
-        offset, number = state.offset, state.parts
+        offset, number = state.offset, state.parts + STRAY_NUMBERS * hold.strays
         while await cutter.more():
             number += 1
             part = await self.objects.put_part(ticket.multipart_id, number, cutter.part())
+            await hold.stored()
             offset += part.size_bytes
             self.stats.stored_bytes += part.size_bytes
             await progress(offset)

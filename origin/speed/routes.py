@@ -28,6 +28,8 @@ _States = dict[str, dict[str, Any]]
 """By service, as a Sentinel sees its primary."""
 ASK_S = 0.5
 """For one Sentinel or one node to tell the topology."""
+RETIRE_S = 30.0
+"""After so long a node that left is forgotten: commands that were on their way to it have ended."""
 _ERRORS = (RedisError, OSError, TimeoutError, ValueError)
 
 
@@ -141,6 +143,8 @@ class Cluster:
         self._options = options
         self._nodes: dict[Node, Redis] = {}
         self._table: Table | None = None
+        self._gone_since_s: dict[Node, float] = {}
+        """Nodes that the table does not name any more."""
         self._search: asyncio.Task[None] | None = None
         self._failure: Exception | None = None
         """Why the last search found nothing."""
@@ -191,9 +195,15 @@ class Cluster:
             self._failure = errors[0]
             return
         self._table = max(tables, key=lambda table: (table.epoch, -table.uncovered))
-        for gone in self._nodes.keys() - self._table.nodes - set(self._address.hosts):
-            with contextlib.suppress(*_ERRORS):
-                await self._nodes.pop(gone).aclose()
+        await self._retire(self._nodes.keys() - self._table.nodes - set(self._address.hosts))
+
+    async def _retire(self, gone: set[Node]) -> None:
+        now_s = asyncio.get_running_loop().time()
+        self._gone_since_s = {node: self._gone_since_s.get(node, now_s) for node in gone}
+        for node, since_s in self._gone_since_s.items():
+            if now_s - since_s > RETIRE_S:
+                with contextlib.suppress(*_ERRORS):
+                    await self._nodes.pop(node).aclose()
 
     async def _told(self, node: Node) -> Table:
         async with asyncio.timeout(ASK_S):
