@@ -106,7 +106,8 @@ class _Preparing:
         give_up_s = time.monotonic() + _AGREED_S
         while True:
             try:
-                return self._session.set_keyspace(self._target.keyspace)
+                self._session.set_keyspace(self._target.keyspace)
+                return
             except InvalidRequest:
                 if time.monotonic() >= give_up_s:
                     raise
