@@ -35,6 +35,7 @@ from edge.gateway.spool.model import SpoolSettings
 from edge.gateway.spool.social import SpooledSocial
 from edge.gateway.spool.spool import open_spool
 from edge.ingest.gateway import create_ingest
+from edge.ingest.locks import open_locks
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from edge.node.node import CacheNode
@@ -292,9 +293,15 @@ async def _gateway(
         clock=clock,
         audience=settings.auth_audience,
     )
-    ingest_stats = IngestStats()
+    ingest_stats, locks = IngestStats(), open_locks(speed.url)
+    site.stack.push_async_callback(locks.close)
     ingest = create_ingest(
-        origin.uploads, site.engines.objects(), IngestSettings(max_bytes=settings.upload_max_bytes), clock, ingest_stats
+        origin.uploads,
+        site.engines.objects(),
+        IngestSettings(max_bytes=settings.upload_max_bytes),
+        clock,
+        ingest_stats,
+        locks,
     )
     gateway = create_gateway(services, ingest)
     made.served.append(Served("public", front(gateway, media) if media else gateway, settings.gateway_bind, tls=True))

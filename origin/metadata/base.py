@@ -171,6 +171,7 @@ class Metadata(Protocol):
     async def count_like(self, user_id: int, video_id: int, liked: bool, offset: int) -> int:
         """What a like event at `offset` of the interactions log adds to the like count: −1, 0 or +1.
 
+        Whoever asks goes through the log in its order, from a place up to which everything was counted; several may.
         Asking again for an offset gives the same answer, as long as it lies no more than ASK_AGAIN_OFFSETS behind the
         newest counted one of this user and video; so a consumer that crashed repeats harmlessly, in whatever runs
         it reads the records. An older offset that was never asked for gives 0."""
@@ -209,7 +210,11 @@ class Metadata(Protocol):
     # counts
     async def apply_counts(self, batch_id: str, deltas: Mapping[tuple[int, CountKind], int], now_ms: int) -> bool:
         """Add a flush's deltas to the videos' counts and to the hour bucket of `now_ms`, once per batch id; False
-        when that batch was applied before."""
+        when that batch was applied before.
+
+        Several may apply one batch at once, and one that was cut off is applied again. Another batch begins only when
+        the one before was applied, or is given up for good (`origin.counters` keeps that): one that was given up
+        is refused with MetadataUnavailable where a store can tell."""
 
     async def hot(self, now_ms: int, hours: int, limit: int) -> Sequence[Heat]:
         """Hottest public watchable videos of the last `hours` buckets, older buckets weighing less (half-life 24 h)."""

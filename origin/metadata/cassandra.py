@@ -34,7 +34,11 @@ from origin.model import (
 
 
 class CassandraMetadata:
-    """`Metadata` on Cassandra. Connects at the first call; one event loop only."""
+    """`Metadata` on Cassandra. Connects at the first call; one event loop only.
+
+    Compare-and-sets and quorums are those of the data centre that the URL calls near (LOCAL_SERIAL, LOCAL_QUORUM): all
+    processes that write must name the same one.
+    """
 
     def __init__(self, target: Target) -> None:
         self._session = CassandraSession(target)

@@ -9,7 +9,7 @@ from typing import Any
 
 from origin.metadata.base import NotFound
 from origin.metadata.cassandra_buckets import day_of_id
-from origin.metadata.cassandra_lists import Listing, name_bucket, page_of
+from origin.metadata.cassandra_lists import Listing, name_lasting, page_of
 from origin.metadata.cassandra_session import CassandraSession, Row, Statement, compare_and_set, settled
 from origin.metadata.cassandra_shown import before
 from origin.model import Comment
@@ -50,7 +50,7 @@ async def add(session: CassandraSession, comment: Comment) -> None:
             comment.text,
             comment.created_at_ms,
         ),
-        name_bucket(session, _LIST, comment.video_id, bucket),
+        name_lasting(session, _LIST, comment.video_id, bucket),
     )
 
 

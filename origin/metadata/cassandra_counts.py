@@ -19,7 +19,7 @@ from functools import partial
 
 from origin.metadata.base import MetadataUnavailable
 from origin.metadata.cassandra_buckets import shard_of
-from origin.metadata.cassandra_heat import name_hot_hour
+from origin.metadata.cassandra_heat import name_hour
 from origin.metadata.cassandra_session import CassandraSession, Statement, all_of, compare_and_set, settled
 from origin.metadata.cassandra_shown import write_likes
 from origin.metadata.heat import HEAT_OF, hour_of
@@ -84,7 +84,7 @@ async def apply(
     for (video_id, kind), delta in deltas.items():
         by_video.setdefault(video_id, {})[kind] = delta
     try:
-        await name_hot_hour(session, flush.hour)
+        await name_hour(session, flush.hour)
         await all_of((partial(_apply_to, session, flush, *each) for each in by_video.items()), _VIDEOS_AT_ONCE)
     except _Overtaken as error:
         return await _overtaken(session, batch_id, error)

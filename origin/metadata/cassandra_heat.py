@@ -30,7 +30,7 @@ _NAME = Statement("INSERT INTO buckets (list, owner, bucket, change) VALUES (?, 
 _OF_HOUR = Statement("SELECT video_id, score FROM hot_hours WHERE hour = ? AND shard = ?")
 
 
-async def name_hot_hour(session: CassandraSession, hour: int) -> None:
+async def name_hour(session: CassandraSession, hour: int) -> None:
     await session.write(_NAME, _LIST, EVERYBODY, hour, uuid.uuid4(), HOT_HOURS_KEPT * 3600)
 
 

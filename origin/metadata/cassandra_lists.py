@@ -50,6 +50,13 @@ async def name_bucket(session: CassandraSession, name: str, owner: int, bucket: 
     await session.write(_NAME, name, owner, bucket, uuid.uuid4())
 
 
+async def name_lasting(session: CassandraSession, name: str, owner: int, bucket: int) -> None:
+    """The same of a list that never forgets a bucket: once is enough."""
+    if not session.once.has((name, owner, bucket)):
+        await name_bucket(session, name, owner, bucket)
+        session.once.add((name, owner, bucket))
+
+
 async def page_of(session: CassandraSession, listing: Listing, position: int, limit: int, shown: Shown[T]) -> list[T]:
     """Up to `limit` of what `shown` makes of the rows behind `position`, in order."""
     found: list[T] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -20,6 +20,7 @@ UNSET = UNSET_VALUE
 """As a parameter: leave the column as it is."""
 KEYS_AT_ONCE = 20
 """Partitions that one request reads: each costs the coordinator, each request costs us."""
+MAX_REMEMBERED = 10_000
 _ATTEMPTS = 4
 _GIVE_UP_S = 10.0
 _BACKOFF = Backoff(base_s=0.05, cap_s=1.0)
@@ -40,11 +41,27 @@ def compare_and_set(cql: str) -> Statement:
     return Statement(cql, repeatable=False)
 
 
+class Once:
+    """Remembers what was written once and for all, so that it is not written again; forgets the oldest."""
+
+    def __init__(self) -> None:
+        self._done: dict[Hashable, None] = {}
+
+    def has(self, key: Hashable) -> bool:
+        return key in self._done
+
+    def add(self, key: Hashable) -> None:
+        if len(self._done) >= MAX_REMEMBERED:
+            del self._done[next(iter(self._done))]
+        self._done[key] = None
+
+
 class CassandraSession:
     """One event loop only. Nothing is connected before the first request."""
 
     def __init__(self, target: Target) -> None:
         self.target = target
+        self.once = Once()
         self._connection = CassandraConnection(target)
 
     async def rows(self, statement: Statement, *params: Any) -> list[Row]:

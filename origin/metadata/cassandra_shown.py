@@ -11,7 +11,7 @@ import asyncio
 
 from origin.ids import MAX_ID
 from origin.metadata.cassandra_buckets import day_of_id, month_of_id, shard_of
-from origin.metadata.cassandra_lists import EVERYBODY, name_bucket
+from origin.metadata.cassandra_lists import EVERYBODY, name_lasting
 from origin.metadata.cassandra_session import CassandraSession, Row, Statement
 from origin.model import WATCHABLE, Video, VideoStatus, Visibility
 
@@ -59,7 +59,7 @@ async def write_likes(session: CassandraSession, video_id: int, creator_id: int,
 async def before_showing(session: CassandraSession, video_id: int) -> None:
     """Before a change that may show a video: put it in, as one later than the state it has now."""
     row = await session.row(_STATE, video_id)
-    if row is not None and row[0] is not None:
+    if row is not None and row[0] is not None and not _is_shown(row):
         later = _as_of(row) + 1
         await asyncio.gather(
             _of_creator(session, video_id, row[0], True, later), _into_public(session, video_id, later)
@@ -71,10 +71,8 @@ async def settle(session: CassandraSession, video_id: int) -> None:
     row = await session.row(_STATE, video_id)
     if row is None or row[0] is None:
         return
-    creator_id, status, visibility = row[:3]
-    as_of = _as_of(row)
-    public = visibility == Visibility.PUBLIC and status in WATCHABLE
-    if status == VideoStatus.DELETED:
+    creator_id, as_of, public = row[0], _as_of(row), _is_shown(row)
+    if row[1] == VideoStatus.DELETED:
         of_creator = session.write(_FROM_CREATOR, as_of, creator_id, month_of_id(video_id), video_id)
     else:
         of_creator = _of_creator(session, video_id, creator_id, public, as_of)
@@ -85,6 +83,10 @@ async def settle(session: CassandraSession, video_id: int) -> None:
     await asyncio.gather(of_creator, of_all)
 
 
+def _is_shown(row: Row) -> bool:
+    return row[2] == Visibility.PUBLIC and row[1] in WATCHABLE
+
+
 def _as_of(row: Row) -> int:
     return max(int(row[3]), int(row[4]))
 
@@ -92,7 +94,7 @@ def _as_of(row: Row) -> int:
 async def _of_creator(session: CassandraSession, video_id: int, creator_id: int, public: bool, as_of: int) -> None:
     bucket = month_of_id(video_id)
     await asyncio.gather(
-        name_bucket(session, BY_CREATOR, creator_id, bucket),
+        name_lasting(session, BY_CREATOR, creator_id, bucket),
         session.write(_OF_CREATOR, creator_id, bucket, video_id, public, as_of),
     )
 
@@ -100,7 +102,7 @@ async def _of_creator(session: CassandraSession, video_id: int, creator_id: int,
 async def _into_public(session: CassandraSession, video_id: int, as_of: int) -> None:
     bucket = day_of_id(video_id)
     await asyncio.gather(
-        name_bucket(session, PUBLIC, EVERYBODY, bucket),
+        name_lasting(session, PUBLIC, EVERYBODY, bucket),
         session.write(_INTO_PUBLIC, bucket, shard_of(video_id), video_id, as_of),
     )
 

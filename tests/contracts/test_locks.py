@@ -33,7 +33,7 @@ async def expired(locks: Locks, claim: Claim) -> Granted:
     """The lease after the holder's has ended by itself."""
     assert await locks.claim(claim, first=True) is None
     async with asyncio.timeout(20):
-        while (given := await locks.claim(claim, first=False)) is None:
+        while (given := await locks.claim(claim, first=False)) is None:  # noqa: ASYNC110 -- locks are polled
             await asyncio.sleep(0.1)
     return given
 

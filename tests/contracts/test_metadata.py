@@ -380,6 +380,13 @@ async def test_a_number_is_given_again_only_one_lease_after_its_own_ended(metada
 # the store itself
 
 
+async def test_a_store_that_can_be_used_passes_its_check(metadata):
+    await metadata.check()
+    await metadata.close()
+    with pytest.raises(MetadataUnavailable):
+        await metadata.check()
+
+
 async def test_a_write_that_fails_takes_no_other_with_it(metadata):
     await metadata.create_user(User(1, "taken", False, NOW_MS))
     writes = [metadata.create_user(User(n, "taken" if n % 2 else f"free{n}", False, NOW_MS)) for n in range(2, 42)]
