@@ -107,11 +107,12 @@ class _Preparing:
         while True:
             try:
                 self._session.set_keyspace(self._target.keyspace)
-                return
             except InvalidRequest:
                 if time.monotonic() >= give_up_s:
                     raise
                 time.sleep(_ASK_AGAIN_S)
+            else:
+                return
 
     def _make_table_of_versions(self) -> None:
         # The one table that is made without the lock, which is in it. Two who make it at once must make the same one.
