@@ -34,7 +34,9 @@ def main() -> None:
     """Exit codes: 0 stopped as told, 1 an engine could not be fetched or started, 2 wrong usage."""
     given = _arguments()
     _configure_logging()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # SIGINT too: a shell starts what it puts in the background with it ignored.
+        signal.signal(number, _interrupt)
     try:
         if given.fetch:
             fetch_all(services_cache())

@@ -200,6 +200,6 @@ def ready(process: subprocess.Popen[str], folder: Path) -> state.Running:
             running = state.read(folder)
         return running is not None
 
-    until(found, within_s=180)
+    until(found, within_s=300)
     assert running is not None
     return running
