@@ -85,7 +85,7 @@ def _run(folder: Path, nodes: int, fresh: bool) -> None:
         members = [node for service in (redis, s3, kafka, cassandra) for node in service.nodes]
         pids = tuple(node.pid for node in members if node.pid is not None)
         running = state.Running(cassandra.address, kafka.address, s3.address, redis.address, pids)
-        running.write(folder)
+        running.publish(folder, stack)
         logger.info("the logs are under %s; Ctrl-C stops the engines. To use them, paste into another shell:", data)
         for name, value in running.settings().items():
             sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
