@@ -24,6 +24,8 @@ class ScriptedS3:
     def __init__(self) -> None:
         self.documents: dict[tuple[str, str], bytes] = {}
         """By bucket and the name of the configuration."""
+        self.refused: set[str] = set()
+        """Configurations whose documents are taken for ill-formed."""
         self.endpoint = ""
 
     async def connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -45,6 +47,8 @@ class ScriptedS3:
         bucket = parts.path.strip("/").split("/")[0]
         named = dict(parse_qsl(parts.query, keep_blank_values=True))
         kind = next((kind for kind in (*NONE_YET, *EMPTY) if kind in named), "list-type")
+        if method == "PUT" and kind in self.refused:
+            return 400, b"<Error><Code>InvalidArgument</Code></Error>"
         if method == "PUT":
             self.documents[bucket, kind] = body or b"<ListBucketResult/>"
             return 200, b""

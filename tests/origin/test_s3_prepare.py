@@ -35,6 +35,13 @@ async def test_a_bucket_is_made_in_its_region_with_a_rule_that_ends_abandoned_mu
     assert list(await prepare_objects(url(server, "clips"))) == []
 
 
+async def test_a_server_that_refuses_the_rule_has_its_multiparts_swept(server):
+    server.refused.add("lifecycle")
+    lines = await prepare_objects(url(server, "clips"))
+    assert "our own sweep" in lines[-1]
+    assert list(await prepare_objects(url(server, "clips"))) == []
+
+
 async def test_the_rules_of_others_stay(server):
     server.documents["clips", "list-type"] = b"<ListBucketResult/>"
     server.documents["clips", "lifecycle"] = THEIRS
