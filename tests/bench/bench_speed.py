@@ -26,9 +26,9 @@ from origin.speed import open_speed
 from tests.valkeys import start_cluster, start_single, start_watched
 
 RUNS = 3
-USERS, READS, READERS = 500, 4_000, 16
-BATCHES, BATCH = 20, 500
-SPENDS, LOCKS, FLUSHES = 2_000, 400, 40
+USERS, READS, READERS = 500, 2_000, 16
+BATCHES, BATCH = 10, 500
+SPENDS, LOCKS, FLUSHES = 800, 200, 20
 
 
 def say(layer: str, measure: str, **figures: float) -> None:
