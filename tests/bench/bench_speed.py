@@ -103,7 +103,7 @@ async def counts(layer: str, url: str) -> None:
 
 
 async def decisions(layer: str, url: str) -> None:
-    limits, locks = open_limits(url), open_locks(url)
+    limits, locks = open_limits(url, timeout_s=5), open_locks(url, timeout_s=5)
     policy = Policy("bench", 1_000_000, 60)
 
     async def spend() -> None:

@@ -16,7 +16,7 @@ LEASE_MS = 1_000
 
 @pytest.fixture
 async def locks(layer) -> AsyncIterator[Locks]:
-    opened = open_locks(layer.fresh(), LEASE_MS)
+    opened = open_locks(layer.fresh(), LEASE_MS, timeout_s=5)
     yield opened
     await opened.close()
 

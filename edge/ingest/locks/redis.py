@@ -14,8 +14,6 @@ from origin.breaker import Breaker
 from origin.speed.base import SpeedError
 from origin.speed.clients import Command, Script, open_client
 
-TIMEOUT_S = 0.25
-
 
 def _script(name: str) -> Script:
     return Script(files("edge.ingest.locks").joinpath(f"{name}.lua").read_text())
@@ -27,8 +25,9 @@ _CLAIM, _RENEW, _RELEASE = (_script(name) for name in ("claim", "renew", "releas
 class RedisLocks:
     """`clock` gives milliseconds, for the breaker."""
 
-    def __init__(self, url: str, clock: Callable[[], int], lease_ms: int) -> None:
-        self._client = open_client(url, connect_timeout_s=TIMEOUT_S)
+    def __init__(self, url: str, clock: Callable[[], int], lease_ms: int, timeout_s: float) -> None:
+        self._client = open_client(url, connect_timeout_s=timeout_s)
+        self._timeout_s = timeout_s
         self._clock = clock
         self._lease_ms = lease_ms
         self._breaker = Breaker()
@@ -58,7 +57,7 @@ class RedisLocks:
         if not self._breaker.admits(self._clock()):
             raise LocksUnavailable("the speed layer did not answer a moment ago")
         try:
-            answer = await self._client.one(asked, TIMEOUT_S)
+            answer = await self._client.one(asked, self._timeout_s)
         except SpeedError as error:
             self._breaker.ended(False, self._clock())
             raise LocksUnavailable(str(error)) from error
