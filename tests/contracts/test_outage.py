@@ -22,6 +22,7 @@ from origin.model import CountKind, User, Video, VideoStatus, Visibility
 from origin.videos import Videos
 from tests.valkeys import Cluster, Server, Watched, start_cluster, start_single, start_watched
 
+pytestmark = pytest.mark.slow
 POLICY = Policy("outage", 1_000_000, 60)
 CALLS = 300
 WITHOUT_WAITING_S = 15.0
@@ -135,7 +136,6 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
 START: dict[str, Callable[..., Watched | Cluster]] = {"sentinel": start_watched, "cluster": start_cluster}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", START)
 async def test_a_primary_that_hangs_for_ever_is_left_for_the_promoted_replica(tmp_path, kind):
     engine = await asyncio.to_thread(START[kind], tmp_path)

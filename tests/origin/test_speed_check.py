@@ -37,6 +37,8 @@ async def test_a_server_that_can_be_used_passes(guarded, tmp_path):
 async def test_wrong_credentials_are_denied_and_not_told(guarded, tmp_path, userinfo):
     with pytest.raises(SpeedDenied) as refused:
         await check(f"redis://{userinfo}127.0.0.1:{guarded.port}", tmp_path)
+    with pytest.raises(SpeedDenied):
+        await check(f"redis+cluster://{userinfo}127.0.0.1:{guarded.port}", tmp_path)
     assert f"127.0.0.1:{guarded.port}" in str(refused.value)
     assert "wrong@" not in str(refused.value)
 
