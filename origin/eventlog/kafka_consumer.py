@@ -28,6 +28,7 @@ JOIN_S = 20.0
 """How long joining waits for the group to share out its partitions; a member that died delays that."""
 HAND_OVER_S = 3.0
 COMMIT_S = 10.0
+COMMITTED_S = 3.0
 LAG_S = 5.0
 CLOSE_S = 5.0
 HEARTBEAT_MS = 500
@@ -66,6 +67,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._committed = asyncio.Event()
         self._committing = asyncio.Lock()
         self._joining = asyncio.Lock()
+        self._taking: asyncio.Timeout | None = None
         self._turn = 0
         self._closed = False
 
@@ -120,8 +122,12 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             raise LogUnprepared(f"{self._address.shown} has no topic {', '.join(sorted(missing))}: {MIGRATE}")
 
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
-        """The group changes: wait for the owner's commits, for a while."""
+        """The group changes: give out nothing, and wait for the owner's commits, for a while."""
         self._shared_out.clear()
+        if self._taking is not None:
+            # A poll that waits for records would take them before it is known where reading goes on.
+            with contextlib.suppress(RuntimeError):
+                self._taking.reschedule(asyncio.get_running_loop().time())
         if self._can_commit.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HAND_OVER_S):
@@ -134,10 +140,21 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """The group is at rest again."""
         if self._client is None:
             return
-        for partition, offset in self._holdings.take(self._partition(each) for each in assigned).items():
+        kept = self._holdings.take(self._partition(each) for each in assigned)
+        for partition, offset in self._holdings.resume(await self._committed_of(self._client, kept)).items():
             self._client.seek(self._there(partition), offset)
         self._can_commit.set()
         self._shared_out.set()
+
+    async def _committed_of(self, client: AIOKafkaConsumer, partitions: Set[Partition]) -> Mapping[Partition, int]:
+        """How far the group has committed; empty when that cannot be told soon."""
+        try:
+            async with asyncio.timeout(COMMITTED_S):
+                offsets = await asyncio.gather(*(client.committed(self._there(each)) for each in partitions))
+        except (TimeoutError, errors.KafkaError) as error:
+            logger.warning("a consumer begins at its committed offsets", extra={"error": repr(error)})
+            return {}
+        return {partition: offset or 0 for partition, offset in zip(partitions, offsets, strict=True)}
 
     def _partition(self, there: TopicPartition) -> Partition:
         return there.topic.removeprefix(self._address.topic_prefix), there.partition
@@ -146,19 +163,26 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         return TopicPartition(self._address.topic_prefix + partition[0], partition[1])
 
     async def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
-        deadline = asyncio.get_running_loop().time() + timeout_s
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
         client = await self._joined()
-        with log_errors(self._address), contextlib.suppress(TimeoutError):
+        with log_errors(self._address):
             try:
-                async with asyncio.timeout_at(deadline):
-                    await self._shared_out.wait()
-                # Beyond the deadline only when the group changes meanwhile.
-                async with asyncio.timeout_at(deadline + 1):
-                    return await self._take(client, max_records, deadline)
+                while (records := await self._taken(client, max_records, deadline)) is None and loop.time() < deadline:
+                    pass
             except errors.KafkaError:
                 await self._begin_again(client)
                 raise
-        return []
+        return records or []
+
+    async def _taken(self, client: AIOKafkaConsumer, max_records: int, deadline: float) -> list[Record] | None:
+        """None when the group changed meanwhile, or had no rest until the deadline."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await self._shared_out.wait()
+            async with asyncio.timeout(None) as self._taking:
+                return await self._take(client, max_records, deadline)
+        return None
 
     async def _take(self, client: AIOKafkaConsumer, max_records: int, deadline: float) -> list[Record]:
         # No await between the first record taken and the return: to cancel a poll loses nothing.
