@@ -255,7 +255,7 @@ async def test_after_a_kill_only_what_was_not_committed_comes_again(log, patient
     assert list(await survivor.poll(1, 0.3)) == []
 
 
-async def test_a_member_that_was_given_up_is_not_given_again_what_others_committed_meanwhile(
+async def test_a_member_that_was_given_up_reads_nothing_again_that_others_committed_meanwhile(
     log, patiently, alone, prefix
 ):
     await patiently.append_many("t", [("warm", b"%d" % n) for n in range(9)])
