@@ -1,9 +1,10 @@
 """A member of a consumer group on Kafka.
 
 aiokafka reads ahead, keeps the member in its group and follows the group's changes in tasks of its own, so an owner
-that works for long between two polls keeps its partitions; what is read ahead is bounded by the fetch sizes below. When
-the group changes, nothing more is given out and the owner has HAND_OVER_S to commit what it holds; then the partitions
-are shared out anew. Where work is still under way they stay, and reading goes on as if nothing had been.
+that works for long between two polls keeps its partitions; what is read ahead is bounded by the fetch sizes in
+`kafka_member`. When the group changes, nothing more is given out and the owner has HAND_OVER_S to commit what it holds;
+then the partitions are shared out anew. Where work is still under way they stay, and reading goes on as if nothing had
+been.
 """
 
 from __future__ import annotations
@@ -16,32 +17,19 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
 
-from origin.eventlog.base import LogUnavailable, LogUnprepared, Position, Record
+from origin.eventlog.base import LogUnavailable, Position, Record
 from origin.eventlog.handover import Holdings, Partition
 from origin.eventlog.kafka_address import KafkaAddress
-from origin.eventlog.kafka_assignor import Assignor
-from origin.eventlog.kafka_connection import MIGRATE, client_arguments, log_errors, raise_denied
+from origin.eventlog.kafka_connection import log_errors
+from origin.eventlog.kafka_member import connect, leave
 
 logger = logging.getLogger(__name__)
-CONNECT_S = 5.0
 JOIN_S = 20.0
 """How long joining waits for the group to share out its partitions; a member that died delays that."""
 HAND_OVER_S = 3.0
 COMMIT_S = 10.0
 COMMITTED_S = 3.0
 LAG_S = 5.0
-CLOSE_S = 5.0
-HEARTBEAT_MS = 500
-"""How late a member notices that the group changes."""
-SESSION_MS = 10_000
-"""After this long without a heartbeat a member counts as dead."""
-REBALANCE_MS = 30_000
-REQUEST_MS = 15_000
-"""More than a session, because joining waits for members that died."""
-RETRY_MS = 250
-PARTITION_FETCH_BYTES = 512 << 10
-FETCH_BYTES = 8 << 20
-NEVER_MS = 2**31 - 1
 
 
 class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -83,43 +71,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             raise LogUnavailable(f"this consumer of {self._group} is closed")
         async with self._joining:
             if self._client is None:
-                self._client = await self._connect()
+                self._client = await connect(self._address, self._group, self._topics, self._holdings, self)
             return self._client
-
-    async def _connect(self) -> AIOKafkaConsumer:
-        client = AIOKafkaConsumer(
-            **client_arguments(self._address),
-            group_id=self._address.topic_prefix + self._group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            partition_assignment_strategy=[Assignor(self._holdings, self._address.topic_prefix)],
-            max_poll_interval_ms=NEVER_MS,
-            session_timeout_ms=SESSION_MS,
-            heartbeat_interval_ms=HEARTBEAT_MS,
-            rebalance_timeout_ms=REBALANCE_MS,
-            request_timeout_ms=REQUEST_MS,
-            retry_backoff_ms=RETRY_MS,
-            max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
-            fetch_max_bytes=FETCH_BYTES,
-        )
-        try:
-            with log_errors(self._address):
-                async with asyncio.timeout(CONNECT_S):
-                    await client.start()
-                    self._refuse_missing(await client.topics())
-        except LogUnavailable:
-            await client.stop()
-            await raise_denied(self._address)
-            raise
-        except BaseException:
-            await client.stop()
-            raise
-        client.subscribe([self._address.topic_prefix + topic for topic in self._topics], listener=self)
-        return client
-
-    def _refuse_missing(self, there: Set[str]) -> None:
-        if missing := {self._address.topic_prefix + topic for topic in self._topics} - there:
-            raise LogUnprepared(f"{self._address.shown} has no topic {', '.join(sorted(missing))}: {MIGRATE}")
 
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         """The group changes: give out nothing, and wait for the owner's commits, for a while."""
@@ -226,7 +179,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._client = None
             self._shared_out.clear()
             self._can_commit.clear()
-            await _leave(client)
+            await leave(client)
 
     async def commit(self, position: Position) -> None:
         partition, next_offset = (position.topic, position.partition), position.offset + 1
@@ -279,12 +232,4 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._committed.set()
         self._left(self)
         if self._client is not None:
-            await _leave(self._client)
-
-
-async def _leave(client: AIOKafkaConsumer) -> None:
-    leaving = asyncio.create_task(client.stop())
-    # What lasts longer ends by itself when its requests time out.
-    await asyncio.wait({leaving}, timeout=CLOSE_S)
-    if leaving.done() and (error := leaving.exception()) is not None:
-        logger.warning("left a consumer group without a word", extra={"error": repr(error)})
+            await leave(self._client)

@@ -31,7 +31,7 @@ from origin.eventlog import (
     prepare_eventlog,
 )
 from origin.eventlog.kafka_address import KafkaAddress
-from origin.eventlog.kafka_consumer import SESSION_MS
+from origin.eventlog.kafka_member import SESSION_MS
 from origin.eventlog.kafka_producer import WAITING_BYTES, KafkaProducer
 from origin.events import DEAD_LETTERS, Topic, VideoChange, VideoEvent, encode
 from origin.metadata import open_metadata
