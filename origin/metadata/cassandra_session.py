@@ -120,7 +120,10 @@ class CassandraSession:
         If not, ours is tried again, as it may never have arrived. Should it be refused then and the row's last one is
         another's, nobody knows whether ours came and went before: MetadataUnavailable is raised.
         """
-        for attempt in range(_ATTEMPTS):
+        loop = asyncio.get_running_loop()
+        give_up_s = loop.time() + _GIVE_UP_S
+        attempt = 0
+        while attempt < _ATTEMPTS and (attempt == 0 or loop.time() < give_up_s):
             try:
                 page = await self._connection.ask(statement, params)
             except MetadataUnavailable:
@@ -129,6 +132,7 @@ class CassandraSession:
                 if await last_change() == change:
                     return True
                 await self._pause(attempt)
+                attempt += 1
                 continue
             if page.rows[0][0]:
                 return True
