@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 3.0
 REQUEST_TIMEOUT_S = 2.0
 """How long one node may take for one request; another is asked then."""
+CHANGE_TIMEOUT_S = 4.0
+"""Of a compare-and-set: longer than nodes let one wait for another (cas_contention_timeout), so that they say so."""
 SCHEMA_TIMEOUT_S = 60.0
 HEARTBEAT_S = 4.0
 """A node that is frozen or cut off, and so closes no socket, is left out after about twice this time."""
@@ -93,6 +95,7 @@ def _cluster(target: Target, suspects: Suspects) -> Cluster:
                 SuspectsLast(target.local_dc, suspects, in_turn=False),
                 FallthroughRetryPolicy(),
                 NoSpeculativeExecutionPolicy(),
+                CHANGE_TIMEOUT_S,
             ),
         },
         connect_timeout=CONNECT_TIMEOUT_S,
@@ -112,13 +115,15 @@ def _speculation(target: Target) -> Any:
     return ConstantSpeculativeExecutionPolicy(target.speculative_ms / 1000, max_attempts=1)
 
 
-def _profile(nodes: SuspectsLast, retries: RetryPolicy, speculation: Any) -> ExecutionProfile:
+def _profile(
+    nodes: SuspectsLast, retries: RetryPolicy, speculation: Any, timeout_s: float = REQUEST_TIMEOUT_S
+) -> ExecutionProfile:
     return ExecutionProfile(
         load_balancing_policy=nodes,
         retry_policy=retries,
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
         serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
-        request_timeout=REQUEST_TIMEOUT_S,
+        request_timeout=timeout_s,
         row_factory=tuple_factory,
         speculative_execution_policy=speculation,
     )
