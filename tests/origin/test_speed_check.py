@@ -12,7 +12,7 @@ from deploy.services.node import Node
 from deploy.services.sentinel import GROUP, start_sentinel
 from deploy.services.valkey import ask, client, start_redis
 from origin.speed import SpeedDenied, SpeedUnavailable, open_speed
-from tests.e2e.system import free_port
+from tests.ports import free_port
 
 
 async def check(url: str, folder) -> None:
