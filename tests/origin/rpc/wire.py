@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -44,6 +44,28 @@ class Wire:
         role = RemoteRole("origin", target, [VIDEOS], ERRORS, **kwargs)
         self._stack.push_async_callback(role.close)
         return role
+
+
+async def done(request) -> pb.Done:
+    return pb.Done()
+
+
+class Ticking:
+    """A stream that never ends, and says when it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+    async def __call__(self, request) -> AsyncIterator[pb.VideoView]:
+        try:
+            yield pb.VideoView(liked=True)
+            await asyncio.Event().wait()
+        finally:
+            self.closed.set()
+
+
+def changes(role):
+    return role.follow(VIDEOS, "Changes", pb.ChangesRequest(video_id=1), pb.VideoView)
 
 
 async def delete(role: RemoteRole) -> pb.Done:
