@@ -16,7 +16,8 @@ from origin.roles import RoleUnavailable
 from origin.rpc import origin_pb2 as pb
 from origin.rpc.serving import Unprotected
 from origin.rpc.settings import RpcSettings
-from tests.origin.rpc.wire import VIDEOS, Script, Ticking, changes, delete, done, until, view
+from tests.origin.rpc.wire import VIDEOS, Script, Ticking, changes, delete, done, view
+from tests.waiting import until
 
 LONG_S = 30.0
 

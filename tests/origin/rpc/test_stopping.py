@@ -10,7 +10,8 @@ import pytest
 from origin.roles import RoleUnavailable
 from origin.rpc import origin_pb2 as pb
 from origin.rpc.settings import RpcSettings
-from tests.origin.rpc.wire import Script, Ticking, changes, delete, done, until, view
+from tests.origin.rpc.wire import Script, Ticking, changes, delete, done, view
+from tests.waiting import until
 
 LONG_S = 30.0
 

@@ -76,9 +76,3 @@ async def delete(role: RemoteRole) -> pb.Done:
 async def view(role: RemoteRole, video_id: int = 1) -> pb.VideoView:
     """A call that may be repeated."""
     return await role.ask(VIDEOS, "View", pb.ViewRequest(video_id=video_id), pb.VideoView)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Wait for what no event tells."""
-    while not holds():  # noqa: ASYNC110 - counters have no event
-        await asyncio.sleep(0.01)
