@@ -3,144 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field, replace
-from itertools import count
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 
 from edge.gateway import problems
 from edge.gateway.app import create_gateway
 from edge.gateway.spool import acts
-from edge.gateway.spool.circuit import Circuit
-from edge.gateway.spool.forwarder import Forwarder
-from edge.gateway.spool.model import SpoolFull, SpoolSettings
-from edge.gateway.spool.social import SpooledSocial
-from edge.gateway.spool.spool import Spool, open_spool
+from edge.gateway.spool.model import SpoolFull
 from edge.gateway.spool.turns import Turns
-from origin.counters import open_counters
-from origin.counting import Counting
-from origin.eventlog import open_eventlog
-from origin.events import InteractionEvent, InteractionType, Topic, decode
-from origin.metadata import NotFound, open_metadata
-from origin.model import User, Video, VideoStatus, Visibility
+from origin.metadata import NotFound
 from origin.refusals import SelfFollow
 from origin.social import Social
-from origin.views import Interaction
+from tests.edge.gateway.spooling import CREATOR, FOLLOW, HASTY_S, LIKE, UNLIKE, VIDEOS, VIEW, Gateway, a_gateway, an_act
 from tests.edge.gateway.wires import Fate, Wire
-from tests.interactions import all_counted
 from tests.running import running
-
-NOW_MS = 1_800_000_000_000
-USERS, CREATOR, VIDEOS = (1, 2, 3), 9, (101, 102)
-LIKE, UNLIKE, VIEW = InteractionType.LIKE, InteractionType.UNLIKE, InteractionType.VIEW
-PATIENT = {"deadline_s": 30, "forward_deadline_s": 30}
-"""A machine under load is no outage."""
-HASTY_S = 0.02
-FOLLOW, UNFOLLOW = InteractionType.FOLLOW, InteractionType.UNFOLLOW
-
-
-def clock() -> int:
-    return NOW_MS
-
-
-@dataclass
-class Origin:
-    """Real stores with the users and videos above; `wire` leads to its Social."""
-
-    metadata: object = field(default_factory=lambda: open_metadata("sqlite:///:memory:"))
-    eventlog: object = field(default_factory=lambda: open_eventlog("memory:", clock))
-    wire: Wire = field(init=False)
-    ids: count = field(default_factory=lambda: count(1000))
-
-    def __post_init__(self) -> None:
-        self.wire = Wire(Social(self.metadata, self.eventlog, clock, lambda: next(self.ids)))
-
-    async def start(self) -> None:
-        for user_id in (*USERS, CREATOR):
-            await self.metadata.create_user(User(user_id, f"u{user_id}", False, NOW_MS))
-        for video_id in VIDEOS:
-            await self.metadata.create_video(Video(video_id, CREATOR, "", VideoStatus.READY, Visibility.PUBLIC, NOW_MS))
-
-    async def events(self) -> list[InteractionEvent]:
-        records = await self.eventlog.read(Topic.INTERACTIONS, {}, 10_000)
-        return [decode(InteractionEvent, record.value) for record in records]
-
-    async def counted(self) -> None:
-        """Consume and flush the whole log."""
-        counters = open_counters("memory:")
-        counting = Counting(self.eventlog, counters, self.metadata, clock, lambda: 0.05, flush_every_s=0.005)
-        async with running(counting):
-            await all_counted(self.eventlog)
-        await counters.close()
-
-    async def close(self) -> None:
-        await self.eventlog.close()
-        await self.metadata.close()
-
-
-@dataclass
-class Gateway:
-    """What one gateway process has for its acts."""
-
-    origin: Origin
-    folder: Path
-    settings: SpoolSettings = field(default_factory=SpoolSettings)
-    spool: Spool = field(init=False)
-    social: SpooledSocial = field(init=False)
-    forwarder: Forwarder = field(init=False)
-    minted: count = field(default_factory=count)
-
-    async def start(self) -> None:
-        self.spool = await open_spool(self.folder, self.settings, clock)
-        circuit = Circuit()
-        wire = self.origin.wire
-        self.social = SpooledSocial(
-            wire, self.spool, circuit, self.settings, clock, lambda: f"minted-{next(self.minted)}"
-        )
-        self.forwarder = Forwarder(self.spool, wire, circuit, self.settings, lambda: 0.0)
-
-    def give_up_after(self, deadline_s: float) -> None:
-        self.social._settings = replace(self.settings, deadline_s=deadline_s)
-
-    async def crash(self) -> None:
-        """All that was in memory is gone. The folder's lock goes with the process."""
-        self.spool._folder.release()
-        await self.spool._thread.close()
-        await self.start()
-
-    async def forward_all(self) -> None:
-        async with running(self.forwarder), asyncio.timeout(30):
-            while len(self.spool):  # noqa: ASYNC110 -- the spool tells nobody that it is empty
-                await asyncio.sleep(0.001)
-
-
-@contextlib.asynccontextmanager
-async def a_gateway(folder: Path, **changes: float) -> AsyncIterator[Gateway]:
-    origin = Origin()
-    await origin.start()
-    gateway = Gateway(origin, folder, SpoolSettings(**{**PATIENT, **changes}))
-    await gateway.start()
-    try:
-        yield gateway
-    finally:
-        await gateway.spool.close()
-        await origin.close()
 
 
 @pytest.fixture
 async def gateway(tmp_path) -> AsyncIterator[Gateway]:
     async with a_gateway(tmp_path) as gateway:
         yield gateway
-
-
-def an_act(kind: InteractionType, video_id: int, event_id: str) -> Interaction:
-    return Interaction(event_id, kind, video_id, 0, NOW_MS, 900, "f", 0)
 
 
 async def test_with_the_origin_there_acts_go_to_it_and_its_refusals_come_back(gateway):
@@ -338,83 +223,3 @@ async def test_turns_remember_nobody_who_left():
     await asyncio.wait(tasks)
     assert order == [0, 1, 3]
     assert len(turns) == 0
-
-
-# any interleaving
-
-KINDS = st.sampled_from([LIKE, UNLIKE, VIEW, FOLLOW, UNFOLLOW])
-FATES = st.sampled_from([Fate.ANSWERED, Fate.ANSWERED, Fate.CUT, Fate.LOST, Fate.HANGS])
-AN_ACT = st.tuples(st.sampled_from(USERS), KINDS, st.sampled_from(VIDEOS))
-STEPS = st.one_of(
-    st.tuples(st.just("acts"), st.lists(AN_ACT, min_size=1, max_size=4), st.lists(FATES, max_size=4)),
-    st.tuples(st.just("forward"), st.integers(0, 12), st.lists(FATES, max_size=4)),
-    st.tuples(st.just("crash"), st.just(0), st.just(())),
-)
-
-
-@dataclass
-class Expected:
-    """As if every act was done once, in order."""
-
-    likes: dict[tuple[int, int], bool] = field(default_factory=dict)
-    follows: dict[int, bool] = field(default_factory=dict)
-    views: dict[int, int] = field(default_factory=lambda: defaultdict(int))
-
-    def take(self, user_id: int, kind: InteractionType, video_id: int) -> None:
-        if kind in {LIKE, UNLIKE}:
-            self.likes[user_id, video_id] = kind is LIKE
-        elif kind in {FOLLOW, UNFOLLOW}:
-            self.follows[user_id] = kind is FOLLOW
-        else:
-            self.views[video_id] += 1
-
-
-async def do(gateway: Gateway, act: tuple[int, InteractionType, int], event_id: str) -> None:
-    user_id, kind, video_id = act
-    if kind in {LIKE, UNLIKE}:
-        await gateway.social.like(user_id, video_id, kind is LIKE, "r")
-    elif kind in {FOLLOW, UNFOLLOW}:
-        await gateway.social.follow(user_id, CREATOR, kind is FOLLOW, "r")
-    else:
-        await gateway.social.interact(user_id, [an_act(VIEW, video_id, event_id)], "r")
-
-
-async def play(folder: Path, steps: list) -> None:
-    expected, event_ids = Expected(), count()
-    async with a_gateway(folder, deadline_s=0.005, forward_deadline_s=0.005, forward_records=3) as gateway:
-        for step, what, fates in steps:
-            script = deque(fates)
-            gateway.origin.wire.fate = lambda _, script=script: script.popleft() if script else Fate.ANSWERED
-            if step == "acts":
-                await asyncio.gather(*(do(gateway, act, f"e{next(event_ids)}") for act in what))
-                for act in what:
-                    expected.take(*act)
-            elif step == "forward":
-                async with running(gateway.forwarder):
-                    await asyncio.sleep(what / 1000)
-            else:
-                await gateway.crash()
-        gateway.origin.wire.mend()
-        gateway.forwarder._settings = SpoolSettings()
-        await gateway.forward_all()
-        await gateway.origin.counted()
-        await check(gateway.origin, expected)
-
-
-async def check(origin: Origin, expected: Expected) -> None:
-    videos = await origin.metadata.videos(VIDEOS)
-    for video_id in VIDEOS:
-        assert videos[video_id].counts.views == expected.views[video_id]
-        liking = [user for (user, video), liked in expected.likes.items() if video == video_id and liked]
-        assert videos[video_id].counts.likes == len(liking)
-        for user_id in USERS:
-            assert (video_id in await origin.metadata.liked(user_id, VIDEOS)) == (user_id in liking)
-    for user_id in USERS:
-        assert bool(await origin.metadata.follows(user_id, [CREATOR])) == expected.follows.get(user_id, False)
-
-
-# Shrinking a play of real disks and deadlines takes minutes and finds another failure than it began with.
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(st.lists(STEPS, max_size=10))
-def test_whatever_fails_and_crashes_counts_and_likes_end_as_if_done_once_in_order(tmp_path_factory, steps):
-    asyncio.run(play(tmp_path_factory.mktemp("spool"), steps))
