@@ -161,6 +161,7 @@ async def _origin(site: Site, made: Composition, alone: bool) -> _Origin:
     site.stack.push_async_callback(ids.close)
     uploads = Uploads(metadata, objects, log, clock, ids.mint)
     social = Social(metadata, log, clock, ids.mint)
+    site.stack.push_async_callback(social.late.close)
     videos = Videos(metadata, counters, log, clock, site.changes)
     counting = Counting(log, counters, metadata, clock, random.random)
     add("worker lease", ids.run)
