@@ -21,6 +21,8 @@ PREVIEW_S = 3
 PREVIEW_FPS = 10
 PREVIEW_SHORT_SIDE = 240
 DARKEST, BRIGHTEST = 24.0, 232.0
+NEAR_S = 0.002
+"""A timestamp as a filter sees it is rounded to the track's ticks."""
 LATER_IS_WORSE = 0.02
 """Between frames as good as each other, the earlier is nearer to what plays first."""
 
@@ -76,11 +78,13 @@ def preview_argv(ffmpeg: str, rendition: str, start_s: float, target: str, *, po
 
 
 def storyboard_argv(ffmpeg: str, rendition: str, board: Storyboard, target: str) -> tuple[str, ...]:
-    """One JPEG of the keyframes: only they are decoded, which costs a few hundredths of the clip."""
+    """One JPEG of the frames that begin segments: only keyframes are decoded, a few hundredths of the clip."""
+    wanted = "+".join(f"between(t,{float(time) - NEAR_S:.4f},{float(time) + NEAR_S:.4f})" for time in board.times[:-1])
+    tiles = f"scale={board.tile_width}:{board.tile_height}:out_range=pc,tile={board.columns}x{board.rows}"
     return (
         ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-y",
         "-skip_frame", "nokey", "-f", "mov", "-i", rendition,
-        "-vf", f"scale={board.tile_width}:{board.tile_height}:out_range=pc,tile={board.columns}x{board.rows}",
+        "-vf", f"select='{wanted}',{tiles}",
         "-fps_mode", "passthrough", "-frames:v", "1", "-map_metadata", "-1",
         "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "5", "-f", "image2", "-update", "1", target,
     )  # fmt: skip

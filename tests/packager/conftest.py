@@ -49,6 +49,18 @@ class ClipMaker:
         self.run(*_picture("1920x1080", "30", 3), *sound, *H264, "-shortest", flat)
         self.run("-display_rotation", "90", "-i", flat, "-c", "copy", path)
 
+    def _upright(self, path: Path) -> None:
+        """5 s that are what the 720 rung would be: nothing of its pictures need be encoded again."""
+        rates = ["-b:v", "1800k", "-maxrate", "2M", "-bufsize", "2M", "-g", "30", "-sc_threshold", "0"]
+        options = ["-c:v", "libx264", "-preset", "superfast", "-pix_fmt", "yuv420p", *rates, "-c:a", "aac"]
+        sound = ["-f", "lavfi", "-i", "sine=f=440:r=44100:d=5"]
+        self.run("-f", "lavfi", "-i", "testsrc2=s=720x1280:r=30:d=5", *sound, *options, path)
+
+    def _growing(self, path: Path) -> None:
+        """20 s whose first rung takes long enough to be published in parts."""
+        sound = ["-f", "lavfi", "-i", "sine=f=440:r=44100:d=20"]
+        self.run(*_picture("576x1024", "30", 20), *sound, *H264, "-g", "60", path)
+
     def _silent(self, path: Path) -> None:
         self.run(*_picture("360x640", "30", 2.5), *H264, path)
 

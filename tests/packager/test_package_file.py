@@ -8,7 +8,7 @@ import math
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -42,6 +42,7 @@ class Case:
 CASES = [
     Case("bbb", (1280, 720), ("v720", "v540", "v360"), Fraction(25), 132, True),
     Case("rotated", (1080, 1920), ("v1080", "v720", "v540", "v360"), Fraction(30), 90, True),
+    Case("upright", (720, 1280), ("v720", "v540", "v360"), Fraction(30), 150, True),
     Case("silent", (360, 640), ("v360",), Fraction(30), 75, False),
     Case("ntsc", (360, 640), ("v360",), Fraction(24000, 1001), 96, True),
     Case("sixty", (360, 640), ("v360",), Fraction(30), 60, False),
@@ -260,6 +261,81 @@ def test_the_pictures_are_there_and_show_something(result: Result) -> None:
 def test_the_cost_is_accounted(result: Result) -> None:
     assert result.packaged.usage.cpu_s > 0.1
     assert result.packaged.usage.max_rss_bytes < 900 * 1024**2
+
+
+async def test_a_clip_that_fits_is_published_with_its_own_pictures(
+    clip: ClipMaker, tools: Tools, settings: PackagerSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "work").mkdir()
+    job = package_file(clip("upright"), tmp_path / "out", work_folder=tmp_path / "work", tools=tools, settings=settings)
+    done = await job
+    assert isinstance(done, Packaged)
+    folder = tmp_path / "out" / done.package.renditions[0]
+    whole = tmp_path / "whole.mp4"
+    whole.write_bytes(b"".join(path.read_bytes() for path in [folder / "init.mp4", *sorted(folder.glob("0*.m4s"))]))
+
+    def frames(path: Path) -> str:
+        argv = [tools.ffmpeg, "-v", "error", "-i", str(path), "-map", "0:v", "-f", "framemd5", "-"]
+        lines = subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines()
+        return "\n".join(line.rpartition(",")[2] for line in lines if not line.startswith("#"))
+
+    assert frames(whole) == frames(clip("upright"))
+
+
+async def test_a_rung_that_is_published_while_it_grows_ends_as_the_whole(
+    clip: ClipMaker, tools: Tools, settings: PackagerSettings, tmp_path: Path
+) -> None:
+    out, work = tmp_path / "out", tmp_path / "work"
+    work.mkdir()
+    seen: list[tuple[Package, dict[str, str], str]] = []
+
+    async def publish(package: Package) -> None:
+        text = (out / "growing-v540.m3u8").read_text() if "growing-v540.m3u8" in package.mutable else ""
+        seen.append((package, digests(out), text))
+        for uri in [line for line in text.splitlines() if line and not line.startswith("#")]:
+            assert (out / uri).is_file()
+
+    eager = replace(settings, growth_speed=0.01)
+    done = await package_file(
+        clip("growing"), out, work_folder=work, tools=tools, settings=eager, hooks=Hooks(publish=publish)
+    )
+    assert isinstance(done, Packaged)
+    growing = [each for each in seen if "dash.mpd" not in each[0].mutable]
+    assert growing
+    for package, _, text in growing:
+        assert not package.complete
+        assert text.count(".m4s") >= 3
+        assert "ENDLIST" not in text
+        assert "#EXT-X-START:TIME-OFFSET=0" in (out / "hls.m3u8").read_text() or package is not seen[-1][0]
+    last = digests(out)
+    for _, early, _ in seen:
+        assert all(last[name] == digest for name, digest in early.items() if "/" in name)
+    assert seen[-1][2].endswith("#EXT-X-ENDLIST\n")
+    assert "EXT-X-START" not in (out / "hls.m3u8").read_text()
+
+
+async def test_nothing_grows_before_the_verdict(
+    clip: ClipMaker, tools: Tools, settings: PackagerSettings, tmp_path: Path
+) -> None:
+    (tmp_path / "work").mkdir()
+    published: list[Package] = []
+
+    async def publish(package: Package) -> None:
+        published.append(package)
+
+    async def moderate(_frames: tuple[Path, ...]) -> Verdict:
+        return Reject("moderation", "No.")
+
+    ended = await package_file(
+        clip("growing"),
+        tmp_path / "out",
+        work_folder=tmp_path / "work",
+        tools=tools,
+        settings=replace(settings, growth_speed=0.01),
+        hooks=Hooks(moderate=moderate, publish=publish),
+    )
+    assert isinstance(ended, NotPackaged)
+    assert published == []
 
 
 async def test_sound_and_picture_stay_together(
