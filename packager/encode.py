@@ -10,6 +10,19 @@ from packager.ladder import Rung
 from packager.plan import EncodePlan, Means, video_file
 from packager.source import HDR_TRANSFERS, VideoTrack
 
+MATRICES = {
+    "smpte170m": "bt601",
+    "bt470bg": "bt601",
+    "fcc": "bt601",
+    "smpte240m": "smpte240m",
+    "bt2020nc": "bt2020",
+    "bt2020c": "bt2020",
+}
+"""ffprobe's names of matrices other than BT.709, and the scaler's."""
+NO_MESSAGES = "filter_units=remove_types=6"
+"""Supplemental messages: captions that nobody announces, what an app has left there, an encoder's 700 bytes of options."""
+REFERENCE_WHITE = 203
+"""cd/m2 (ITU-R BT.2408)."""
 BT709 = 1
 """As ITU-T H.273 numbers primaries, transfer and matrix."""
 
@@ -37,8 +50,7 @@ def _remux_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
         video_file(plan.ladder.first),
         **{
             "c:v": "copy",
-            # Type 6 are supplemental messages: captions nobody announces, and whatever an app has left there.
-            "bsf:v": f"filter_units=remove_types=6,h264_metadata={marks}:video_full_range_flag=0",
+            "bsf:v": f"{NO_MESSAGES},h264_metadata={marks}:video_full_range_flag=0",
             "video_track_timescale": time_scale(plan.ladder.frame_rate),
             **cmaf(),
         },
@@ -63,19 +75,25 @@ def _picture(clip: Any, plan: EncodePlan, largest: Rung) -> Any:
         .filter("tpad", stop_mode="clone", stop_duration=0.5)
         .filter("trim", end_frame=plan.frames)
     )
+    if not plan.video.form.progressive:
+        picture = picture.filter("bwdif", mode="send_frame")  # combed rows would be scaled into mush
     if plan.video.transfer in HDR_TRANSFERS:
         picture = tone_mapped(picture, largest)
     return picture
 
 
 def tone_mapped(picture: Any, largest: Rung) -> Any:
-    """PQ or HLG to BT.709 SDR. Scaled down first: float RGB costs 12 bytes a pixel."""
+    """PQ or HLG to BT.709 SDR. Scaled down first: float RGB costs 12 bytes a pixel.
+
+    What is darker than half of reference white stays as it is; the white of paper comes out at three quarters of
+    SDR's, and everything above it, up to a display of 1000 cd/m2, shares the rest.
+    """
     return (
         picture.filter("scale", largest.width, largest.height)
-        .filter("zscale", t="linear", npl=203)  # 203 cd/m2 is reference white (ITU-R BT.2408)
+        .filter("zscale", t="linear", npl=REFERENCE_WHITE)
         .filter("format", "gbrpf32le")
         .filter("zscale", p="bt709")
-        .filter("tonemap", tonemap="hable", desat=0)
+        .filter("tonemap", tonemap="mobius", param=0.5, peak=1000 / REFERENCE_WHITE, desat=0)
         .filter("zscale", t="bt709", m="bt709", r="tv")
         .filter("format", "yuv420p")
     )
@@ -83,8 +101,8 @@ def tone_mapped(picture: Any, largest: Rung) -> Any:
 
 def scaled(stream: Any, width: int, height: int, video: VideoTrack) -> Any:
     options: dict[str, str] = {"out_range": "tv"}  # cameras' full-range JPEG levels would wash out in players
-    if video.color_space in {"smpte170m", "bt470bg", "fcc"} and video.transfer not in HDR_TRANSFERS:
-        options |= {"in_color_matrix": "bt601", "out_color_matrix": "bt709"}
+    if (matrix := MATRICES.get(video.color_space)) and video.transfer not in HDR_TRANSFERS:
+        options |= {"in_color_matrix": matrix, "out_color_matrix": "bt709"}
     return (
         stream.filter("scale", width, height, **options)
         .filter("setsar", 1)
@@ -111,6 +129,7 @@ def _rung_output(stream: Any, rung: Rung, plan: EncodePlan, means: Means) -> Any
         "forced_idr": 1,
         "g": plan.frames + 1,
         "sc_threshold": 0,
+        "bsf:v": NO_MESSAGES,
         "video_track_timescale": time_scale(plan.ladder.frame_rate),
         **cmaf(),
     }

@@ -43,6 +43,7 @@ def make_poster(samples: Sequence[Path], target: Path) -> Poster:
     best = max(range(len(samples)), key=lambda place: scores[place])
     with Image.open(samples[best]) as opened:
         picture = opened.convert("RGB")
+    picture.info.clear()  # the comment that ffmpeg left in the sample
     picture.save(target, "JPEG", quality=POSTER_QUALITY, progressive=True, optimize=True)
     small = picture.convert("RGBA")
     small.thumbnail((100, 100))  # ThumbHash takes at most 100x100
@@ -71,7 +72,8 @@ def preview_argv(ffmpeg: str, rendition: str, start_s: float, target: str, *, po
     return (
         ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-y",
         "-f", "mov", "-ss", f"{start_s:.3f}", "-t", str(PREVIEW_S), "-i", rendition,
-        "-vf", f"fps={PREVIEW_FPS},scale={size}", "-an",
+        # A clip of a single frame is shorter than one of the preview's.
+        "-vf", f"tpad=stop_mode=clone:stop_duration={1 / PREVIEW_FPS},fps={PREVIEW_FPS},scale={size}", "-an",
         "-c:v", "libwebp_anim", "-quality", "50", "-compression_level", "3", "-loop", "0",
         "-f", "webp", target,
     )  # fmt: skip
@@ -86,5 +88,6 @@ def storyboard_argv(ffmpeg: str, rendition: str, board: Storyboard, target: str)
         "-skip_frame", "nokey", "-f", "mov", "-i", rendition,
         "-vf", f"select='{wanted}',{tiles}",
         "-fps_mode", "passthrough", "-frames:v", "1", "-map_metadata", "-1",
-        "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "5", "-f", "image2", "-update", "1", target,
+        "-c:v", "mjpeg", "-flags:v", "+bitexact", "-pix_fmt", "yuvj420p", "-q:v", "5",
+        "-f", "image2", "-update", "1", target,
     )  # fmt: skip

@@ -19,8 +19,8 @@ AUDIO_FILE = "a128.mp4"
 AUDIO_BIT_RATE = 128_000
 SILENCE_LUFS = -60.0
 """Below it there is nothing to make louder but noise."""
-MOST_GAIN_DB = 24.0
-CODEC_ROOM_DB = 0.5
+MOST_GAIN_DB = 30.0
+CODEC_ROOM_DB = 1.0
 """The encoder adds as much to the peaks that the limiter leaves."""
 CORRECTED_LU = 0.5
 """A limiter that takes more than this off the loudness is made up for."""
@@ -83,7 +83,7 @@ def sound_argv(plan: EncodePlan, means: Means, gain: Gain) -> tuple[str, ...]:
         # Sound that is longer than the picture would make a last segment of a few milliseconds, which stalls players.
         t=f"{float(plan.duration_s):.6f}",
         ac=2,
-        **{"c:a": "aac", "b:a": AUDIO_BIT_RATE},
+        **{"c:a": "aac", "b:a": AUDIO_BIT_RATE, "flags:a": "+bitexact"},  # no encoder's name in its first packet
         **cmaf(),
     )
     return command(means, [encoded])

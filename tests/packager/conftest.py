@@ -100,6 +100,103 @@ class ClipMaker:
         beep = "aevalsrc='if(between(t,3,3.1),0.5*sin(2000*PI*t),0)':d=5:s=48000"
         self.run("-f", "lavfi", "-i", flash, "-f", "lavfi", "-i", beep, *H264, path)
 
+    def _corners(self, path: Path, matrix: str, *tags: str, full: bool = False, depth: str = "yuv420p") -> None:
+        """Red, green and blue corners on grey, 384x384, stored with this matrix and range."""
+        boxes = "".join(
+            f",drawbox=x={x}:y={y}:w=192:h=192:color={color}:t=fill"
+            for x, y, color in ((0, 0, "0xdc2828"), (192, 0, "0x28c83c"), (0, 192, "0x323cdc"))
+        )
+        stored = f"scale=out_color_matrix={matrix}:out_range={'pc' if full else 'tv'},format={depth}"
+        options = ["-c:v", "libx264", "-preset", "ultrafast", "-crf", "10", *tags]
+        self.run("-f", "lavfi", "-i", f"color=gray:s=384x384:r=25:d=1,format=gbrp{boxes},{stored}", *options, path)
+
+    def _corners_709(self, path: Path) -> None:
+        self._corners(path, "bt709", "-x264-params", "colormatrix=bt709:colorprim=bt709:transfer=bt709")
+
+    def _corners_unmarked(self, path: Path) -> None:
+        self._corners(path, "bt709")
+
+    def _corners_601(self, path: Path) -> None:
+        self._corners(path, "bt601", "-x264-params", "colormatrix=smpte170m:colorprim=smpte170m:transfer=smpte170m")
+
+    def _corners_2020(self, path: Path) -> None:
+        """BT.2020's matrix, but BT.709's primaries: only the matrix is undone, as players do."""
+        tags = ["-x264-params", "colormatrix=bt2020nc:colorprim=bt709:transfer=bt709"]
+        self._corners(path, "bt2020", *tags, depth="yuv420p10le")
+
+    def _corners_full(self, path: Path) -> None:
+        tags = ["-x264-params", "colormatrix=bt709:colorprim=bt709:transfer=bt709:fullrange=on"]
+        self._corners(path, "bt709", *tags, "-color_range", "pc", full=True)
+
+    def _turned(self, path: Path, angle: int) -> None:
+        """The clip with the corners made 512x384, to be shown turned anticlockwise by `angle`."""
+        flat = path.with_name(f"flat{angle}.mp4")
+        self.run("-i", self("corners_709"), "-vf", "scale=512:384,setsar=1", "-c:v", "libx264", "-crf", "10", flat)
+        self.run("-display_rotation", str(angle), "-i", flat, "-c", "copy", path)
+
+    def _turned_90(self, path: Path) -> None:
+        self._turned(path, 90)
+
+    def _turned_180(self, path: Path) -> None:
+        self._turned(path, 180)
+
+    def _turned_270(self, path: Path) -> None:
+        self._turned(path, 270)
+
+    def _white(self, path: Path, transfer: str, level: int) -> None:
+        """Reference white of ITU-R BT.2408, as a 10-bit luma code."""
+        tags = f"setparams=color_primaries=bt2020:color_trc={transfer}:colorspace=bt2020nc"
+        white = f"color=black:s=360x640:r=25:d=1,format=yuv420p10le,geq=lum={level}:cb=512:cr=512,{tags}"
+        options = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none", "-tag:v", "hvc1"]
+        self.run("-f", "lavfi", "-i", white, *options, path)
+
+    def _hlg_white(self, path: Path) -> None:
+        self._white(path, "arib-std-b67", 721)  # 75 %
+
+    def _pq_white(self, path: Path) -> None:
+        self._white(path, "smpte2084", 572)  # 58 %
+
+    def _cut_by_edit_list(self, path: Path) -> None:
+        """Red for 1.5 s, then blue; cut at 1.5 s without encoding anew, so that only an edit list hides the red."""
+        whole = path.with_name("red_and_blue.mp4")
+        picture = "color=red:s=384x384:r=25:d=1.5[a];color=blue:s=384x384:r=25:d=2.5[b];[a][b]concat"
+        self.run("-f", "lavfi", "-i", picture, "-c:v", "libx264", "-g", "250", "-bf", "2", whole)
+        self.run("-ss", "1.5", "-i", whole, "-c", "copy", path)
+
+    def _with_position(self, path: Path) -> None:
+        tags = {"location": "+48.8577+002.295/", "artist": "Jane Doe", "model": "iPhone", "creation_time": "2026-01-31"}
+        words = [word for key, value in tags.items() for word in ("-metadata", f"{key}={value}")]
+        sound = ["-f", "lavfi", "-i", "sine=f=440:d=2", *words, "-movflags", "use_metadata_tags"]
+        rates = ["-b:v", "300k", "-maxrate", "400k", "-bufsize", "400k", "-g", "30", "-sc_threshold", "0"]
+        options = ["-c:v", "libx264", "-preset", "superfast", "-pix_fmt", "yuv420p", *rates, "-c:a", "aac"]
+        self.run("-f", "lavfi", "-i", "testsrc2=s=360x640:r=30:d=2", *sound, *options, path)
+
+    def _sound(self, path: Path, source: str) -> None:
+        self.run("-f", "lavfi", "-i", "color=gray:s=64x64:r=25:d=4", "-f", "lavfi", "-i", source, *H264, path)
+
+    def _sound_mono(self, path: Path) -> None:
+        self._sound(path, "anoisesrc=d=4:c=pink:a=0.2:r=44100:seed=1")
+
+    def _sound_surround(self, path: Path) -> None:
+        self._sound(path, "anoisesrc=d=4:c=pink:a=0.3:seed=1,pan=5.1|FL=c0|FR=c0|FC=c0|LFE=c0|BL=c0|BR=c0")
+
+    def _sound_quiet(self, path: Path) -> None:
+        self._sound(path, "sine=f=440:d=4:r=48000,volume=-19dB")
+
+    def _sound_loud(self, path: Path) -> None:
+        self._sound(path, "anoisesrc=d=4:c=pink:a=1:seed=1,volume=20dB")
+
+    def _sound_silence(self, path: Path) -> None:
+        self._sound(path, "anullsrc=d=4")
+
+    def _interlaced(self, path: Path) -> None:
+        options = ["-c:v", "libx264", "-preset", "ultrafast", "-flags", "+ildct+ilme", "-x264-params", "tff=1"]
+        moving = "testsrc2=s=720x576:r=50:d=2,tinterlace=interleave_top,fieldorder=tff"
+        self.run("-f", "lavfi", "-i", moving, *options, "-pix_fmt", "yuv420p", path)
+
+    def _one_frame(self, path: Path) -> None:
+        self.run("-f", "lavfi", "-i", "testsrc2=s=360x640:r=25:d=0.04", *H264, path)
+
     def _truncated(self, path: Path) -> None:
         """Its header in front promises more than is there."""
         whole = path.with_name("faststart.mp4")
