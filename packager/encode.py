@@ -20,7 +20,7 @@ MATRICES = {
 }
 """ffprobe's names of matrices other than BT.709, and the scaler's."""
 NO_MESSAGES = "filter_units=remove_types=6"
-"""Supplemental messages: captions that nobody announces, what an app has left there, an encoder's 700 bytes of options."""
+"""Supplemental messages: captions that nobody announces, what an app left there, 700 bytes of an encoder's options."""
 REFERENCE_WHITE = 203
 """cd/m2 (ITU-R BT.2408)."""
 BT709 = 1

@@ -17,7 +17,9 @@ from packager.children import Children
 from packager.encode import time_scale
 from packager.fragments import whole_fragments, with_duration
 from packager.growth import growing_master, growing_media, playlist_name
+from packager.hls import target_duration, with_target_duration
 from packager.ladder import Rung
+from packager.mpd import with_video_role
 from packager.mux import (
     AUDIO_TRACK,
     DASH_NAME,
@@ -74,6 +76,7 @@ class Packing:
         """Pack all tracks into a new folder, which `install` brings to the viewers."""
         packed = await asyncio.to_thread(_fresh_folder, self.work / "packed")
         await self._shaka([track for _, track in self.tracks], packed)
+        await asyncio.to_thread(_complete_mpd, packed / DASH_NAME)
         if self.grown:
             await asyncio.to_thread(self._add_ended_playlists, packed)
         return packed
@@ -112,6 +115,7 @@ class Packing:
     async def _shaka(self, tracks: Sequence[Track], packed: Path) -> None:
         argv = packager_argv(self.shaka_packager, tracks, packed.name, self.language)
         await self.children.run(argv, float(self.plan.duration_s))
+        await asyncio.to_thread(_agree_on_target, [packed / track.folder for track in tracks])
 
     def _make_growing(self, packed: Path, segments: int) -> None:
         """Turn Shaka's whole presentation of a part into the growing beginning of the whole one."""
@@ -155,6 +159,22 @@ def _first_fragment_digest(path: Path) -> bytes:
 def _copy_head(source: Path, size: int, target: Path) -> None:
     with source.open("rb") as file:
         target.write_bytes(file.read(size))
+
+
+def _agree_on_target(folders: Sequence[Path]) -> None:
+    texts = {
+        folder / name: (folder / name).read_text(encoding="utf-8")
+        for folder in folders
+        for name in (PLAYLIST_NAME, IFRAME_NAME)
+        if (folder / name).exists()
+    }
+    target = target_duration(text for path, text in texts.items() if path.name == PLAYLIST_NAME)
+    for path, text in texts.items():
+        path.write_text(with_target_duration(text, target), encoding="utf-8")
+
+
+def _complete_mpd(path: Path) -> None:
+    path.write_text(with_video_role(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 def _fresh_folder(path: Path) -> Path:

@@ -15,6 +15,7 @@ from typing import TypeVar, assert_never
 from packager.admission import CUT_OFF, Refused, admit
 from packager.children import Children
 from packager.encode import done_frames, rest_argv
+from packager.extras import add_extras
 from packager.first_stage import TOO_MANY_ERRORS, CutShort, FirstStage, copy_poster
 from packager.job import (
     Done,
@@ -30,7 +31,6 @@ from packager.job import (
     progress,
     stage_name,
 )
-from packager.moving_pictures import add_moving_pictures
 from packager.package import Hooks, NotPackaged, Package, Packaged
 from packager.packing import Packing
 from packager.plan import EncodePlan, Means, means, plan_encoding
@@ -169,7 +169,7 @@ class _Job:
         packed = await packing.pack()
         await asyncio.to_thread(copy_poster, self.work, packed)
         if step.complete:
-            await add_moving_pictures(known(self._plan), self._means, self._children, first.poster_s, packed)
+            await add_extras(known(self._plan), self._means, self._children, first.poster_s, packed)
         self._package = await packing.install(packed, known(first.poster), complete=step.complete)
         await self.hooks.publish(self._package)
         self.facts = replace(self.facts, first_published=True, all_published=step.complete)

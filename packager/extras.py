@@ -1,4 +1,4 @@
-"""The animated preview and the storyboard, from renditions of our own making. Shell."""
+"""What is added once all rungs are there: animated preview, storyboard, and a file for sharing. Shell."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from fractions import Fraction
 from pathlib import Path
 
 from packager.children import Children
-from packager.mux import folder_name
+from packager.mpd import with_thumbnails
+from packager.mux import DASH_NAME, folder_name
 from packager.packing import sha256_of
 from packager.pictures import PREVIEW_S, preview_argv, storyboard_argv
 from packager.plan import EncodePlan, Means, video_file
-from packager.storyboard import plan_storyboard, storyboard_vtt
+from packager.share import DOWNLOAD_NAME, share_argv
+from packager.storyboard import Storyboard, plan_storyboard, storyboard_vtt
 
 PREVIEW_NAME = "preview.webp"
 STORYBOARD_NAME = "storyboard.vtt"
 STORYBOARD_IMAGE = "storyboard.jpg"
 
 
-async def add_moving_pictures(
-    plan: EncodePlan, means: Means, children: Children, shown_s: Fraction, packed: Path
-) -> None:
+async def add_extras(plan: EncodePlan, means: Means, children: Children, shown_s: Fraction, packed: Path) -> None:
     """Into `packed`, from the lowest rung, where decoding costs least; the preview begins just before `shown_s`."""
     rung = plan.lowest
     board = plan_storyboard(plan.cut_times, plan.duration_s, rung.width, rung.height)
@@ -31,11 +31,15 @@ async def add_moving_pictures(
     await children.run(storyboard_argv(means.ffmpeg, video_file(rung), board, STORYBOARD_IMAGE), media_s)
     image = children.work / STORYBOARD_IMAGE
     folder = folder_name("story", await asyncio.to_thread(sha256_of, image))
-    text = storyboard_vtt(board, f"{folder}/{STORYBOARD_IMAGE}")
-    await asyncio.to_thread(_place_storyboard, image, packed / folder, text)
+    await asyncio.to_thread(_place_storyboard, board, image, packed, folder)
+    await children.run(share_argv(plan, means, f"{packed.name}/{DOWNLOAD_NAME}"), media_s)
 
 
-def _place_storyboard(image: Path, folder: Path, text: str) -> None:
-    folder.mkdir()
-    image.rename(folder / STORYBOARD_IMAGE)
-    (folder.parent / STORYBOARD_NAME).write_text(text, encoding="utf-8")
+def _place_storyboard(board: Storyboard, image: Path, packed: Path, folder: str) -> None:
+    name = f"{folder}/{STORYBOARD_IMAGE}"
+    (packed / folder).mkdir()
+    image.rename(packed / name)
+    (packed / STORYBOARD_NAME).write_text(storyboard_vtt(board, name), encoding="utf-8")
+    mpd = packed / DASH_NAME
+    text = with_thumbnails(mpd.read_text(encoding="utf-8"), board, name, (packed / name).stat().st_size)
+    mpd.write_text(text, encoding="utf-8")
