@@ -15,6 +15,8 @@ from packager.settings import PackagerSettings
 class Children:
     """All run in `work`, several at a time. `account` is told of each as soon as it has ended, however it ended."""
 
+    clip: Path
+    """The one file outside `work` that they may read."""
     work: Path
     settings: PackagerSettings
     account: Callable[[Usage], None]
@@ -41,4 +43,5 @@ class Children:
             address_space_bytes=self.settings.address_space_bytes,
             file_bytes=self.settings.output_bytes,
             niceness=self.settings.niceness,
+            readable=(str(self.clip),),
         )

@@ -77,7 +77,7 @@ class _Job:
     _package: Package | None = None
 
     def __post_init__(self) -> None:
-        self._children = Children(self.work, self.settings, self.hooks.account)
+        self._children = Children(self.path.absolute(), self.work, self.settings, self.hooks.account)
         self._means = means(self.tools.ffmpeg, self.settings)
 
     async def to_the_end(self) -> Packaged | NotPackaged:

@@ -57,10 +57,11 @@ async def probe(
 
 async def _both_looks(path: Path, tools: Tools, limits: UploadLimits, work_folder: Path) -> tuple[Finished, Finished]:
     """Side by side, because each is mostly the start of a program."""
+    base = _reading(path)
     lines_wanted = int((limits.duration_ms / 1000 + 2) * limits.frame_rate * 1.2)
-    table_limits = replace(PROBE_LIMITS, stdout_bytes=lines_wanted * LINE_BYTES)
+    table_limits = replace(base, stdout_bytes=lines_wanted * LINE_BYTES)
     header, table = await asyncio.gather(
-        run(_header_argv(path, tools), cwd=work_folder, limits=PROBE_LIMITS),
+        run(_header_argv(path, tools), cwd=work_folder, limits=base),
         run(_table_argv(path, tools), cwd=work_folder, limits=table_limits),
         return_exceptions=True,
     )
@@ -69,6 +70,10 @@ async def _both_looks(path: Path, tools: Tools, limits: UploadLimits, work_folde
     if isinstance(table, BaseException):
         raise table
     return header, table
+
+
+def _reading(path: Path) -> ProcessLimits:
+    return replace(PROBE_LIMITS, readable=(str(path.absolute()),))
 
 
 def _header_argv(path: Path, tools: Tools) -> tuple[str, ...]:

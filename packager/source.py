@@ -14,6 +14,8 @@ from packager.packets import Packet, span_of
 HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
 """PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)."""
 MAGIC_BYTES = 12
+STILLS = frozenset({b"avif", b"heic", b"heix", b"mif1"})
+"""Major brands of pictures, which would make a film of one frame."""
 
 
 class UnreadableProbe(ValueError):
@@ -85,11 +87,12 @@ class SourceInfo:
 
 
 def is_isobmff(head: bytes) -> bool:
-    """True when a file's first bytes are an ISO-BMFF `ftyp` box (ISO 14496-12 section 4.3).
+    """True when a file's first bytes are the `ftyp` box of an ISO-BMFF movie (ISO 14496-12 section 4.3).
 
     Everything else (a playlist, a script, an SVG, a text) must never reach a demuxer that guesses.
     """
-    return len(head) >= MAGIC_BYTES and head[4:8] == b"ftyp" and int.from_bytes(head[:4], "big") >= MAGIC_BYTES
+    boxed = len(head) >= MAGIC_BYTES and head[4:8] == b"ftyp" and int.from_bytes(head[:4], "big") >= MAGIC_BYTES
+    return boxed and head[8:12] not in STILLS
 
 
 def read_source(document: str, packets: tuple[Packet, ...], size_bytes: int) -> SourceInfo:

@@ -25,6 +25,7 @@ from packager.faults import Fault, classify
 from packager.job import DeadLetter, after_fault
 from packager.moderation.base import Moderation
 from packager.offsets import OffsetTracker
+from packager.sandbox import describe
 from packager.settings import PackagerSettings
 from packager.tools import Tools, find_tools
 from packager.upload_job import JobEnd, JobOutcome, UploadJob
@@ -85,6 +86,7 @@ class PackagerWorker:
         self._clock = clock
         self._work_folder = work_folder
         self._tools: Tools = find_tools(settings)
+        logger.info("children run in a sandbox", extra={"sandbox": describe()})
         self._slots = asyncio.Semaphore(settings.jobs_at_once)
         self._jobs: set[asyncio.Task[None]] = set()
         self._loops: set[asyncio.Task[None]] = set()

@@ -429,47 +429,6 @@ async def test_a_variable_rate_becomes_a_constant_one_of_the_same_length(
     assert abs(done.package.duration_ms - 3000) <= 50
 
 
-REFUSED = {
-    "audio_only": "no_video_track",
-    "truncated": "truncated",
-    "headless": "truncated",
-    "damaged": "truncated",
-    "text": "not_a_video",
-    "ffconcat": "not_a_video",
-    "playlist": "not_a_video",
-    "disguised": "truncated",
-    "empty": "not_a_video",
-    "long": "too_long",
-    "thousand_fps": "frame_rate_too_high",
-    "ribbon": "unsupported_shape",
-    "huge_picture": "too_many_pixels",
-    "many_tracks": "too_many_streams",
-}
-
-
-@pytest.mark.parametrize(("name", "code"), REFUSED.items())
-async def test_bad_clips_are_refused_with_nothing_published(
-    name: str, code: str, clip: ClipMaker, tools: Tools, settings: PackagerSettings, tmp_path: Path
-) -> None:
-    (tmp_path / "work").mkdir()
-    published: list[Package] = []
-
-    async def publish(package: Package) -> None:
-        published.append(package)
-
-    ended = await package_file(
-        clip(name),
-        tmp_path / "out",
-        work_folder=tmp_path / "work",
-        tools=tools,
-        settings=settings,
-        hooks=Hooks(publish=publish),
-    )
-    assert isinstance(ended, NotPackaged)
-    assert ended.reason.code == code
-    assert published == []
-
-
 async def test_the_verdict_comes_before_the_first_publication(
     clip: ClipMaker, tools: Tools, settings: PackagerSettings, tmp_path: Path
 ) -> None:
