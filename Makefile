@@ -7,7 +7,7 @@ DEV := $(VENV)/.dev
 WEB := edge/web/node_modules/.runtime
 WEB_DEV := edge/web/node_modules/.dev
 
-.PHONY: up test check lint format bench lock clean chromium
+.PHONY: up test check lint format bench bench-packager lock clean chromium
 
 up: $(RUNTIME) $(WEB)  ## Start everything on the embedded default and keep running
 	@$(BIN)/reelway up
@@ -33,6 +33,9 @@ format: $(DEV)
 
 bench: $(DEV) $(WEB)  ## The figures, as JSON lines
 	@for each in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$each .py); done
+
+bench-packager: $(DEV)  ## The packager's figures alone
+	@$(BIN)/python -m tests.bench.bench_packager
 
 lock: $(DEV)  ## Pin pyproject.toml's packages anew
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock

@@ -222,8 +222,8 @@ class PackagerWorker:
         fate = after_fault(event.attempt, self._settings.retry, now_ms, chance, waits=fault.waits)
         told = replace(event, error_code=fault.code, error_detail=fault.detail)
         if fault.final or isinstance(fate, DeadLetter):
-            self.stats.failed += 1
             await self._bury(replace(told, attempt=event.attempt + 1), fault)
+            self.stats.failed += 1
             return
         self.stats.retried += 1
         again = replace(told, attempt=fate.attempt, not_before=fate.not_before_ms)

@@ -173,7 +173,7 @@ class House:
 async def house(tmp_path: Path, settings: PackagerSettings) -> AsyncIterator[House]:
     objects = open_objects(f"file://{tmp_path}/objects")
     log = open_eventlog(f"sqlite:///{tmp_path}/events.sqlite", now_ms)
-    quick = replace(settings, jobs_at_once=2, retry=RetryPolicy(attempts=3, first_delay_ms=200))
+    quick = replace(settings, jobs_at_once=2, retry=RetryPolicy(attempts=3, first_delay_ms=200, waiting_delay_ms=200))
     house = House(tmp_path, log, objects, ShelfCatalog(objects), ScriptedModeration(), quick)
     yield house
     for worker, task in house.workers:
