@@ -93,7 +93,7 @@ class FirstStage:
     async def _encode_sound(self) -> None:
         if self.plan.audio is not None:
             gain = gain_for(read_loudness(await self._measure(gain_for(None, self.means))), self.means)
-            if gain.limited:
+            if gain.heard:
                 gain = corrected(gain, read_loudness(await self._measure(gain)), self.means)
             await self._decoding(sound_argv(self.plan, self.means, gain))
         self._sound.set()

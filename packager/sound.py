@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from packager.command import clip_input, cmaf, command, output
@@ -24,6 +24,8 @@ CODEC_ROOM_DB = 1.0
 """The encoder adds as much to the peaks that the limiter leaves."""
 CORRECTED_LU = 0.5
 """A limiter that takes more than this off the loudness is made up for."""
+SLIGHT_DB = 3.0
+"""Peaks that are cut by less than this do not change the loudness by CORRECTED_LU: no need to measure again."""
 _VALUE = re.compile(r"(I|Peak):\s+(-?(?:\d+\.\d+|inf|nan)) (?:LUFS|dBFS)")
 
 
@@ -35,10 +37,19 @@ class Loudness:
 
 @dataclass(frozen=True, slots=True)
 class Gain:
-    """`limited` where the peaks would go over the ceiling."""
+    """`excess_db` is how far the peaks would go over the ceiling; above 0 they are held back."""
 
     db: float = 0.0
-    limited: bool = False
+    excess_db: float = 0.0
+
+    @property
+    def limited(self) -> bool:
+        return self.excess_db > 0
+
+    @property
+    def heard(self) -> bool:
+        """Whether the limiter has so much to do that the loudness is to be measured behind it."""
+        return self.excess_db > SLIGHT_DB
 
 
 def measure_argv(plan: EncodePlan, means: Means, gain: Gain) -> tuple[str, ...]:
@@ -60,7 +71,8 @@ def gain_for(measured: Loudness | None, means: Means) -> Gain:
     if measured is None or measured.integrated_lufs < SILENCE_LUFS:
         return Gain()
     db = max(-60.0, min(MOST_GAIN_DB, means.loudness_lufs - measured.integrated_lufs))
-    return Gain(round(db, 2), limited=measured.true_peak_dbtp + db > means.true_peak_dbtp - CODEC_ROOM_DB)
+    excess = measured.true_peak_dbtp + db - (means.true_peak_dbtp - CODEC_ROOM_DB)
+    return Gain(round(db, 2), max(0.0, excess))
 
 
 def corrected(gain: Gain, measured: Loudness | None, means: Means) -> Gain:
@@ -68,7 +80,9 @@ def corrected(gain: Gain, measured: Loudness | None, means: Means) -> Gain:
     if measured is None:
         return gain
     missing = means.loudness_lufs - measured.integrated_lufs
-    return Gain(round(min(MOST_GAIN_DB, gain.db + missing), 2), limited=True) if missing > CORRECTED_LU else gain
+    if missing <= CORRECTED_LU:
+        return gain
+    return replace(gain, db=round(min(MOST_GAIN_DB, gain.db + missing), 2))
 
 
 def sound_argv(plan: EncodePlan, means: Means, gain: Gain) -> tuple[str, ...]:
@@ -106,9 +120,9 @@ def _turned(sound: Any, gain: Gain, means: Means) -> Any:
         sound = sound.filter("volume", f"{gain.db}dB")
     if gain.limited:
         ceiling = 10 ** ((means.true_peak_dbtp - CODEC_ROOM_DB) / 20)
-        # Four times the rate: what lies between the samples is limited, too.
+        # At twice the rate most of what lies between the samples is seen, too.
         sound = (
-            sound.filter("aresample", 192_000)
+            sound.filter("aresample", 96_000)
             .filter("alimiter", limit=round(ceiling, 5), attack=5, release=60, level="false")
             .filter("aresample", 48_000)
         )
