@@ -11,18 +11,18 @@ from __future__ import annotations
 
 import re
 
+from origin.delivery import GROWING_PREFIX
 from packager.mux import IFRAME_NAME, PLAYLIST_NAME
 from packager.timeline import SEGMENT_S
 
 FIRST_SEGMENTS = 3
 """What a player may take in at once: Apple's rule for playlists without an end asks for three."""
 FASTEST_PUBLICATION_S = 1.0
-PREFIX = "growing-"
 
 
 def playlist_name(folder: str) -> str:
     """`growing-v540.m3u8`: the same for all publications of a track."""
-    return f"{PREFIX}{folder.partition('-')[0]}.m3u8"
+    return f"{GROWING_PREFIX}{folder.partition('-')[0]}.m3u8"
 
 
 def may_grow(done_s: float, elapsed_s: float, speed: float) -> bool:
