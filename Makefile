@@ -8,7 +8,7 @@ DEV := $(VENV)/.dev
 WEB := edge/web/node_modules/.runtime
 WEB_DEV := edge/web/node_modules/.dev
 
-.PHONY: up services fetch test check lint format bench gameday proto lock clean chromium
+.PHONY: up services fetch test check lint format bench bench-packager gameday proto lock clean chromium
 
 up: $(RUNTIME) $(WEB)  ## Start everything on the embedded default and keep running
 	@$(BIN)/reelway up
@@ -47,6 +47,9 @@ gameday: $(DEV) $(WEB)  ## Kill one part of a whole system after another, under 
 
 proto: $(DEV)  ## Generate the Python of the gRPC interfaces anew
 	@VENV=$(VENV) deploy/setup/protos
+
+bench-packager: $(DEV)  ## The packager's figures alone
+	@$(BIN)/python -m tests.bench packager
 
 lock: $(DEV)  ## Pin pyproject.toml's packages anew
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock

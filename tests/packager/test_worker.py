@@ -196,7 +196,7 @@ async def log(log_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
 @pytest.fixture
 async def house(tmp_path: Path, settings: PackagerSettings, log: EventLog) -> AsyncIterator[House]:
     objects = open_objects(f"file://{tmp_path}/objects")
-    quick = replace(settings, jobs_at_once=2, retry=RetryPolicy(attempts=3, first_delay_ms=200))
+    quick = replace(settings, jobs_at_once=2, retry=RetryPolicy(attempts=3, first_delay_ms=200, waiting_delay_ms=200))
     house = House(tmp_path, log, objects, ShelfCatalog(objects), ScriptedModeration(), quick)
     yield house
     for worker, task in house.workers:
