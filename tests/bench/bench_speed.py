@@ -15,6 +15,9 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+from deploy.services.cluster import start_cluster
+from deploy.services.sentinel import start_sentinel
+from deploy.services.valkey import start_redis
 from edge.gateway.limits import Policy, open_limits
 from edge.ingest.locks import Claim, open_locks
 from feed.ready import Entry, Update, open_ready
@@ -23,7 +26,6 @@ from origin.counters import Increment, Run, open_counters
 from origin.eventlog import Position
 from origin.model import CountKind
 from origin.speed import open_speed
-from tests.valkeys import start_cluster, start_single, start_watched
 
 RUNS = 3
 USERS, READS, READERS = 500, 2_000, 16
@@ -133,12 +135,9 @@ async def main_async(folder: Path) -> None:
     embedded = await open_speed("embedded:", folder)
     await measure("embedded", embedded.url)
     await embedded.close()
-    for layer, start in (("single", start_single), ("sentinel", start_watched), ("cluster", start_cluster)):
-        engine = await asyncio.to_thread(start, folder / layer)
-        try:
-            await measure(layer, engine.url)
-        finally:
-            engine.stop()
+    for layer, start in (("single", start_redis), ("sentinel", start_sentinel), ("cluster", start_cluster)):
+        with await asyncio.to_thread(start, folder / layer) as engine:
+            await measure(layer, engine.address.url)
 
 
 def main() -> None:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from deploy.services.addresses import Redis
+from deploy.services.cluster import start_cluster
+from deploy.services.node import Node
+from deploy.services.replicated import ReplicatedRedis
+from deploy.services.sentinel import start_sentinel
+from deploy.services.service import Service
+from deploy.services.valkey import start_redis
 from edge.gateway.limits import Limits, Policy, open_limits
 from edge.ingest.locks import Claim, Locks, LocksUnavailable, open_locks
 from feed.ready import Entry, ReadyFeeds, ReadyUnavailable, Update, open_ready
@@ -20,7 +27,6 @@ from origin.eventlog import EventLog, Position, open_eventlog
 from origin.metadata import Metadata, open_metadata
 from origin.model import CountKind, User, Video, VideoStatus, Visibility
 from origin.videos import Videos
-from tests.valkeys import Cluster, Server, Watched, start_cluster, start_single, start_watched
 
 pytestmark = pytest.mark.slow
 POLICY = Policy("outage", 1_000_000, 60)
@@ -68,23 +74,23 @@ async def users_of(url: str) -> Users:
 
 
 @pytest.fixture
-def server(tmp_path) -> Iterator[Server]:
-    started = start_single(tmp_path / "server", appendonly="yes", appendfsync="always")
-    yield started
-    started.stop()
+def service(tmp_path) -> Iterator[Service[Redis]]:
+    with start_redis(tmp_path / "server") as started:
+        yield started
 
 
 @pytest.fixture
-async def users(server) -> AsyncIterator[Users]:
-    opened = await users_of(server.url)
+async def users(service) -> AsyncIterator[Users]:
+    opened = await users_of(service.address.url)
     yield opened
     await opened.close()
 
 
-@pytest.mark.parametrize("blow", [signal.SIGSTOP, signal.SIGKILL])
-async def test_while_the_server_is_away_requests_are_answered_and_only_a_few_wait(users, server, blow):
+@pytest.mark.parametrize("blow", [Node.freeze, Node.kill])
+async def test_while_the_server_is_away_requests_are_answered_and_only_a_few_wait(users, service, blow):
+    [node] = service.nodes
     assert (await users.service.for_you(1, 5, None, now_ms())).mode == "personal"
-    server.send(blow)
+    blow(node)
     async with asyncio.timeout(WITHOUT_WAITING_S):
         for call in range(CALLS):
             page = await users.service.for_you(1, 5, None, now_ms())
@@ -95,11 +101,8 @@ async def test_while_the_server_is_away_requests_are_answered_and_only_a_few_wai
                 await users.locks.claim(Claim(call, "a"), first=True)
     assert users.limits.degraded == CALLS
     assert users.service.stats.ready_failures < CALLS // 10
-    if blow is signal.SIGSTOP:
-        server.send(signal.SIGCONT)
-    else:
-        server.kill()
-        server.start()
+    node.thaw()
+    service.start()
     await until_back(users)
 
 
@@ -133,19 +136,19 @@ async def until(true: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
-START: dict[str, Callable[..., Watched | Cluster]] = {"sentinel": start_watched, "cluster": start_cluster}
+START: dict[str, Callable[[Path], ReplicatedRedis]] = {"sentinel": start_sentinel, "cluster": start_cluster}
 
 
 @pytest.mark.parametrize("kind", START)
 async def test_a_primary_that_hangs_for_ever_is_left_for_the_promoted_replica(tmp_path, kind):
     engine = await asyncio.to_thread(START[kind], tmp_path)
-    users = await users_of(engine.url + "?wait_replicas=0")
+    users = await users_of(engine.address.url + "?wait_replicas=0")
     try:
         await until_back(users)
         # Of a cluster one primary, which has the counts: the others must be a majority to promote a replica.
         primary = await asyncio.to_thread(engine.primary, "{counts}:marks")
-        primary.send(signal.SIGSTOP)
-        await asyncio.to_thread(engine.until_another, primary, "{counts}:marks")
+        primary.freeze()
+        await asyncio.to_thread(engine.wait_for_another, primary, "{counts}:marks")
         await until_back(users)
     finally:
         await users.close()

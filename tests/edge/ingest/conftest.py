@@ -17,7 +17,7 @@ from edge.gateway.limits.memory import MemoryLimits
 from edge.gateway.services import Services
 from edge.gateway.settings import GatewaySettings
 from edge.ingest.gateway import create_ingest
-from edge.ingest.locks import Locks
+from edge.ingest.locks import Locks, open_locks
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from origin.metadata.base import NotFound
@@ -154,7 +154,7 @@ class World:
 
     def remade(self, objects: Any = None, **settings: Any) -> World:
         """The same, over another object store or with other settings."""
-        return make_world(objects or self.objects, self.root, **settings)
+        return make_world(objects or self.objects, self.root, open_locks("memory:"), **settings)
 
 
 async def exchange(
@@ -203,14 +203,12 @@ class Nobody:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     objects = open_objects(f"file://{tmp_path}/objects")
-    world = make_world(objects, tmp_path)
+    world = make_world(objects, tmp_path, open_locks("memory:"))
     yield world
     await objects.close()
 
 
-def make_world(
-    objects: Objects, root: Path, locks: Locks | None = None, catalog: Catalog | None = None, **settings: Any
-) -> World:
+def make_world(objects: Objects, root: Path, locks: Locks, catalog: Catalog | None = None, **settings: Any) -> World:
     clock, catalog, stats = Clock(), catalog or Catalog(objects), IngestStats()
     issuer = LocalIssuer(KEY, "reelway")
     chosen = replace(IngestSettings(max_bytes=1 << 20, part_bytes=4096, live_uploads=5), **settings)

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from deploy.services.addresses import Redis
+from deploy.services.service import Service
+from deploy.services.valkey import start_redis
 from edge.ingest.locks import open_locks
-from tests.valkeys import Server, start_single
 
 if TYPE_CHECKING:
     from conftest import Answered, World
@@ -22,10 +24,9 @@ LEASE_MS = 1_000
 
 
 @pytest.fixture
-def server(tmp_path) -> Iterator[Server]:
-    started = start_single(tmp_path / "server")
-    yield started
-    started.stop()
+def server(tmp_path) -> Iterator[Service[Redis]]:
+    with start_redis(tmp_path / "server") as started:
+        yield started
 
 
 async def create(world: World) -> str:
@@ -57,7 +58,7 @@ class Stalling:
 
 
 async def test_a_newer_request_at_another_gateway_takes_over_and_sees_what_the_older_stored(world, server):
-    locks = [open_locks(server.url), open_locks(server.url)]
+    locks = [open_locks(server.address.url), open_locks(server.address.url)]
     one, other = (world.beside(world.objects, each) for each in locks)
     where, client = await create(one), Stalling(CLIP[:1000])
     fields = {**OCTETS, "Upload-Offset": "0", "Authorization": f"Bearer {one.token()}"}
@@ -106,7 +107,7 @@ async def _blocks(data: bytes) -> AsyncIterator[bytes]:
 async def test_a_part_that_a_paused_gateway_stores_too_late_is_not_acknowledged_and_spoils_nothing(
     world, server, before
 ):
-    locks = [open_locks(server.url, LEASE_MS), open_locks(server.url, LEASE_MS)]
+    locks = [open_locks(server.address.url, LEASE_MS), open_locks(server.address.url, LEASE_MS)]
     store, lease = Paused(world.objects), Paused(locks[0])
     paused, awake = world.beside(store, lease), world.beside(world.objects, locks[1])
     where = await create(awake)
@@ -141,11 +142,11 @@ async def until_paused(world: World, where: str, offset: int, store: Paused, lea
 
 
 async def test_while_the_locks_are_away_uploads_answer_503_and_go_on_later(world, server):
-    locks = open_locks(server.url)
+    locks = open_locks(server.address.url)
     gateway = world.beside(world.objects, locks, lock_wait_s=0.2)
     where = await create(gateway)
     assert (await patch(gateway, where, 0, CLIP[:5000])).status == 204
-    with server.frozen():
+    with server.nodes[0].frozen():
         refused = await patch(gateway, where, 5000, CLIP[5000:])
         assert code(refused) == (503, "upload_locks_unavailable")
         assert refused.headers["retry-after"] == "1"
