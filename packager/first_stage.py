@@ -26,7 +26,7 @@ from packager.pictures import Poster, make_poster
 from packager.plan import EncodePlan, Means, keyframe_samples, video_file
 from packager.process import ProcessFailed
 from packager.samples import SAMPLE_PATTERN, clip_samples_argv, rendition_samples_argv, sample_times
-from packager.sound import Gain, corrected, gain_for, measure_argv, read_loudness, sound_argv
+from packager.sound import check_argv, corrected, gain_for, measure_argv, read_loudness, sound_argv
 
 logger = logging.getLogger(__name__)
 
@@ -92,9 +92,11 @@ class FirstStage:
 
     async def _encode_sound(self) -> None:
         if self.plan.audio is not None:
-            gain = gain_for(read_loudness(await self._measure(gain_for(None, self.means))), self.means)
+            told = await self._decoding(measure_argv(self.plan, self.means))
+            gain = gain_for(read_loudness(told), self.means)
             if gain.heard:
-                gain = corrected(gain, read_loudness(await self._measure(gain)), self.means)
+                told = await self._decoding(check_argv(self.plan, self.means, gain))
+                gain = corrected(gain, read_loudness(told), self.means)
             await self._decoding(sound_argv(self.plan, self.means, gain))
         self._sound.set()
 
@@ -131,9 +133,6 @@ class FirstStage:
         packed = await self.packing.pack_growing(ends)
         await asyncio.to_thread(copy_poster, self.children.work, packed)
         await self.publish(await self.packing.install(packed, self.poster, complete=False))
-
-    async def _measure(self, gain: Gain) -> tuple[str, ...]:
-        return await self._decoding(measure_argv(self.plan, self.means, gain))
 
     async def _decoding(self, argv: tuple[str, ...], on_line: Callable[[str], None] | None = None) -> tuple[str, ...]:
         """Run a program over the clip; its last lines."""

@@ -17,6 +17,7 @@ from packager.plan import EncodePlan, Means
 
 AUDIO_FILE = "a128.mp4"
 AUDIO_BIT_RATE = 128_000
+SAMPLE_RATE = 48_000
 SILENCE_LUFS = -60.0
 """Below it there is nothing to make louder but noise."""
 MOST_GAIN_DB = 30.0
@@ -52,18 +53,27 @@ class Gain:
         return self.excess_db > SLIGHT_DB
 
 
-def measure_argv(plan: EncodePlan, means: Means, gain: Gain) -> tuple[str, ...]:
-    """The first pass, of the sound with `gain`; the summary is the end of what it says on stderr."""
-    sound = _turned(_mixed(plan, means), gain, means).filter("ebur128", peak="true", framelog="quiet")
-    return command(means, [output(sound, "-", f="null")], log="info")
+def measure_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
+    """The first pass; the summary is the end of what it says on stderr."""
+    return _measuring(_mixed(plan, means), means, peak="true")
+
+
+def check_argv(plan: EncodePlan, means: Means, gain: Gain) -> tuple[str, ...]:
+    """The first pass again, behind the gain and its limiter; only the loudness is told."""
+    return _measuring(_turned(_mixed(plan, means), gain, means, rate=SAMPLE_RATE), means, peak="none")
+
+
+def _measuring(sound: Any, means: Means, peak: str) -> tuple[str, ...]:
+    measured = sound.filter("ebur128", peak=peak, framelog="quiet")
+    return command(means, [output(measured, "-", f="null")], log="info")
 
 
 def read_loudness(lines: Iterable[str]) -> Loudness | None:
     """From the first pass's last lines; None when they hold no summary."""
     found = {match[1]: float(match[2]) for line in lines if (match := _VALUE.search(line))}
-    if found.keys() != {"I", "Peak"} or any(math.isnan(value) for value in found.values()):
+    if "I" not in found or any(math.isnan(value) for value in found.values()):
         return None
-    return Loudness(found["I"], found["Peak"])
+    return Loudness(found["I"], found.get("Peak", -math.inf))
 
 
 def gain_for(measured: Loudness | None, means: Means) -> Gain:
@@ -88,7 +98,7 @@ def corrected(gain: Gain, measured: Loudness | None, means: Means) -> Gain:
 def sound_argv(plan: EncodePlan, means: Means, gain: Gain) -> tuple[str, ...]:
     """The second pass."""
     sound = (
-        _turned(_mixed(plan, means), gain, means)
+        _turned(_mixed(plan, means), gain, means, rate=2 * SAMPLE_RATE)
         .filter("apad")  # sound that ends early: Apple's rule 8.3 wants tracks of the same length
     )  # fmt: skip
     encoded = output(
@@ -109,21 +119,21 @@ def _mixed(plan: EncodePlan, means: Means) -> Any:
     return (
         clip_input(plan, means)[str(plan.audio.index)]
         # Holes and a late start become silence; the picture's timeline is the one that counts.
-        .filter("aresample", 48_000, **{"async": 1, "first_pts": 0})
+        .filter("aresample", SAMPLE_RATE, **{"async": 1, "first_pts": 0})
         # Mixed down before it is measured: measured as 5.1, the stereo mix comes out 3 LU too loud.
         .filter("aformat", channel_layouts="stereo")
     )
 
 
-def _turned(sound: Any, gain: Gain, means: Means) -> Any:
+def _turned(sound: Any, gain: Gain, means: Means, rate: int) -> Any:
+    """With the limiter at `rate`: at twice the sound's own it sees most of what lies between the samples."""
     if gain.db:
         sound = sound.filter("volume", f"{gain.db}dB")
     if gain.limited:
         ceiling = 10 ** ((means.true_peak_dbtp - CODEC_ROOM_DB) / 20)
-        # At twice the rate most of what lies between the samples is seen, too.
         sound = (
-            sound.filter("aresample", 96_000)
+            sound.filter("aresample", rate)
             .filter("alimiter", limit=round(ceiling, 5), attack=5, release=60, level="false")
-            .filter("aresample", 48_000)
+            .filter("aresample", SAMPLE_RATE)
         )
     return sound

@@ -21,6 +21,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "hlg": ("v360",),
     "variable_rate": ("v360",),
     "sync": ("v360",),
+    "calm": ("v360",),
     "growing": ("v540", "v360"),
     "corners_709": ("v360",),
     "corners_601": ("v360",),

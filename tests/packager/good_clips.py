@@ -57,6 +57,10 @@ class GoodClips:
         sound = ["-f", "lavfi", "-i", "sine=f=440:r=44100:d=20"]
         self.run(*picture("576x1024", "30", 20), *sound, *H264, "-g", "60", path)
 
+    def _calm(self, path: Path) -> None:
+        sound = ["-f", "lavfi", "-i", "sine=f=440:r=48000:d=12"]
+        self.run("-f", "lavfi", "-i", "testsrc2=s=360x640:r=30:d=12", *sound, *H264, path)
+
     def _silent(self, path: Path) -> None:
         self.run(*picture("360x640", "30", 2.5), *H264, path)
 
