@@ -1,0 +1,68 @@
+"""The faults, by name: who is killed, and for how long they stay away."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from deploy.services.node import Node
+from deploy.services.sentinel import primary
+from tests.gameday.site import Site
+
+AWAY_S = 10.0
+JOB_WITHIN_S = 30.0
+Choose = Callable[[Site], Awaitable[Sequence[Node]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """`kill -9` of the victims, who are started again after AWAY_S."""
+
+    title: str
+    victims: Choose
+
+
+def _processes(*names: str) -> Choose:
+    async def chosen(site: Site) -> Sequence[Node]:
+        return [site.roles.processes[name] for name in names]
+
+    return chosen
+
+
+def _node(engine: str) -> Choose:
+    """The first node: the one that clients name first, and that leads some of everything."""
+
+    async def chosen(site: Site) -> Sequence[Node]:
+        return site.services[engine].nodes[:1]
+
+    return chosen
+
+
+async def _redis_primary(site: Site) -> Sequence[Node]:
+    return [await asyncio.to_thread(primary, site.services["redis"])]
+
+
+async def _busy_packager(site: Site) -> Sequence[Node]:
+    """One that has a job under way. Raises TimeoutError when there is none for a while."""
+    roles, deadline_s = site.roles, time.monotonic() + JOB_WITHIN_S
+    while time.monotonic() < deadline_s:
+        for name in roles.serving("packager"):
+            if await asyncio.to_thread(roles.metric, name, "packager_running"):
+                return [roles.processes[name]]
+        await asyncio.sleep(0.05)
+    raise TimeoutError(f"no packager had a job within {JOB_WITHIN_S:.0f} s")
+
+
+FAULTS: Mapping[str, Fault] = {
+    "cassandra": Fault("a Cassandra node", _node("cassandra")),
+    "kafka": Fault("a Kafka broker", _node("kafka")),
+    "redis": Fault("the Redis primary", _redis_primary),
+    "s3": Fault("the S3 server", _node("s3")),
+    "packager": Fault("a packager in a job", _busy_packager),
+    "scorer": Fault("the scorer", _processes("scorer")),
+    "origin": Fault("one of two origins", _processes("origin-1")),
+    "feed": Fault("the only feed", _processes("feed")),
+    "origins": Fault("both origins", _processes("origin-1", "origin-2")),
+}
