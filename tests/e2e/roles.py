@@ -7,14 +7,16 @@ import shutil
 import ssl
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 
+from deploy.clock import now_ms
 from deploy.services.node import Node
 from deploy.services.ports import Ports
+from deploy.tls import ensure_pair
 
 HOST = "127.0.0.1"
 READY_WITHIN_S = 120.0
@@ -63,7 +65,16 @@ class Roles:
         folder.mkdir(parents=True, exist_ok=True)
         self._ports = Ports(folder)
         binds = {name: self._binds(name, role) for name, role in serve.items()}
-        self.shared = {**engines, "REELWAY_KEYS_URL": f"file://{folder}/signing-keys.json", **self._reach(binds)}
+        self.certificate = folder / "cert.pem"
+        """Of the gateways and the edges."""
+        ensure_pair(self.certificate, folder / "key.pem", now_ms())
+        self.shared = {
+            **engines,
+            "REELWAY_KEYS_URL": f"file://{folder}/signing-keys.json",
+            "REELWAY_TLS_CERT": str(self.certificate),
+            "REELWAY_TLS_KEY": str(folder / "key.pem"),
+            **self._reach(binds),
+        }
         for name, role in serve.items():
             settings = {**self.shared, **binds[name], DATA: str(folder / name / "data")}
             self.admin_urls[name] = f"http://{binds[name]['REELWAY_ADMIN_BIND']}"
@@ -96,16 +107,9 @@ class Roles:
         """Names of the processes of a role."""
         return [name for name, served in self._serve.items() if served == role]
 
-    def certificate(self, name: str) -> Path:
-        """The self-signed one of a gateway or an edge, once that has started."""
-        return self._folder / name / "data" / "tls" / "cert.pem"
-
     def trust(self) -> ssl.SSLContext:
         """Believes the gateways and the edges."""
-        context = ssl.create_default_context()
-        for name in (*self.serving("gateway"), *self.serving("edge")):
-            context.load_verify_locations(self.certificate(name))
-        return context
+        return ssl.create_default_context(cafile=str(self.certificate))
 
     def start(self, *names: str) -> None:
         """Start these, or all, and wait until they are ready. Raises NotReady."""
@@ -146,8 +150,6 @@ class Roles:
 
     def stop(self) -> dict[str, int | None]:
         """Ask all to stop, wait for them, by force for those that do not; returns their exit codes."""
-        for node in self.processes.values():
-            node.ask_to_stop()
         with ThreadPoolExecutor(len(self.processes)) as threads:
             list(threads.map(Node.stop, self.processes.values()))
         self._client.close()
@@ -166,8 +168,3 @@ def engine_settings(metadata: str, objects: str, events: str, redis: str) -> dic
         "REELWAY_EVENTS_URL": events,
         "REELWAY_REDIS_URL": redis,
     }
-
-
-def ended(nodes: Sequence[Node]) -> dict[str, int]:
-    """Of those that do not run: name → exit code."""
-    return {node.name: code for node in nodes if (code := node.ended_with) is not None}

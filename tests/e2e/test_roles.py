@@ -58,7 +58,7 @@ def roles(engines: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
 
 @pytest.fixture(scope="module")
 def client(roles: Roles) -> Iterator[Client]:
-    opened = Client(roles.public_url, certificate=roles.certificate("gateway"))
+    opened = Client(roles.public_url, certificate=roles.certificate)
     opened.open_session(None)
     yield opened
     opened.close()
@@ -86,7 +86,7 @@ def test_a_clip_goes_from_its_upload_through_packaging_to_the_feed_and_its_like_
     _until(lambda: created.video_id in [item["video"]["id"] for item in client.call("GET", "/v1/feed")["items"]])
     client.call("PUT", f"/v1/videos/{created.video_id}/like")
     _until(lambda: client.call("GET", f"/v1/videos/{created.video_id}")["counts"]["likes"] == 1)
-    media = Client("https://localhost", certificate=roles.certificate("edge"))
+    media = Client("https://localhost", certificate=roles.certificate)
     playback = client.call("GET", f"/v1/videos/{created.video_id}")["playback"]
     assert b"#EXTM3U" in media._http.get(playback["hls"]).content
     media.close()

@@ -89,7 +89,9 @@ class Auditor:
         log, metadata = open_eventlog(events_url, now_ms), open_metadata(metadata_url)
         stack.push_async_callback(metadata.close)
         stack.push_async_callback(log.close)
-        return cls(log, metadata, library)
+        made = cls(log, metadata, library)
+        await made._read_all()
+        return made
 
     async def audit(self, journal: Journal) -> Findings:
         """Look until everything is right, or SETTLE_S are over."""
@@ -108,10 +110,7 @@ class Auditor:
 
     async def _look(self, journal: Journal, repeats: int, dead: int, settled_s: float) -> Findings:
         seen = self._seen
-        await self._read(Topic.INTERACTIONS, self._take_interaction)
-        await self._read(Topic.VIDEOS, self._take_change)
-        for letters in sorted(set(DEAD_LETTERS.values())):
-            await self._read(letters, self._take_letter)
+        await self._read_all()
         return Findings(
             len(journal.acknowledged_events),
             len(journal.acknowledged_likes),
@@ -125,6 +124,12 @@ class Auditor:
             seen.dead_letters - dead,
             settled_s,
         )
+
+    async def _read_all(self) -> None:
+        await self._read(Topic.INTERACTIONS, self._take_interaction)
+        await self._read(Topic.VIDEOS, self._take_change)
+        for letters in sorted(set(DEAD_LETTERS.values())):
+            await self._read(letters, self._take_letter)
 
     async def _read(self, topic: str, take: Callable[[bytes], None]) -> None:
         after = self._after.setdefault(topic, {})

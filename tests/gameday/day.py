@@ -26,7 +26,7 @@ from tests.gameday.report import Result
 from tests.gameday.site import ROLES, Site, make_site, start_engines
 
 PEOPLE = 50
-LIBRARY = 12
+LIBRARY = 6
 BEFORE_S = 10.0
 SINCE_BACK_S = 10.0
 AFTER_S = 10.0
@@ -130,7 +130,7 @@ async def _one(name: str, fault: Fault, site: Site, world: World, auditor: Audit
         await asyncio.sleep(WARM_S)
         began_s = time.monotonic()
         await asyncio.sleep(BEFORE_S)
-        victims = await fault.victims(site)
+        victims = await fault.victims(site, world)
         struck_s = time.monotonic()
         for node in victims:
             node.kill()

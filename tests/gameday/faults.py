@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 from deploy.services.node import Node
 from deploy.services.sentinel import primary
+from tests.gameday.people import World, upload
 from tests.gameday.site import Site
 
 AWAY_S = 10.0
 JOB_WITHIN_S = 30.0
-Choose = Callable[[Site], Awaitable[Sequence[Node]]]
+Choose = Callable[[Site, World], Awaitable[Sequence[Node]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +26,7 @@ class Fault:
 
 
 def _processes(*names: str) -> Choose:
-    async def chosen(site: Site) -> Sequence[Node]:
+    async def chosen(site: Site, _: World) -> Sequence[Node]:
         return [site.roles.processes[name] for name in names]
 
     return chosen
@@ -34,18 +35,19 @@ def _processes(*names: str) -> Choose:
 def _node(engine: str) -> Choose:
     """The first node: the one that clients name first, and that leads some of everything."""
 
-    async def chosen(site: Site) -> Sequence[Node]:
+    async def chosen(site: Site, _: World) -> Sequence[Node]:
         return site.services[engine].nodes[:1]
 
     return chosen
 
 
-async def _redis_primary(site: Site) -> Sequence[Node]:
+async def _redis_primary(site: Site, _: World) -> Sequence[Node]:
     return [await asyncio.to_thread(primary, site.services["redis"])]
 
 
-async def _busy_packager(site: Site) -> Sequence[Node]:
-    """One that has a job under way. Raises TimeoutError when there is none for a while."""
+async def _busy_packager(site: Site, world: World) -> Sequence[Node]:
+    """One that has just begun a job: we upload for it. Raises TimeoutError when none begins."""
+    await upload(world, time.monotonic())
     roles, deadline_s = site.roles, time.monotonic() + JOB_WITHIN_S
     while time.monotonic() < deadline_s:
         for name in roles.serving("packager"):
