@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterator
 from dataclasses import fields
 
 import pytest
@@ -18,15 +17,6 @@ from packager.worker import WorkerStats
 NASTY = "/v1/a\r\n12:00:00.000 info    forged: \x1b[31m\u202e\u2028\x00\ud800 é"
 
 
-@pytest.fixture
-def restored() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    root.handlers[:], root.level = handlers, level
-
-
-@pytest.mark.usefixtures("restored")
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_what_a_client_sent_begins_no_line_of_its_own(form: str, capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging(form, "info")
@@ -40,7 +30,6 @@ def test_what_a_client_sent_begins_no_line_of_its_own(form: str, capsys: pytest.
         assert line.endswith("é")
 
 
-@pytest.mark.usefixtures("restored")
 def test_a_field_never_replaces_what_the_line_itself_says(capsys: pytest.CaptureFixture[str]) -> None:
     configure_logging("json", "info")
     logging.getLogger("access").info("seen", extra={"at": "topic:0:7", "level": "none"})
