@@ -121,14 +121,6 @@ def test_feed_reads_are_answered_while_the_origin_is_killed_and_comes_back(roles
     assert not failures
 
 
-def test_a_process_that_is_told_to_stop_ends_with_0_and_others_do_without(roles: Roles, client: Client) -> None:
-    for name in ("scorer", "packager", "feed"):
-        roles.processes[name].stop()
-        assert roles.processes[name].ended_with == 0, roles.processes[name].log_end()
-    assert client.call("GET", "/v1/feed")["mode"] == "global_hot"
-    roles.start()
-
-
 def _ended(node: Node) -> str:
     node.start()
     try:
@@ -143,6 +135,15 @@ def test_refused_credentials_end_the_start_and_name_the_engine(engines: dict[str
     wrong = {**engines, "REELWAY_OBJECTS_URL": engines["REELWAY_OBJECTS_URL"].replace("reelwaysecret", "wrong")}
     settings = {**wrong, DATA: str(tmp_path / "data"), "REELWAY_ADMIN_BIND": f"{HOST}:{free_port()}"}
     said = _ended(reelway("origin", tmp_path / "origin", settings, "serve", "origin"))
-    assert "S3" in said.splitlines()[-1]
+    assert "s3://" in said.splitlines()[-1]
     assert "Traceback" not in said
     assert "wrong@" not in said
+
+
+def test_a_feed_that_is_told_to_stop_ends_with_0_and_the_gateway_shows_what_is_hot(
+    roles: Roles, client: Client
+) -> None:
+    feed = roles.processes["feed"]
+    feed.stop()
+    assert feed.ended_with == 0, feed.log_end()
+    assert client.call("GET", "/v1/feed")["mode"] == "global_hot"
