@@ -38,30 +38,39 @@ Say = Callable[[str], None]
 
 @dataclass(slots=True)
 class Watch:
-    """Looks at the gateway twice a second."""
+    """Looks at the gateway and the packagers twice a second."""
 
     site: Site
     away_s: float = 0.0
     """When it last held spooled acts, or gave pages or videos from memory."""
-    _before: dict[str, float] = field(default_factory=dict)
+    jobs_finished: int = 0
+    _before: dict[tuple[str, str], float] = field(default_factory=dict)
 
     async def run(self) -> None:
         while True:
-            await self._look()
+            await self.look()
             await asyncio.sleep(_SAMPLE_S)
 
-    async def _look(self) -> None:
-        pending = await self._metric("spool_pending")
-        grown = False
-        for name in ("last_good_pages", "last_good_videos"):
-            value = await self._metric(name) or 0.0
-            grown = grown or value > self._before.get(name, value)
-            self._before[name] = value
-        if pending or grown:
+    async def look(self) -> None:
+        """Raises nothing: who does not answer is passed over."""
+        pending = await self._metric("gateway", "spool_pending")
+        grown = [await self._grown("gateway", name) for name in ("last_good_pages", "last_good_videos")]
+        if pending or any(grown):
             self.away_s = time.monotonic()
+        for packager in self.site.roles.serving("packager"):
+            self.jobs_finished += int(await self._grown(packager, "packager_done"))
 
-    async def _metric(self, name: str) -> float | None:
-        return await asyncio.to_thread(self.site.roles.metric, "gateway", name)
+    async def _grown(self, process: str, name: str) -> float:
+        """By how much since the last look; a process that was started anew counts from 0."""
+        value = await self._metric(process, name)
+        if value is None:
+            return 0.0
+        before = self._before.get((process, name), value)
+        self._before[process, name] = value
+        return value if value < before else value - before
+
+    async def _metric(self, process: str, name: str) -> float | None:
+        return await asyncio.to_thread(self.site.roles.metric, process, name)
 
 
 async def hold(
@@ -147,6 +156,7 @@ async def _one(name: str, fault: Fault, site: Site, world: World, auditor: Audit
         load_average = os.getloadavg()[0]
         await load.stop()
         findings = await auditor.audit(world.journal)
+        await watch.look()
     answers = [each for each in world.journal.answers if began_s <= each.due_s]
     trouble_s = last_trouble_s(answers, struck_s)
     whole_s = max(trouble_s, watch.away_s, struck_s)
@@ -162,6 +172,7 @@ async def _one(name: str, fault: Fault, site: Site, world: World, auditor: Audit
         max(0.0, trouble_s - struck_s),
         whole_s - struck_s if whole_s < ended_s else None,
         findings,
+        watch.jobs_finished,
         world.journal.given_up_uploads,
         world.journal.dropped,
         load_average,

@@ -27,6 +27,8 @@ class Result:
     whole_s: float | None
     """From the fault until everything went its usual way again; None: not within the time it was watched."""
     findings: Findings
+    jobs_finished: int
+    """By the packagers' own counts, which a kill may cut short by one."""
     given_up_uploads: int
     dropped: int
     load_average: float
@@ -57,10 +59,11 @@ class Result:
             ("acknowledged likes are lost", found.lost_likes),
             ("acknowledged uploads are not ready", found.unfinished),
             ("counts are wrong", found.wrong_counts),
-            ("jobs finished again", found.finished_again),
         ):
             if lost:
                 missed.append(f"{len(lost)} {what}")
+        if (again := self.jobs_finished - found.uploads - self.given_up_uploads) > 0:
+            missed.append(f"{again} jobs finished again")
         if found.dead_letters:
             missed.append(f"{found.dead_letters} dead letters")
         return missed
@@ -81,6 +84,7 @@ def document(result: Result) -> dict[str, Any]:
         "modes": {phase: dict(result.modes(phase)) for phase in _PHASES},
         "troubles": {f"{kind}: {words}": count for (kind, words), count in result.troubles().most_common()},
         "audit": {**asdict(result.findings), "settled_s": round(result.findings.settled_s, 1)},
+        "jobs_finished": result.jobs_finished,
         "given_up_uploads": result.given_up_uploads,
         "dropped": result.dropped,
         "generator_late_p99_ms": round(late_p99_ms(result.answers), 1),
