@@ -22,7 +22,7 @@ from deploy.services import state
 from deploy.services.errors import ServicesError
 from tests.e2e.roles import NotReady
 from tests.gameday.day import hold
-from tests.gameday.faults import FAULTS
+from tests.gameday.faults import FAULTS, KILLS
 from tests.gameday.report import Result, document, table
 
 
@@ -49,7 +49,7 @@ def main() -> None:
             folder = (given.folder / "day").resolve()
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            asyncio.run(hold(given.faults or list(FAULTS), folder, given.nodes, given.scale, say, done))
+            asyncio.run(hold(given.faults or list(KILLS), folder, given.nodes, given.scale, say, done))
     except KeyboardInterrupt:
         say("interrupted")
         sys.exit(1)
@@ -63,7 +63,9 @@ def main() -> None:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.gameday", description=__doc__)
-    parser.add_argument("faults", nargs="*", metavar="FAULT", help=f"one or more of {', '.join(FAULTS)}; default: all")
+    parser.add_argument(
+        "faults", nargs="*", metavar="FAULT", help=f"one or more of {', '.join(FAULTS)}; default: all up to origins"
+    )
     parser.add_argument("--json", action="store_true", help="a JSON line for each fault instead of the table")
     parser.add_argument("--scale", type=float, default=1.0, help="of the load; 1 is about 50 requests a second")
     parser.add_argument("--nodes", type=int, choices=(1, 3), default=3, help="of Cassandra and Kafka")

@@ -142,15 +142,15 @@ async def _one(name: str, fault: Fault, site: Site, world: World, auditor: Audit
         victims = await fault.victims(site, world)
         struck_s = time.monotonic()
         for node in victims:
-            node.kill()
-        say(f"{name}: killed {', '.join(node.name for node in victims)}")
+            fault.strike(node)
+        say(f"{name}: struck {', '.join(node.name for node in victims)}")
         await asyncio.sleep(AWAY_S)
         for node in victims:
-            node.start()
+            fault.heal(node)
         await asyncio.sleep(SINCE_BACK_S)
         await asyncio.to_thread(site.wait_whole)
         back_s = time.monotonic()
-        say(f"{name}: all are there again {back_s - struck_s:.1f} s after the kill")
+        say(f"{name}: all are there again {back_s - struck_s:.1f} s later")
         await asyncio.sleep(AFTER_S)
         ended_s = time.monotonic()
         load_average = os.getloadavg()[0]

@@ -1,4 +1,4 @@
-"""The faults, by name: who is killed, and for how long they stay away."""
+"""The faults, by name: who is killed or frozen, and for how long they stay away."""
 
 from __future__ import annotations
 
@@ -19,10 +19,18 @@ Choose = Callable[[Site, World], Awaitable[Sequence[Node]]]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """`kill -9` of the victims, who are started again after AWAY_S."""
+    """What happens to the victims, and what ends it after AWAY_S."""
 
     title: str
     victims: Choose
+    strike: Callable[[Node], None] = Node.kill
+    """`kill -9`, as a crash."""
+    heal: Callable[[Node], None] = Node.start
+
+
+def _frozen(title: str, victims: Choose) -> Fault:
+    """SIGSTOP: connections stay open and nothing answers, as on a machine that swaps or is cut off."""
+    return Fault(f"{title} (frozen)", victims, Node.freeze, Node.thaw)
 
 
 def _processes(*names: str) -> Choose:
@@ -57,7 +65,7 @@ async def _busy_packager(site: Site, world: World) -> Sequence[Node]:
     raise TimeoutError(f"no packager had a job within {JOB_WITHIN_S:.0f} s")
 
 
-FAULTS: Mapping[str, Fault] = {
+KILLS: Mapping[str, Fault] = {
     "cassandra": Fault("a Cassandra node", _node("cassandra")),
     "kafka": Fault("a Kafka broker", _node("kafka")),
     "redis": Fault("the Redis primary", _redis_primary),
@@ -68,3 +76,13 @@ FAULTS: Mapping[str, Fault] = {
     "feed": Fault("the only feed", _processes("feed")),
     "origins": Fault("both origins", _processes("origin-1", "origin-2")),
 }
+"""What a day is made of."""
+FAULTS: Mapping[str, Fault] = KILLS | {
+    "frozen-cassandra": _frozen("a Cassandra node", _node("cassandra")),
+    "frozen-kafka": _frozen("a Kafka broker", _node("kafka")),
+    "frozen-redis": _frozen("the Redis primary", _redis_primary),
+    "frozen-s3": _frozen("the S3 server", _node("s3")),
+    "frozen-origin": _frozen("one of two origins", _processes("origin-1")),
+    "frozen-feed": _frozen("the only feed", _processes("feed")),
+}
+"""Also those that are asked for by name."""

@@ -73,7 +73,7 @@ def document(result: Result) -> dict[str, Any]:
     """For `--json`."""
     return {
         "fault": result.name,
-        "killed": result.title,
+        "struck": result.title,
         "missed": result.missed(),
         "feed_answered": round(result.feed_share(), 6),
         "survived_s": round(result.survived_s, 1),
@@ -112,7 +112,7 @@ def table(results: Sequence[Result]) -> str:
 
 def _summary(results: Sequence[Result]) -> str:
     head = (
-        "killed",
+        "struck",
         "feed reads",
         "pages during",
         "interactions, likes",
@@ -152,7 +152,7 @@ def _lost(result: Result) -> str:
 
 
 def _latencies(results: Sequence[Result]) -> str:
-    head = ("killed", "requests", *(f"{phase}: n, p50 / p99 ms" for phase in _PHASES), "not answered during")
+    head = ("struck", "requests", *(f"{phase}: n, p50 / p99 ms" for phase in _PHASES), "not answered during")
     rows = []
     for result in results:
         for kind in Kind:
@@ -167,8 +167,8 @@ def _latencies(results: Sequence[Result]) -> str:
 
 def _legend() -> str:
     return (
-        "Latencies are from when a request was due. *during*: from the kill until 10 s after the victim was started "
-        "again, 10 s later. *put off*: 503, 423 and 409, after which the clients came again. *normal after*: the last "
+        "Victims are killed with -9 (or frozen) for 10 s. Latencies are from when a request was due. *during*: until 10 s "
+        "after the victim was started again. *put off*: 503, 423 and 409, after which the clients came again. *normal after*: the last "
         "answer that was none or took over 1 s. *whole after*: since then no spooled act, no page without the feed."
     )
 
