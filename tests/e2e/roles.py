@@ -95,12 +95,13 @@ class Roles:
             )
             for role in CALLED
         }
-        [edge, *_], [gateway, *_], [origin, *_] = (self.serving(role) for role in ("edge", "gateway", "origin"))
+        [edge, *_], [gateway, *_] = self.serving("edge"), self.serving("gateway")
+        origins = ",".join(binds[name]["REELWAY_ORIGIN_BIND"] for name in self.serving("origin"))
         self.public_url = _https(binds[gateway]["REELWAY_GATEWAY_BIND"])
         return {
             **targets,
             "REELWAY_MEDIA_URL": _https(binds[edge]["REELWAY_EDGE_BIND"]),
-            "REELWAY_ORIGIN_URL": f"http://{binds[origin]['REELWAY_ORIGIN_BIND']}",
+            "REELWAY_ORIGIN_URL": f"http://{origins}",
         }
 
     def serving(self, role: str) -> list[str]:

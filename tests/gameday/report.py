@@ -167,9 +167,10 @@ def _latencies(results: Sequence[Result]) -> str:
 
 def _legend() -> str:
     return (
-        "Victims are killed with -9 (or frozen) for 10 s. Latencies are from when a request was due. *during*: until 10 s "
-        "after the victim was started again. *put off*: 503, 423 and 409, after which the clients came again. *normal after*: the last "
-        "answer that was none or took over 1 s. *whole after*: since then no spooled act, no page without the feed."
+        "Victims are killed with -9 (or frozen) and stay away for 10 s. Latencies are from when a request was due. "
+        "*during*: until 10 s after the victim was started again. *put off*: 503, 423 and 409, after which the clients "
+        "came again. *normal after*: the last answer that was none or took over 1 s. *whole after*: since then no "
+        "spooled act, and no page or video from the gateway's memory."
     )
 
 
