@@ -24,6 +24,7 @@ from tests.e2e.roles import NotReady
 from tests.gameday.day import hold
 from tests.gameday.faults import FAULTS, KILLS
 from tests.gameday.report import Result, document, table
+from tests.gameday.site import make_site, start_engines
 
 
 def main() -> None:
@@ -49,8 +50,9 @@ def main() -> None:
             folder = (given.folder / "day").resolve()
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            asyncio.run(hold(given.faults or list(KILLS), folder, given.nodes, given.scale, say, done))
-    except KeyboardInterrupt:
+            site = make_site(folder, start_engines(folder, stack, given.nodes, say))
+            asyncio.run(hold(given.faults or list(KILLS), site, folder, given.scale, say, done))
+    except (KeyboardInterrupt, asyncio.CancelledError):
         say("interrupted")
         sys.exit(1)
     except (NotReady, ServicesError, TimeoutError) as error:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from tests.gameday.journal import Journal
 from tests.gameday.load import Load
 from tests.gameday.people import Person, World, upload
 from tests.gameday.report import Result
-from tests.gameday.site import ROLES, Site, make_site, start_engines
+from tests.gameday.site import ROLES, Site
 
 PEOPLE = 50
 LIBRARY = 6
@@ -74,25 +75,26 @@ class Watch:
 
 
 async def hold(
-    names: Sequence[str], folder: Path, nodes: int, scale: float, say: Say, done: Callable[[Result], None]
+    names: Sequence[str], site: Site, folder: Path, scale: float, say: Say, done: Callable[[Result], None]
 ) -> None:
-    """Start everything, run the faults one after the other, and stop everything, whatever happens."""
-    with ExitStack() as stack:
-        services = await asyncio.to_thread(start_engines, folder, stack, nodes, say)
-        site = make_site(folder, services)
-        engines = {name: value for name, value in site.roles.shared.items() if name in ENGINE_SETTINGS}
-        await asyncio.to_thread(migrate, folder / "migrate", engines)
-        say("the engines are prepared")
-        async with AsyncExitStack() as closing:
-            closing.push_async_callback(_stop, site, say)
-            await asyncio.to_thread(site.roles.start)
-            say(f"{len(ROLES)} processes are ready")
-            world = await _populated(site, folder, closing)
-            say(f"{len(world.people)} people, {len(world.library)} videos")
-            events_url, metadata_url = engines["REELWAY_EVENTS_URL"], engines["REELWAY_METADATA_URL"]
-            auditor = await Auditor.open(events_url, metadata_url, world.library, closing)
-            for name in names:
-                done(await _one(name, FAULTS[name], site, world, auditor, scale, say))
+    """Start the processes on engines that run, do the faults one after the other, and stop the processes, whatever
+    happens. SIGTERM is as Ctrl-C: the task is cancelled."""
+    task = asyncio.current_task()
+    assert task is not None
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    engines = {name: value for name, value in site.roles.shared.items() if name in ENGINE_SETTINGS}
+    await asyncio.to_thread(migrate, folder / "migrate", engines)
+    say("the engines are prepared")
+    async with AsyncExitStack() as closing:
+        closing.push_async_callback(_stop, site, say)
+        await asyncio.to_thread(site.roles.start)
+        say(f"{len(ROLES)} processes are ready")
+        world = await _populated(site, folder, closing)
+        say(f"{len(world.people)} people, {len(world.library)} videos")
+        events_url, metadata_url = engines["REELWAY_EVENTS_URL"], engines["REELWAY_METADATA_URL"]
+        auditor = await Auditor.open(events_url, metadata_url, world.library, closing)
+        for name in names:
+            done(await _one(name, FAULTS[name], site, world, auditor, scale, say))
 
 
 async def _stop(site: Site, say: Say) -> None:
