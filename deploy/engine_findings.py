@@ -13,7 +13,7 @@ from deploy.readiness import ENGINE_ERRORS
 from deploy.settings import Settings
 from origin.eventlog import open_eventlog
 from origin.metadata import open_metadata
-from origin.objects import open_objects
+from origin.objects import check_replication, open_objects
 from origin.speed import open_speed
 
 TIMEOUT_S = 20.0
@@ -34,7 +34,17 @@ async def engine_findings(settings: Settings) -> list[Finding]:
         "events": settings.events_url,
         "speed layer": settings.redis_url,
     }
-    return [await _finding(name, url, settings) for name, url in urls.items()]
+    findings = [await _finding(name, url, settings) for name, url in urls.items()]
+    return findings + await _replication(settings.objects_url)
+
+
+async def _replication(url: str) -> list[Finding]:
+    """Whether objects reach the other region; nothing where the URL names none."""
+    try:
+        report = await check_replication(url)
+    except (*ENGINE_ERRORS, ValueError) as error:
+        return [Finding("replication", False, str(error))]
+    return [] if report is None else [Finding("replication", report.works, "; ".join(report.lines()))]
 
 
 async def _finding(name: str, url: str, settings: Settings) -> Finding:

@@ -168,8 +168,7 @@ def _resolve(video: Video, name: str, tag: str) -> tuple[str, str]:
     """Object key and Cache-Control of a public name."""
     publication = video.publication
     if publication is not None and name in publication.files:
-        ready = video.status is VideoStatus.READY
-        return publication.files[name], delivery.WHEN_READY if ready else delivery.UNTIL_READY
+        return publication.files[name], delivery.lifetime(name, ready=video.status is VideoStatus.READY)
     # Only what is in a (content-addressed) folder is immutable; any other single name would have been
     # published.
     if "/" not in name:

@@ -84,6 +84,11 @@ class Breaker:
         self._settings = settings or BreakerSettings()
         self._state: State = Closed()
 
+    @property
+    def untroubled(self) -> bool:
+        """Closed, and the last call went well."""
+        return self._state == Closed()
+
     def admits(self, now_ms: int) -> bool:
         """Whether a call may be made now; who was admitted tells the outcome to `ended`."""
         admitted, self._state = admit(self._state, now_ms, self._settings)

@@ -21,6 +21,7 @@ from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Re
 from origin.events import DEAD_LETTERS, InteractionEvent, MalformedEvent, Topic, decode
 from origin.metadata.base import Metadata, MetadataError
 from origin.retry import Backoff
+from origin.retrying import surely
 from origin.social import apply_own_state
 from origin.writeback import Count, Like, effect_of, increment_of, like_increment
 
@@ -121,15 +122,11 @@ class Counting:
             await self._surely(lambda: self._flush(consumer))
 
     async def _surely(self, step: Callable[[], Awaitable[R]]) -> R:
-        attempt = 0
-        while True:
-            try:
-                return await step()
-            except _ERRORS as error:
-                self.stats.retries += 1
-                logger.warning("counting waits", extra={"error": str(error), "attempt": attempt})
-                await asyncio.sleep(_BACKOFF.delay_s(attempt, self._chance()))
-                attempt += 1
+        return await surely(step, _ERRORS, _BACKOFF, self._chance, self._waits)
+
+    def _waits(self, error: Exception, attempt: int) -> None:
+        self.stats.retries += 1
+        logger.warning("counting waits", extra={"error": str(error), "attempt": attempt})
 
     async def _handle(self, records: Sequence[Record]) -> None:
         placed, letters = _decoded(records)

@@ -15,6 +15,7 @@ from origin.metadata.base import Metadata, MetadataError, NotFound
 from origin.model import VideoStatus
 from origin.objects.base import Objects, ObjectStoreError
 from origin.retry import Backoff
+from origin.retrying import surely
 from origin.videos import surrogate_key
 
 logger = logging.getLogger(__name__)
@@ -55,16 +56,10 @@ class Deletions:
             await consumer.close()
 
     async def _surely(self, step: Callable[[], Awaitable[None]], record: Record) -> None:
-        attempt = 0
-        while True:
-            try:
-                await step()
-            except (MetadataError, ObjectStoreError, EventLogError) as error:
-                logger.warning("an event of a video waits", extra={"key": record.key, "error": str(error)})
-                await asyncio.sleep(_BACKOFF.delay_s(attempt, self._chance()))
-                attempt += 1
-            else:
-                return
+        def waits(error: Exception, _attempt: int) -> None:
+            logger.warning("an event of a video waits", extra={"key": record.key, "error": str(error)})
+
+        await surely(step, (MetadataError, ObjectStoreError, EventLogError), _BACKOFF, self._chance, waits)
 
     async def _handle(self, record: Record) -> None:
         try:

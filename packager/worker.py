@@ -8,6 +8,7 @@ ended, one way or another; whatever was cut short is delivered again and starts 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import random
 import shutil
@@ -26,6 +27,7 @@ from packager.faults import Fault, classify
 from packager.job import DeadLetter, after_fault
 from packager.moderation.base import Moderation
 from packager.offsets import OffsetTracker
+from packager.sandbox import describe
 from packager.settings import PackagerSettings
 from packager.tools import Tools, find_tools
 from packager.upload_job import JobEnd, JobOutcome, UploadJob
@@ -86,6 +88,7 @@ class PackagerWorker:
         self._clock = clock
         self._work_folder = work_folder
         self._tools: Tools = find_tools(settings)
+        logger.info("children run in a sandbox", extra={"sandbox": describe()})
         self._slots = asyncio.Semaphore(settings.jobs_at_once)
         self._jobs: set[asyncio.Task[None]] = set()
         self._loops: set[asyncio.Task[None]] = set()
@@ -97,8 +100,16 @@ class PackagerWorker:
     async def run(self) -> None:
         """Work until `drain`; a log that is away for a while is waited for. May be called again after it raised."""
         await asyncio.to_thread(_sweep, self._work_folder)
-        uploads = await self._log.consumer(GROUP, [Topic.UPLOADS])
-        retries = await self._log.consumer(GROUP, [Topic.UPLOADS_RETRY])
+        # Consumers are closed last: a job that ends meanwhile still commits. Also when only one could be had: left in
+        # its group it would hold partitions that nobody reads.
+        async with contextlib.AsyncExitStack() as stack:
+            uploads = await self._log.consumer(GROUP, [Topic.UPLOADS])
+            stack.push_async_callback(uploads.close)
+            retries = await self._log.consumer(GROUP, [Topic.UPLOADS_RETRY])
+            stack.push_async_callback(retries.close)
+            await self._work(uploads, retries)
+
+    async def _work(self, uploads: Consumer, retries: Consumer) -> None:
         self._loops = {
             asyncio.create_task(self._consume(uploads, self._settings.jobs_at_once + 1)),
             asyncio.create_task(self._consume(retries, WAITING_RETRIES)),
@@ -109,11 +120,8 @@ class PackagerWorker:
                 # Until they end, or `drain` loses patience with them.
                 await asyncio.wait(set(self._jobs))
         finally:
-            # Consumers last: a job that ends meanwhile still commits.
             await _cancelled(self._loops)
             await _cancelled(self._jobs)
-            await uploads.close()
-            await retries.close()
 
     async def drain(self, grace_s: float) -> None:
         """Take no more, give running jobs `grace_s` to end, then cancel them; their events will be delivered again."""
@@ -221,8 +229,8 @@ class PackagerWorker:
         fate = after_fault(event.attempt, self._settings.retry, now_ms, chance, waits=fault.waits)
         told = replace(event, error_code=fault.code, error_detail=fault.detail)
         if fault.final or isinstance(fate, DeadLetter):
-            self.stats.failed += 1
             await self._bury(replace(told, attempt=event.attempt + 1), fault)
+            self.stats.failed += 1
             return
         self.stats.retried += 1
         again = replace(told, attempt=fate.attempt, not_before=fate.not_before_ms)

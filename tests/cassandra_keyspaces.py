@@ -23,7 +23,8 @@ class Keyspace:
         self.url = url
         self.target: Target = parse_target(url)
         prepare(self.target, scripts())
-        self.cluster, self.session = connect(self.target, self.target.keyspace)
+        connected = connect(self.target, self.target.keyspace)
+        self.cluster, self.session = connected.cluster, connected.session
         self._tables = [
             row[0]
             for row in self.rows(
@@ -49,9 +50,9 @@ class Keyspace:
 
 def drop(url: str) -> None:
     target = parse_target(url)
-    cluster, session = connect(target, None)
-    session.execute(f"DROP KEYSPACE IF EXISTS {target.keyspace}", timeout=TIMEOUT_S)
-    cluster.shutdown()
+    connected = connect(target, None)
+    connected.session.execute(f"DROP KEYSPACE IF EXISTS {target.keyspace}", timeout=TIMEOUT_S)
+    connected.cluster.shutdown()
 
 
 def fresh_name() -> str:

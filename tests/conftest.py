@@ -1,7 +1,7 @@
 """Real engines for the whole run: each is started when a test first asks for it, shared, and stopped at the end.
 
 With REELWAY_TEST_SERVICES naming the folder of a running `make services` (`var/services`), Cassandra, Kafka and the
-S3 server are that one's.
+S3 server are that one's. Of Redis a test is handed the running service, and so may empty it.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import pytest
 from deploy.services import state
 from deploy.services.addresses import S3, Cassandra, Kafka, Redis
 from deploy.services.cassandra import start_cassandra
-from deploy.services.cluster import start_cluster
+from deploy.services.cluster import ClusterRedis, start_cluster
 from deploy.services.kafka import start_kafka
 from deploy.services.s3 import start_s3
-from deploy.services.sentinel import start_sentinel
-from deploy.services.service import Address, Service
+from deploy.services.sentinel import WatchedRedis, start_sentinel
+from deploy.services.service import AnyService, Service
 from deploy.services.valkey import start_redis
 from deploy.settings import services_cache
 
@@ -45,8 +45,8 @@ def cassandra(running_services: state.Running | None, services_folder: Path) -> 
     if running_services:
         yield running_services.cassandra
         return
-    with _for_the_run(start_cassandra(services_folder / "cassandra", services_cache())) as address:
-        yield address
+    with _for_the_run(start_cassandra(services_folder / "cassandra", services_cache())) as service:
+        yield service.address
 
 
 @pytest.fixture(scope="session")
@@ -54,8 +54,8 @@ def kafka(running_services: state.Running | None, services_folder: Path) -> Iter
     if running_services:
         yield running_services.kafka
         return
-    with _for_the_run(start_kafka(services_folder / "kafka", services_cache())) as address:
-        yield address
+    with _for_the_run(start_kafka(services_folder / "kafka", services_cache())) as service:
+        yield service.address
 
 
 @pytest.fixture(scope="session")
@@ -63,32 +63,32 @@ def s3(running_services: state.Running | None, services_folder: Path) -> Iterato
     if running_services:
         yield running_services.s3
         return
-    with _for_the_run(start_s3(services_folder / "s3", services_cache())) as address:
-        yield address
+    with _for_the_run(start_s3(services_folder / "s3", services_cache())) as service:
+        yield service.address
 
 
 @pytest.fixture(scope="session")
-def redis_single(services_folder: Path) -> Iterator[Redis]:
-    with _for_the_run(start_redis(services_folder / "redis")) as address:
-        yield address
+def redis_single(services_folder: Path) -> Iterator[Service[Redis]]:
+    with _for_the_run(start_redis(services_folder / "redis")) as service:
+        yield service
 
 
 @pytest.fixture(scope="session")
-def redis_sentinel(services_folder: Path) -> Iterator[Redis]:
-    with _for_the_run(start_sentinel(services_folder / "sentinel")) as address:
-        yield address
+def redis_sentinel(services_folder: Path) -> Iterator[WatchedRedis]:
+    with _for_the_run(start_sentinel(services_folder / "sentinel")) as service:
+        yield service
 
 
 @pytest.fixture(scope="session")
-def redis_cluster(services_folder: Path) -> Iterator[Redis]:
-    with _for_the_run(start_cluster(services_folder / "cluster")) as address:
-        yield address
+def redis_cluster(services_folder: Path) -> Iterator[ClusterRedis]:
+    with _for_the_run(start_cluster(services_folder / "cluster")) as service:
+        yield service
 
 
 @contextmanager
-def _for_the_run(service: Service[Address]) -> Iterator[Address]:
+def _for_the_run(service: AnyService) -> Iterator[AnyService]:
     """Killed at the end: nobody wants the data again."""
     try:
-        yield service.address
+        yield service
     finally:
         service.kill()

@@ -34,7 +34,9 @@ def main() -> None:
     """Exit codes: 0 stopped as told, 1 an engine could not be fetched or started, 2 wrong usage."""
     given = _arguments()
     _configure_logging()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # SIGINT too: a shell starts what it puts in the background with it ignored.
+        signal.signal(number, _interrupt)
     try:
         if given.fetch:
             fetch_all(services_cache())
@@ -83,7 +85,7 @@ def _run(folder: Path, nodes: int, fresh: bool) -> None:
         members = [node for service in (redis, s3, kafka, cassandra) for node in service.nodes]
         pids = tuple(node.pid for node in members if node.pid is not None)
         running = state.Running(cassandra.address, kafka.address, s3.address, redis.address, pids)
-        running.write(folder)
+        running.publish(folder, stack)
         logger.info("the logs are under %s; Ctrl-C stops the engines. To use them, paste into another shell:", data)
         for name, value in running.settings().items():
             sys.stdout.write(f"export {name}={shlex.quote(value)}\n")

@@ -1,15 +1,19 @@
-"""Valkey Cluster: three primaries that share the slots, each with as many replicas as asked for."""
+"""Valkey Cluster: three primaries that share the slots, each with a replica."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from deploy.services.addresses import Redis
+from deploy.services.errors import NotStarted
 from deploy.services.node import Node
 from deploy.services.ports import Ports
-from deploy.services.service import Service, started
-from deploy.services.valkey import HOST, answered, client, server, unanswered
+from deploy.services.replicated import ReplicatedRedis
+from deploy.services.service import started
+from deploy.services.valkey import HOST, answered, answers, ask, client, replication, server, unanswered
 
 NODE_TIMEOUT_MS = 2000
 """A primary that is silent for so long is replaced by a replica of its own."""
@@ -17,14 +21,31 @@ _PRIMARIES = 3
 _SLOTS = 16_384
 
 
-def start_cluster(folder: Path, replicas: int = 0) -> Service[Redis]:
-    """The cluster on the data in `folder`; its nodes are the primaries, then their replicas. Raises ServicesError."""
+@dataclass(frozen=True, slots=True)
+class ClusterRedis(ReplicatedRedis):
+    """At first the primaries, then their replicas in the same order."""
+
+    def primary(self, key: str = "") -> Node:
+        """As the first node sees it that answers."""
+        for node in self.nodes:
+            if answers(node):
+                return self._primary_seen_by(node, key)
+        raise NotStarted("no node of the cluster answers")
+
+    def _primary_seen_by(self, node: Node, key: str) -> Node:
+        slot = ask(node, "CLUSTER KEYSLOT", key)
+        [address] = [each for each, member in _members(node).items() if slot in _slots(member)]
+        return next(each for each in self.nodes if each.address == address)
+
+
+def start_cluster(folder: Path) -> ClusterRedis:
+    """The cluster on the data in `folder`. Raises ServicesError."""
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     ports = Ports(folder)
-    nodes = tuple(_node(number, folder, ports) for number in range(1, _PRIMARIES * (1 + replicas) + 1))
+    nodes = tuple(_node(number, folder, ports) for number in range(1, 2 * _PRIMARIES + 1))
     url = f"redis+cluster://{','.join(node.address for node in nodes)}"
-    return started(Service("Redis Cluster", Redis(url), nodes, lambda: answered(lambda: _missing(nodes, replicas))))
+    return started(ClusterRedis("Redis Cluster", Redis(url), nodes, lambda: answered(lambda: _missing(nodes))))
 
 
 def _node(number: int, folder: Path, ports: Ports) -> Node:
@@ -39,8 +60,8 @@ def _node(number: int, folder: Path, ports: Ports) -> Node:
     return server(f"redis {number}", folder / f"node-{number}", ports.take(f"node-{number}", HOST), settings)
 
 
-def _missing(nodes: tuple[Node, ...], replicas: int) -> str:
-    return unanswered(nodes) or _unformed(nodes) or _unserved(nodes, replicas)
+def _missing(nodes: tuple[Node, ...]) -> str:
+    return unanswered(nodes) or _unformed(nodes) or _unserved(nodes)
 
 
 def _unformed(nodes: tuple[Node, ...]) -> str:
@@ -53,8 +74,8 @@ def _unformed(nodes: tuple[Node, ...]) -> str:
         _meet(node, nodes[0])
     if short:
         return f"{short[0].name} does not know all nodes"
-    for number, node in enumerate(nodes[_PRIMARIES:]):
-        _follow(node, primaries[number % _PRIMARIES])
+    for node, primary in zip(nodes[_PRIMARIES:], primaries, strict=True):
+        _follow(node, primary)
     return ""
 
 
@@ -62,47 +83,45 @@ def _follow(node: Node, primary: Node) -> None:
     members = _members(node)
     itself = members[node.address]
     if "master" in itself["flags"] and not itself["slots"]:
-        with client(node) as told:
-            told.execute_command("CLUSTER REPLICATE", members[primary.address]["node_id"])
+        ask(node, "CLUSTER REPLICATE", members[primary.address]["node_id"])
 
 
 def _give_slots(number: int, node: Node) -> None:
     members = _members(node)
     if len(members) == 1 and not members[node.address]["slots"]:
         first, after = (_SLOTS * each // _PRIMARIES for each in (number, number + 1))
-        with client(node) as told:
-            told.execute_command("CLUSTER ADDSLOTSRANGE", first, after - 1)
+        ask(node, "CLUSTER ADDSLOTSRANGE", first, after - 1)
 
 
 def _meet(node: Node, other: Node) -> None:
     with client(other) as asked:
         bus_port = asked.config_get("cluster-port")["cluster-port"]
-    with client(node) as told:
-        told.execute_command("CLUSTER MEET", other.host, other.port, bus_port)
+    ask(node, "CLUSTER MEET", other.host, other.port, bus_port)
 
 
 def _members(node: Node) -> dict[str, dict[str, Any]]:
     """The cluster as the node sees it, by address."""
-    with client(node) as asked:
-        members: dict[str, dict[str, Any]] = asked.execute_command("CLUSTER NODES")
+    members: dict[str, dict[str, Any]] = ask(node, "CLUSTER NODES")
     return members
 
 
-def _unserved(nodes: tuple[Node, ...], replicas: int) -> str:
-    """Empty when every node serves all slots, and every primary has its replicas."""
+def _slots(member: dict[str, Any]) -> Iterator[int]:
+    for first, *last in member["slots"]:
+        yield from range(int(first), int(last[0] if last else first) + 1)
+
+
+def _unserved(nodes: tuple[Node, ...]) -> str:
+    """Empty when every node serves all slots, and every primary has a replica in step."""
     for node in nodes:
-        with client(node) as asked:
-            state = asked.execute_command("CLUSTER INFO")["cluster_state"]
-        if state != "ok":
+        state = ask(node, "CLUSTER INFO")
+        if state["cluster_state"] != "ok" or state["cluster_slots_pfail"] != "0":
             return f"{node.name} finds the cluster in the state {state}"
-    members = _members(nodes[0])
     for node in nodes:
-        if members[node.address]["slots"] and (missing := _uncopied(node, replicas)):
-            return missing
+        if replication(node)["role"] == "master" and not _in_step(node):
+            return f"{node.name} has no replica in step"
     return ""
 
 
-def _uncopied(primary: Node, replicas: int) -> str:
-    with client(primary) as asked:
-        connected = asked.info("replication")["connected_slaves"]
-    return "" if connected >= replicas else f"{primary.name} has {connected} of {replicas} replicas"
+def _in_step(primary: Node) -> bool:
+    state = replication(primary)
+    return any(state[f"slave{number}"]["state"] == "online" for number in range(state["connected_slaves"]))

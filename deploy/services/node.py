@@ -7,8 +7,9 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -102,6 +103,15 @@ class Node:
     def thaw(self) -> None:
         """Let a frozen node run on."""
         self._signal(signal.SIGCONT)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Frozen as long as the `with` block lasts."""
+        self.freeze()
+        try:
+            yield
+        finally:
+            self.thaw()
 
     def listens(self) -> bool:
         """True when something accepts connections at its address: cheap to ask before a client is opened."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.services.addresses import Redis
 from deploy.services.node import Node
 from deploy.services.ports import Ports
-from deploy.services.service import Service, started
-from deploy.services.valkey import HOST, answered, client, server, unanswered, unreplicated
+from deploy.services.replicated import ReplicatedRedis
+from deploy.services.service import started
+from deploy.services.valkey import HOST, answered, client, follow_from_start, server, unanswered, unreplicated
 
 GROUP = "reelway"
 DOWN_AFTER_MS = 1000
@@ -25,34 +27,52 @@ _FOLLOWED = (
 )
 
 
-def start_sentinel(folder: Path) -> Service[Redis]:
-    """The group on the data in `folder`; its nodes are the three servers, then the sentinels. Raises ServicesError."""
+@dataclass(frozen=True, slots=True)
+class WatchedRedis(ReplicatedRedis):
+    """The servers, then the sentinels."""
+
+    @property
+    def servers(self) -> tuple[Node, ...]:
+        return self.nodes[: _REPLICAS + 1]
+
+    @property
+    def sentinels(self) -> tuple[Node, ...]:
+        return self.nodes[_REPLICAS + 1 :]
+
+    def primary(self, key: str = "") -> Node:  # noqa: ARG002 -- one primary takes every key
+        """As most of the sentinels see it that run."""
+        named = [_leader_port(sentinel) for sentinel in self.sentinels if sentinel.pid is not None]
+        leader = max(set(named), key=named.count)
+        return next(node for node in self.servers if node.port == leader)
+
+    def join(self, dead: Node) -> None:
+        """The sentinels would make it a replica too, after some ten seconds."""
+        follow_from_start(dead, self.primary())
+        dead.start()
+        self.wait_ready()
+
+
+def start_sentinel(folder: Path, *settings: str) -> WatchedRedis:
+    """The group on the data in `folder`; `settings` are the servers' and win over ours. Raises ServicesError."""
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     ports = Ports(folder)
-    servers = _servers(folder, ports)
+    servers = _servers(folder, ports, settings)
     sentinels = _sentinels(folder, ports, servers)
     url = f"redis+sentinel://{','.join(node.address for node in sentinels)}/{GROUP}/0"
     return started(
-        Service(
+        WatchedRedis(
             "Redis Sentinel", Redis(url), (*servers, *sentinels), lambda: answered(lambda: _missing(servers, sentinels))
         )
     )
 
 
-def primary(service: Service[Redis]) -> Node:
-    """The node that the sentinels hold for the primary. Raises RedisError when none answers."""
-    *_, sentinel = (node for node in service.nodes if node.pid is not None)
-    port = _leader_port(sentinel)
-    return next(node for node in service.nodes if node.port == port)
-
-
-def _servers(folder: Path, ports: Ports) -> tuple[Node, ...]:
+def _servers(folder: Path, ports: Ports, settings: tuple[str, ...]) -> tuple[Node, ...]:
     taken = [ports.take(f"server-{number}", HOST) for number in range(1, _REPLICAS + 2)]
     nodes = []
     for number, port in enumerate(taken, 1):
         follows = [] if number == 1 else [f"replicaof {HOST} {taken[0]}"]
-        nodes.append(server(f"redis {number}", folder / f"server-{number}", port, [*_FOLLOWED, *follows]))
+        nodes.append(server(f"redis {number}", folder / f"server-{number}", port, [*_FOLLOWED, *settings, *follows]))
     return tuple(nodes)
 
 
@@ -79,9 +99,13 @@ def _unknown(sentinels: tuple[Node, ...]) -> str:
     for node in sentinels:
         with client(node) as sentinel:
             state = sentinel.sentinel_master(GROUP)
+            replicas = sentinel.sentinel_slaves(GROUP)
         known = state["num-slaves"], state["num-other-sentinels"]
         if known != (_REPLICAS, _SENTINELS - 1) or state["flags"] != "master":
             return f"{node.name} knows {known[0]} replicas and {known[1]} other sentinels; flags {state['flags']}"
+        # One is enough to fail over to; of one that came back the sentinel may learn only after ten seconds.
+        if not any(replica["master-link-status"] == "ok" for replica in replicas):
+            return f"{node.name} knows of no replica that has its primary's data"
     return ""
 
 

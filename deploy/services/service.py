@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 from deploy.services.errors import NotStarted
 from deploy.services.node import Node
 
 Address = TypeVar("Address")
+AnyService = TypeVar("AnyService", bound="Service[Any]")
 START_S = 110
 """Most time from starting an engine's nodes to the ready state; three Cassandra nodes take 17 s of two idle cores."""
 _POLL_S = 0.1
@@ -34,12 +35,16 @@ class Service(Generic[Address]):
         self.wait_ready()
 
     def wait_ready(self, within_s: float = START_S) -> None:
-        """Wait until every node takes part. Raises NotStarted, with the end of the log of who does not."""
+        """Wait until every node takes part. Raises NotStarted."""
+        self.wait_while(self._missing, within_s)
+
+    def wait_while(self, missing: Callable[[], str], within_s: float = START_S) -> None:
+        """Wait until nothing is missing. Raises NotStarted, with what is and with the ends of the logs."""
         deadline = time.monotonic() + within_s
-        while missing := self._missing():
+        while lack := missing():
             if time.monotonic() > deadline:
                 logs = "\n".join(node.log_end() for node in self.nodes)
-                raise NotStarted(f"{self.name} was not ready after {within_s:.0f} s: {missing}\n{logs}")
+                raise NotStarted(f"{self.name} was not ready after {within_s:.0f} s: {lack}\n{logs}")
             time.sleep(_POLL_S)
 
     def _missing(self) -> str:
@@ -69,7 +74,7 @@ class Service(Generic[Address]):
         self.stop()
 
 
-def started(service: Service[Address]) -> Service[Address]:
+def started(service: AnyService) -> AnyService:
     """The service, ready; nothing of it is left when that fails or is interrupted. Raises NotStarted."""
     try:
         service.start()

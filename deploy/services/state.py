@@ -8,14 +8,12 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from deploy.services.addresses import S3, Cassandra, Credentials, Kafka, Redis
 from deploy.services.errors import ServicesError
 
 FILE_NAME = "services.json"
-_LOCK = ".lock"
-"""Held by the process that runs the engines, and so free when it was killed."""
 
 
 class NotRunning(ServicesError):
@@ -45,42 +43,39 @@ class Running:
             "REELWAY_REDIS_URL": self.redis.url,
         }
 
-    def write(self, folder: Path) -> None:
-        """Leave it in the folder; readable by the owner only, as it holds keys."""
+    def publish(self, folder: Path, stack: ExitStack) -> None:
+        """Leave it in the folder until the stack closes; readable by the owner only, as it holds keys."""
         part = folder / f"{FILE_NAME}.part"
+        part.unlink(missing_ok=True)
         part.touch(mode=0o600)
-        part.write_text(json.dumps(asdict(self), indent=2))
+        file = stack.enter_context(part.open("w"))
+        # Locked as long as it is true: what an owner who was killed left is not.
+        fcntl.flock(file, fcntl.LOCK_EX)
+        json.dump(asdict(self), file, indent=2)
+        file.flush()
         part.replace(folder / FILE_NAME)
+        stack.callback((folder / FILE_NAME).unlink, missing_ok=True)
 
 
 def claim(folder: Path, stack: ExitStack) -> None:
     """Make the folder and keep it until the stack closes: its engines have one owner. Raises AlreadyRunning."""
     folder.mkdir(parents=True, exist_ok=True)
-    lock = stack.enter_context((folder / _LOCK).open("w"))
+    lock = stack.enter_context((folder / ".lock").open("w"))
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise AlreadyRunning(f"the engines in {folder} run already; name another folder with --folder") from error
-    # Of an owner that was killed: nothing runs yet.
-    stack.callback(_forget, folder)
-    _forget(folder)
-
-
-def _forget(folder: Path) -> None:
-    """Say that the engines have gone."""
-    (folder / FILE_NAME).unlink(missing_ok=True)
 
 
 def read(folder: Path) -> Running:
     """The engines that run in `folder` now. Raises NotRunning."""
     try:
-        document = json.loads((folder / FILE_NAME).read_text())
-        running = _running(document)
+        with (folder / FILE_NAME).open() as file:
+            if not _locked(file):
+                raise NotRunning(f"the engines in {folder} have ended; start them with: make services")
+            return _running(json.load(file))
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise NotRunning(f"no engines run in {folder}; start them with: make services ({error})") from error
-    if not _owned(folder):
-        raise NotRunning(f"the engines in {folder} have ended; start them with: make services")
-    return running
 
 
 def _running(document: Mapping[str, Any]) -> Running:
@@ -98,10 +93,9 @@ def _with_credentials(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {**fields, "credentials": Credentials(**credentials) if credentials else None}
 
 
-def _owned(folder: Path) -> bool:
-    with (folder / _LOCK).open() as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
+def _locked(file: TextIO) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
     return False

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from redis import Redis as Client
 from redis.backoff import NoBackoff
@@ -17,6 +18,7 @@ from deploy.services.ports import Ports
 from deploy.services.service import Service, started
 
 HOST = "127.0.0.1"
+_CONFIG = "valkey.conf"
 _ASK_S = 2.0
 _DURABLE = ("appendonly yes", "appendfsync everysec", 'save ""')
 """The append-only file is the one truth; snapshots beside it only cost."""
@@ -36,7 +38,7 @@ def start_redis(folder: Path) -> Service[Redis]:
 
 def server(name: str, folder: Path, port: int, settings: Sequence[str], mode: str = "") -> Node:
     """A node whose settings are written once: later the server itself keeps the file, with the role it was given."""
-    file = folder / "valkey.conf"
+    file = folder / _CONFIG
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
         common = [f"bind {HOST}", f"port {port}", f'dir "{folder}"', *([] if mode else _DURABLE)]
@@ -44,10 +46,42 @@ def server(name: str, folder: Path, port: int, settings: Sequence[str], mode: st
     return Node(name, folder, HOST, port, [str(get_binary_path()), str(file), *([mode] if mode else [])])
 
 
-def client(node: Node) -> Client:
+def follow_from_start(node: Node, primary: Node) -> None:
+    """Make a node that does not run a replica as soon as it does."""
+    with (node.folder / _CONFIG).open("a") as file:
+        file.write(f"replicaof {primary.host} {primary.port}\n")
+
+
+def client(node: Node, password: str | None = None) -> Client:
     """A client of one node, to be closed; it tries once, as whoever waits for the node asks again."""
-    once = Retry(NoBackoff(), 0)
-    return Client(host=node.host, port=node.port, socket_timeout=_ASK_S, socket_connect_timeout=_ASK_S, retry=once)
+    return Client(
+        host=node.host,
+        port=node.port,
+        password=password,
+        socket_timeout=_ASK_S,
+        socket_connect_timeout=_ASK_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+def ask(node: Node, *words: str | int) -> Any:
+    """What the node answers to one command. Raises RedisError."""
+    with client(node) as asked:
+        return asked.execute_command(*words)
+
+
+def replication(node: Node) -> dict[str, Any]:
+    """What the node says of its replication; empty of a Sentinel. Raises RedisError."""
+    with client(node) as asked:
+        state: dict[str, Any] = asked.info("replication")
+    return state
+
+
+def empty(service: Service[Redis]) -> None:
+    """Delete all that its primaries have. Raises RedisError."""
+    for node in service.nodes:
+        if replication(node).get("role") == "master":
+            ask(node, "FLUSHALL")
 
 
 def answered(question: Callable[[], str]) -> str:
@@ -56,6 +90,11 @@ def answered(question: Callable[[], str]) -> str:
         return question()
     except RedisError as error:
         return f"{type(error).__name__}: {error}"
+
+
+def answers(node: Node) -> bool:
+    """False also of a node that is frozen."""
+    return node.pid is not None and not answered(lambda: unanswered((node,)))
 
 
 def unanswered(nodes: tuple[Node, ...]) -> str:

@@ -26,7 +26,7 @@ from edge.ingest.body import (
     WrongChecksum,
 )
 from edge.ingest.intake import Incoming, Rejected, take
-from edge.ingest.locks import Locks, LocksUnavailable, open_locks
+from edge.ingest.locks import Locks, LocksUnavailable
 from edge.ingest.model import (
     PREFIX,
     Append,
@@ -56,14 +56,13 @@ def create_ingest(
     settings: IngestSettings,
     clock: Callable[[], int],
     stats: IngestStats,
-    locks: Locks | None = None,
+    locks: Locks,
 ) -> AsgiApp:
     """The ASGI app for `/v1/uploads` and `/v1/uploads/{id}`; `create_gateway` puts it behind its shell.
 
-    `locks` are shared by all gateways that take uploads; None: this is the only one.
+    `locks` are shared by all gateways that take uploads.
     """
-    writers = Writers(settings.lock_wait_s, locks or open_locks("memory:"))
-    return _Ingest(Uploads(catalog, objects, settings, stats), clock, writers)
+    return _Ingest(Uploads(catalog, objects, settings, stats), clock, Writers(settings.lock_wait_s, locks))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 class IngestSettings:
     max_bytes: int = 256 << 20
     """Largest upload. A clip of 60 s has 10–20 MB; phones at full bitrate send ten times that."""
-    part_bytes: int = 4 << 20
-    """Bytes of one durable part: what a crash of this process can cost a client at most."""
+    part_bytes: int = 5 << 20
+    """Bytes of one durable part: what a crash of this process can cost a client at most. S3 takes no smaller part but
+    the last."""
     live_uploads: int = 10
     """Unfinished uploads of one user at once."""
     idle_timeout_s: float = 30.0

@@ -48,11 +48,25 @@ class Holdings:
             partition for partition, offset in self._given.items() if self._committed.get(partition, 0) < offset
         )
 
-    def take(self, partitions: Iterable[Partition]) -> Mapping[Partition, int]:
-        """Hold these from now on; returns where to go on in those that do not begin at the committed offset."""
+    def take(self, partitions: Iterable[Partition]) -> frozenset[Partition]:
+        """Hold these from now on; returns those that were held before, where reading may go on."""
         self.held = frozenset(partitions)
         self._given = _of(self._given, self.held)
         self._committed = _of(self._committed, self.held)
+        return frozenset(self._given)
+
+    def resume(self, committed: Mapping[Partition, int]) -> Mapping[Partition, int]:
+        """Where to go on in the partitions that do not begin at the committed offset.
+
+        `committed` is how far the group has committed what was held before: another member may have had it meanwhile.
+        What is not in it begins at the committed offset, too.
+        """
+        self._given = {
+            partition: max(offset, committed[partition])
+            for partition, offset in self._given.items()
+            if partition in committed
+        }
+        self._committed.update(committed)
         asked = _of(self.start, self.held)
         self.start = {partition: offset for partition, offset in self.start.items() if partition not in asked}
         return {**asked, **self._given}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from origin.eventlog.base import LogUnavailable, Position, Record
 from origin.eventlog.kafka_address import KafkaAddress
+from origin.eventlog.kafka_connection import quieten
 from origin.eventlog.kafka_consumer import KafkaConsumer
 from origin.eventlog.kafka_producer import KafkaProducer
 from origin.eventlog.kafka_reader import read
@@ -21,6 +22,7 @@ class KafkaEventLog:
         self._producer = KafkaProducer(address)
         self._consumers: set[KafkaConsumer] = set()
         self._closed = False
+        quieten()
 
     async def append(self, topic: str, key: str, value: bytes) -> Position:
         (position,) = await self.append_many(topic, [(key, value)])

@@ -5,6 +5,7 @@ The member that Kafka makes the leader of a group calls `assign` for all; a roun
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from itertools import groupby
 
@@ -41,7 +42,9 @@ class Assignor(AbstractPartitionAssignor):  # type: ignore[misc]
         group = {name: decode_state(said.subscription, said.user_data) for name, said in members.items()}
         topics = {topic for member in group.values() for topic in member.topics}
         sizes = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}
-        this_round = b"%d" % (max(member.round for member in group.values()) + 1)
+        last = max(member.round for member in group.values())
+        # By the clock, because a member that was away may know of more rounds than all that are there.
+        this_round = b"%d" % max(last + 1, time.time_ns() // 1_000_000)
         return {
             name: ConsumerProtocolMemberAssignment(_VERSION, _by_topic(share), this_round)
             for name, share in share_out(group, sizes).items()

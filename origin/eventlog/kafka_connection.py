@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import ssl
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +16,15 @@ from origin.eventlog.kafka_address import KafkaAddress
 
 MIGRATE = "`reelway migrate` makes what is missing"
 PROBE_MS = 3_000
+SAY_AGAIN_S = 30.0
+_TALKERS = (
+    "aiokafka",
+    "aiokafka.cluster",
+    "aiokafka.conn",
+    "aiokafka.consumer.fetcher",
+    "aiokafka.consumer.group_coordinator",
+    "aiokafka.producer.sender",
+)
 _DENIED = (
     errors.AuthenticationFailedError,
     errors.AuthenticationMethodNotSupported,
@@ -24,6 +34,30 @@ _DENIED = (
     errors.GroupAuthorizationFailedError,
     errors.ClusterAuthorizationFailedError,
 )
+
+
+class _Seldom(logging.Filter):
+    """Lets each message through once in SAY_AGAIN_S: clients try again many times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        message = (record.name, str(record.msg))
+        if record.created - self._said.get(message, 0) < SAY_AGAIN_S:
+            return False
+        self._said[message] = record.created
+        return True
+
+
+_SELDOM = _Seldom()
+
+
+def quieten() -> None:
+    """Keep aiokafka from filling the log while brokers are away; may be called again."""
+    for name in _TALKERS:
+        logging.getLogger(name).addFilter(_SELDOM)
 
 
 def connection(address: KafkaAddress) -> dict[str, Any]:

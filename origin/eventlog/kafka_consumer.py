@@ -1,9 +1,10 @@
 """A member of a consumer group on Kafka.
 
 aiokafka reads ahead, keeps the member in its group and follows the group's changes in tasks of its own, so an owner
-that works for long between two polls keeps its partitions; what is read ahead is bounded by the fetch sizes below. When
-the group changes, nothing more is given out and the owner has HAND_OVER_S to commit what it holds; then the partitions
-are shared out anew. Where work is still under way they stay, and reading goes on as if nothing had been.
+that works for long between two polls keeps its partitions; what is read ahead is bounded by the fetch sizes in
+`kafka_member`. When the group changes, nothing more is given out and the owner has HAND_OVER_S to commit what it holds;
+then the partitions are shared out anew. Where work is still under way they stay, and reading goes on as if nothing had
+been.
 """
 
 from __future__ import annotations
@@ -16,31 +17,19 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
 
-from origin.eventlog.base import LogUnavailable, LogUnprepared, Position, Record
+from origin.eventlog.base import LogUnavailable, Position, Record
 from origin.eventlog.handover import Holdings, Partition
 from origin.eventlog.kafka_address import KafkaAddress
-from origin.eventlog.kafka_assignor import Assignor
-from origin.eventlog.kafka_connection import MIGRATE, client_arguments, log_errors, raise_denied
+from origin.eventlog.kafka_connection import log_errors
+from origin.eventlog.kafka_member import connect, leave
 
 logger = logging.getLogger(__name__)
-CONNECT_S = 5.0
 JOIN_S = 20.0
 """How long joining waits for the group to share out its partitions; a member that died delays that."""
 HAND_OVER_S = 3.0
 COMMIT_S = 10.0
+COMMITTED_S = 3.0
 LAG_S = 5.0
-CLOSE_S = 5.0
-HEARTBEAT_MS = 500
-"""How late a member notices that the group changes."""
-SESSION_MS = 10_000
-"""After this long without a heartbeat a member counts as dead."""
-REBALANCE_MS = 30_000
-REQUEST_MS = 15_000
-"""More than a session, because joining waits for members that died."""
-RETRY_MS = 250
-PARTITION_FETCH_BYTES = 512 << 10
-FETCH_BYTES = 8 << 20
-NEVER_MS = 2**31 - 1
 
 
 class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -66,6 +55,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._committed = asyncio.Event()
         self._committing = asyncio.Lock()
         self._joining = asyncio.Lock()
+        self._taking: asyncio.Timeout | None = None
         self._turn = 0
         self._closed = False
 
@@ -81,47 +71,16 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             raise LogUnavailable(f"this consumer of {self._group} is closed")
         async with self._joining:
             if self._client is None:
-                self._client = await self._connect()
+                self._client = await connect(self._address, self._group, self._topics, self._holdings, self)
             return self._client
 
-    async def _connect(self) -> AIOKafkaConsumer:
-        client = AIOKafkaConsumer(
-            **client_arguments(self._address),
-            group_id=self._address.topic_prefix + self._group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            partition_assignment_strategy=[Assignor(self._holdings, self._address.topic_prefix)],
-            max_poll_interval_ms=NEVER_MS,
-            session_timeout_ms=SESSION_MS,
-            heartbeat_interval_ms=HEARTBEAT_MS,
-            rebalance_timeout_ms=REBALANCE_MS,
-            request_timeout_ms=REQUEST_MS,
-            retry_backoff_ms=RETRY_MS,
-            max_partition_fetch_bytes=PARTITION_FETCH_BYTES,
-            fetch_max_bytes=FETCH_BYTES,
-        )
-        try:
-            with log_errors(self._address):
-                async with asyncio.timeout(CONNECT_S):
-                    await client.start()
-                    self._refuse_missing(await client.topics())
-        except LogUnavailable:
-            await client.stop()
-            await raise_denied(self._address)
-            raise
-        except BaseException:
-            await client.stop()
-            raise
-        client.subscribe([self._address.topic_prefix + topic for topic in self._topics], listener=self)
-        return client
-
-    def _refuse_missing(self, there: Set[str]) -> None:
-        if missing := {self._address.topic_prefix + topic for topic in self._topics} - there:
-            raise LogUnprepared(f"{self._address.shown} has no topic {', '.join(sorted(missing))}: {MIGRATE}")
-
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
-        """The group changes: wait for the owner's commits, for a while."""
+        """The group changes: give out nothing, and wait for the owner's commits, for a while."""
         self._shared_out.clear()
+        if self._taking is not None:
+            # A poll that waits for records would take them before it is known where reading goes on.
+            with contextlib.suppress(RuntimeError):
+                self._taking.reschedule(asyncio.get_running_loop().time())
         if self._can_commit.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HAND_OVER_S):
@@ -134,10 +93,21 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """The group is at rest again."""
         if self._client is None:
             return
-        for partition, offset in self._holdings.take(self._partition(each) for each in assigned).items():
+        kept = self._holdings.take(self._partition(each) for each in assigned)
+        for partition, offset in self._holdings.resume(await self._committed_of(self._client, kept)).items():
             self._client.seek(self._there(partition), offset)
         self._can_commit.set()
         self._shared_out.set()
+
+    async def _committed_of(self, client: AIOKafkaConsumer, partitions: Set[Partition]) -> Mapping[Partition, int]:
+        """How far the group has committed; empty when that cannot be told soon."""
+        try:
+            async with asyncio.timeout(COMMITTED_S):
+                offsets = await asyncio.gather(*(client.committed(self._there(each)) for each in partitions))
+        except (TimeoutError, errors.KafkaError) as error:
+            logger.warning("a consumer begins at its committed offsets", extra={"error": repr(error)})
+            return {}
+        return {partition: offset or 0 for partition, offset in zip(partitions, offsets, strict=True)}
 
     def _partition(self, there: TopicPartition) -> Partition:
         return there.topic.removeprefix(self._address.topic_prefix), there.partition
@@ -146,19 +116,26 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         return TopicPartition(self._address.topic_prefix + partition[0], partition[1])
 
     async def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
-        deadline = asyncio.get_running_loop().time() + timeout_s
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_s
         client = await self._joined()
-        with log_errors(self._address), contextlib.suppress(TimeoutError):
+        with log_errors(self._address):
             try:
-                async with asyncio.timeout_at(deadline):
-                    await self._shared_out.wait()
-                # Beyond the deadline only when the group changes meanwhile.
-                async with asyncio.timeout_at(deadline + 1):
-                    return await self._take(client, max_records, deadline)
+                while (records := await self._taken(client, max_records, deadline)) is None and loop.time() < deadline:
+                    pass
             except errors.KafkaError:
                 await self._begin_again(client)
                 raise
-        return []
+        return records or []
+
+    async def _taken(self, client: AIOKafkaConsumer, max_records: int, deadline: float) -> list[Record] | None:
+        """None when the group changed meanwhile, or had no rest until the deadline."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await self._shared_out.wait()
+            async with asyncio.timeout(None) as self._taking:
+                return await self._take(client, max_records, deadline)
+        return None
 
     async def _take(self, client: AIOKafkaConsumer, max_records: int, deadline: float) -> list[Record]:
         # No await between the first record taken and the return: to cancel a poll loses nothing.
@@ -202,7 +179,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._client = None
             self._shared_out.clear()
             self._can_commit.clear()
-            await _leave(client)
+            await leave(client)
 
     async def commit(self, position: Position) -> None:
         partition, next_offset = (position.topic, position.partition), position.offset + 1
@@ -255,12 +232,4 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._committed.set()
         self._left(self)
         if self._client is not None:
-            await _leave(self._client)
-
-
-async def _leave(client: AIOKafkaConsumer) -> None:
-    leaving = asyncio.create_task(client.stop())
-    # What lasts longer ends by itself when its requests time out.
-    await asyncio.wait({leaving}, timeout=CLOSE_S)
-    if leaving.done() and (error := leaving.exception()) is not None:
-        logger.warning("left a consumer group without a word", extra={"error": repr(error)})
+            await leave(self._client)

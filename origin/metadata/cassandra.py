@@ -14,11 +14,11 @@ from origin.metadata import cassandra_migrating as migrating
 from origin.metadata import cassandra_uploads as uploads
 from origin.metadata import cassandra_users as users
 from origin.metadata import cassandra_videos as videos
-from origin.metadata import cassandra_workers as workers
 from origin.metadata.base import Edge, Heat
 from origin.metadata.cassandra_heat import HotHours
 from origin.metadata.cassandra_session import CassandraSession
 from origin.metadata.cassandra_target import Target
+from origin.metadata.cassandra_workers import WorkerNumbers
 from origin.model import (
     Comment,
     CountKind,
@@ -43,6 +43,7 @@ class CassandraMetadata:
     def __init__(self, target: Target) -> None:
         self._session = CassandraSession(target)
         self._hot_hours = HotHours(self._session)
+        self._workers = WorkerNumbers(self._session)
 
     async def check(self) -> None:
         await migrating.check(self._session)
@@ -170,13 +171,13 @@ class CassandraMetadata:
 
     # worker numbers
     async def lease_worker(self, owner: str, now_ms: int, lease_ms: int) -> int:
-        return await workers.lease(self._session, owner, now_ms, lease_ms)
+        return await self._workers.lease(owner, now_ms, lease_ms)
 
     async def renew_worker(self, number: int, owner: str, now_ms: int, lease_ms: int) -> bool:
-        return await workers.renew(self._session, number, owner, now_ms, lease_ms)
+        return await self._workers.renew(number, owner, now_ms, lease_ms)
 
     async def release_worker(self, number: int, owner: str) -> None:
-        await workers.release(self._session, number, owner)
+        await self._workers.release(number, owner)
 
     async def close(self) -> None:
         await self._session.close()

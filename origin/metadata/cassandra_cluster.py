@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import dataclass
 from typing import Any
 
 from cassandra import ConsistencyLevel
@@ -10,24 +11,25 @@ from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import (
     ConstantSpeculativeExecutionPolicy,
-    DCAwareRoundRobinPolicy,
     ExponentialReconnectionPolicy,
     FallthroughRetryPolicy,
     HostStateListener,
     NoSpeculativeExecutionPolicy,
     RetryPolicy,
-    TokenAwarePolicy,
 )
 from cassandra.query import tuple_factory
 
 from origin.metadata.base import MetadataError, MetadataMisplaced, MetadataUnprepared
 from origin.metadata.cassandra_errors import as_metadata_error
+from origin.metadata.cassandra_suspects import Suspects, SuspectsLast
 from origin.metadata.cassandra_target import Target
 
 logger = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 3.0
-REQUEST_TIMEOUT_S = 3.0
+REQUEST_TIMEOUT_S = 2.0
 """How long one node may take for one request; another is asked then."""
+CHANGE_TIMEOUT_S = 4.0
+"""Of a compare-and-set: longer than nodes let one wait for another (cas_contention_timeout), so that they say so."""
 SCHEMA_TIMEOUT_S = 60.0
 HEARTBEAT_S = 4.0
 """A node that is frozen or cut off, and so closes no socket, is left out after about twice this time."""
@@ -36,12 +38,20 @@ COMPARE_AND_SET = "compare-and-set"
 """The profile of statements that must not be sent twice."""
 
 
-def connect(target: Target, keyspace: str | None) -> tuple[Cluster, Any]:
-    """The cluster and a session on `keyspace`. Raises MetadataError."""
+@dataclass(frozen=True, slots=True)
+class Connected:
+    cluster: Cluster
+    session: Any
+    suspects: Suspects
+
+
+def connect(target: Target, keyspace: str | None) -> Connected:
+    """A session on `keyspace`. Raises MetadataError."""
     logging.getLogger("cassandra").setLevel(logging.CRITICAL)
-    cluster = _cluster(target)
+    suspects = Suspects()
+    cluster = _cluster(target, suspects)
     try:
-        return cluster, _session(cluster, target, keyspace)
+        return Connected(cluster, _session(cluster, target, keyspace), suspects)
     except BaseException:
         cluster.shutdown()
         raise
@@ -71,15 +81,22 @@ def _misfit(cluster: Cluster, target: Target, keyspace: str | None) -> MetadataE
     return None
 
 
-def _cluster(target: Target) -> Cluster:
+def _cluster(target: Target, suspects: Suspects) -> Cluster:
     return Cluster(
         list(target.hosts),
         port=target.hosts[0][1],
         auth_provider=PlainTextAuthProvider(target.user, target.password) if target.user else None,
         execution_profiles={
-            EXEC_PROFILE_DEFAULT: _profile(target, RetryPolicy(), _speculation(target)),
+            EXEC_PROFILE_DEFAULT: _profile(
+                SuspectsLast(target.local_dc, suspects, in_turn=True), RetryPolicy(), _speculation(target)
+            ),
             # The driver cannot know whether a compare-and-set that got no answer was done.
-            COMPARE_AND_SET: _profile(target, FallthroughRetryPolicy(), NoSpeculativeExecutionPolicy()),
+            COMPARE_AND_SET: _profile(
+                SuspectsLast(target.local_dc, suspects, in_turn=False),
+                FallthroughRetryPolicy(),
+                NoSpeculativeExecutionPolicy(),
+                CHANGE_TIMEOUT_S,
+            ),
         },
         connect_timeout=CONNECT_TIMEOUT_S,
         control_connection_timeout=CONNECT_TIMEOUT_S,
@@ -98,13 +115,15 @@ def _speculation(target: Target) -> Any:
     return ConstantSpeculativeExecutionPolicy(target.speculative_ms / 1000, max_attempts=1)
 
 
-def _profile(target: Target, retries: RetryPolicy, speculation: Any) -> ExecutionProfile:
+def _profile(
+    nodes: SuspectsLast, retries: RetryPolicy, speculation: Any, timeout_s: float = REQUEST_TIMEOUT_S
+) -> ExecutionProfile:
     return ExecutionProfile(
-        load_balancing_policy=TokenAwarePolicy(DCAwareRoundRobinPolicy(target.local_dc)),
+        load_balancing_policy=nodes,
         retry_policy=retries,
         consistency_level=ConsistencyLevel.LOCAL_QUORUM,
         serial_consistency_level=ConsistencyLevel.LOCAL_SERIAL,
-        request_timeout=REQUEST_TIMEOUT_S,
+        request_timeout=timeout_s,
         row_factory=tuple_factory,
         speculative_execution_policy=speculation,
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
 from origin.metadata.base import NotFound
 from origin.metadata.cassandra_buckets import day_of_id
@@ -73,12 +72,7 @@ async def delete(session: CassandraSession, comment_id: int) -> bool:
     # The list first: after a crash between the two the comment is still there to be deleted.
     await session.write(_FROM_LIST, row[1], day_of_id(comment_id), comment_id)
     change = uuid.uuid4()
-
-    async def last_change() -> Any:
-        last = await session.row(_LAST_CHANGE, comment_id)
-        return last[0] if last else None
-
-    return await session.decide(_DELETE, (change, comment_id), change, last_change)
+    return await session.decide(_DELETE, (change, comment_id), change, _LAST_CHANGE, comment_id)
 
 
 async def of_video(session: CassandraSession, video_id: int, before_id: int | None, limit: int) -> list[Comment]:

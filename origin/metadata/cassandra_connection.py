@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from cassandra import ConsistencyLevel, DriverException
-from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ResultSet
+from cassandra import ConsistencyLevel, DriverException, OperationTimedOut
+from cassandra.cluster import EXEC_PROFILE_DEFAULT, ResultSet
 
 from origin.metadata.base import MetadataError, MetadataUnavailable
-from origin.metadata.cassandra_cluster import COMPARE_AND_SET, connect
+from origin.metadata.cassandra_cluster import COMPARE_AND_SET, Connected, connect
 from origin.metadata.cassandra_errors import as_metadata_error
 from origin.metadata.cassandra_target import Target
 
@@ -53,8 +53,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class _Open:
-    cluster: Cluster
-    session: Any
+    connected: Connected
     prepared: dict[Statement, asyncio.Task[Any]]
 
 
@@ -84,7 +83,7 @@ class CassandraConnection:
         finally:
             self._waiting -= 1
         try:
-            done = self._send(opened.session, statement, prepared.bind(params), after, slots)
+            done = self._send(opened.connected, statement, prepared.bind(params), after, slots)
         except BaseException as error:
             slots.release()
             if isinstance(error, DriverException):
@@ -93,13 +92,13 @@ class CassandraConnection:
         return await done
 
     def _send(
-        self, session: Any, statement: Statement, bound: Any, after: bytes | None, slots: asyncio.Semaphore
+        self, connected: Connected, statement: Statement, bound: Any, after: bytes | None, slots: asyncio.Semaphore
     ) -> asyncio.Future[Page]:
         loop = asyncio.get_running_loop()
         done: asyncio.Future[Page] = loop.create_future()
         bound.fetch_size = PAGE_ROWS
         profile = EXEC_PROFILE_DEFAULT if statement.repeatable else COMPARE_AND_SET
-        asked = session.execute_async(bound, execution_profile=profile, paging_state=after)
+        asked = connected.session.execute_async(bound, execution_profile=profile, paging_state=after)
 
         def settle(page: Page | None, error: Exception | None) -> None:
             """Runs in the loop. The slot is free only now, also where the caller went away before."""
@@ -114,10 +113,13 @@ class CassandraConnection:
                 done.set_result(page)
 
         def answered(rows: Sequence[Row] | None) -> None:
+            connected.suspects.answered(asked.coordinator_host)
             next_page = ResultSet(asked, rows).paging_state if asked.has_more_pages else None
             _post(loop, partial(settle, Page(rows or (), next_page), None))
 
         def failed(error: Exception) -> None:
+            if isinstance(error, OperationTimedOut):
+                connected.suspects.timed_out(error.last_host)
             _post(loop, partial(settle, None, error))
 
         asked.add_callbacks(answered, failed)
@@ -137,13 +139,13 @@ class CassandraConnection:
         loop = asyncio.get_running_loop()
         try:
             connecting = partial(connect, self.target, self.target.keyspace)
-            cluster, session = await loop.run_in_executor(self._blocking, connecting)
+            connected = await loop.run_in_executor(self._blocking, connecting)
         except MetadataError as error:
             self._failed = (loop.time() + _CONNECT_AGAIN_S, error)
             self._opening = None
             raise
         self._failed = None
-        return _Open(cluster, session, {})
+        return _Open(connected, {})
 
     async def _prepared(self, opened: _Open, statement: Statement) -> Any:
         task = opened.prepared.get(statement)
@@ -155,7 +157,7 @@ class CassandraConnection:
     async def _prepare(self, opened: _Open, statement: Statement) -> Any:
         loop = asyncio.get_running_loop()
         try:
-            prepared = await loop.run_in_executor(self._blocking, opened.session.prepare, statement.cql)
+            prepared = await loop.run_in_executor(self._blocking, opened.connected.session.prepare, statement.cql)
         except Exception as error:
             del opened.prepared[statement]
             raise as_metadata_error(error, self.target) from error
@@ -173,7 +175,7 @@ class CassandraConnection:
             with contextlib.suppress(MetadataError):
                 opened = await self._opening
                 await asyncio.gather(*opened.prepared.values(), return_exceptions=True)
-                await loop.run_in_executor(self._blocking, opened.cluster.shutdown)
+                await loop.run_in_executor(self._blocking, opened.connected.cluster.shutdown)
         await loop.run_in_executor(None, self._blocking.shutdown)
 
 

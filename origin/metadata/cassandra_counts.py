@@ -37,7 +37,7 @@ _LATEST = 1 << 40
 """No flush has so high a number."""
 _APPLIED = Statement("UPDATE count_batches USING TTL ? SET applied = true WHERE batch_id = ?")
 # The row 'newest' is written by compare-and-set only, the others by plain writes only.
-_NUMBERED = settled("SELECT flush, newest_id, hour FROM count_batches WHERE batch_id = ?")
+_NUMBERED = settled("SELECT newest_id, flush, hour FROM count_batches WHERE batch_id = ?")
 _FIRST_NUMBER = compare_and_set(
     "INSERT INTO count_batches (batch_id, flush, newest_id, hour) VALUES (?, 1, ?, ?) IF NOT EXISTS"
 )
@@ -101,20 +101,15 @@ async def _overtaken(session: CassandraSession, batch_id: str, error: _Overtaken
 
 async def _number(session: CassandraSession, batch_id: str, hour: int) -> None:
     """Give a flush its number, unless it has one."""
-
-    async def newest_id() -> str | None:
-        row = await session.row(_NUMBERED, _NEWEST)
-        return row[1] if row else None
-
     for _ in range(_TRIES):
         newest = await session.row(_NUMBERED, _NEWEST)
-        if newest is not None and newest[1] == batch_id:
-            return await _keep_number(session, batch_id, newest[0], newest[2])
-        number = 1 if newest is None else newest[0] + 1
+        if newest is not None and newest[0] == batch_id:
+            return await _keep_number(session, batch_id, newest[1], newest[2])
+        number = 1 if newest is None else newest[1] + 1
         statement, params = _FIRST_NUMBER, [_NEWEST, batch_id, hour]
         if newest is not None:
-            statement, params = _NEXT_NUMBER, [number, batch_id, hour, _NEWEST, newest[0]]
-        if await session.decide(statement, params, batch_id, newest_id):
+            statement, params = _NEXT_NUMBER, [number, batch_id, hour, _NEWEST, newest[1]]
+        if await session.decide(statement, params, batch_id, _NUMBERED, _NEWEST):
             return await _keep_number(session, batch_id, number, hour)
     raise MetadataUnavailable("too many flushes begin at once")
 

@@ -11,7 +11,6 @@ import asyncio
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from origin.metadata.base import Edge, MetadataUnavailable
 from origin.metadata.cassandra_buckets import day_of_ms
@@ -26,10 +25,10 @@ _EDGES_AT_ONCE = 500
 _MAX_NUDGE_MS = 1_000
 """So many follows of one user in one millisecond are refused."""
 _READ = Statement(
-    "SELECT follower_since, followee_since, change FROM follows WHERE follower_id = ? AND followee_id = ?"
+    "SELECT change, follower_since, followee_since FROM follows WHERE follower_id = ? AND followee_id = ?"
 )
 _SETTLED = settled(
-    "SELECT follower_since, followee_since, change FROM follows WHERE follower_id = ? AND followee_id = ?"
+    "SELECT change, follower_since, followee_since FROM follows WHERE follower_id = ? AND followee_id = ?"
 )
 _FOLLOW = compare_and_set(
     "INSERT INTO follows (follower_id, followee_id, follower_since, followee_since, change)"
@@ -66,8 +65,8 @@ class _Place:
 
 def _places(follower_id: int, followee_id: int, row: Row) -> tuple[_Place, _Place]:
     return (
-        _Place(FOLLOWING, follower_id, row[0], followee_id),
-        _Place(FOLLOWERS, followee_id, row[1], follower_id),
+        _Place(FOLLOWING, follower_id, row[1], followee_id),
+        _Place(FOLLOWERS, followee_id, row[2], follower_id),
     )
 
 
@@ -83,7 +82,7 @@ async def set_follow(
     elif row is not None:
         # The lists first: after a crash between the two the follow is still there to be ended.
         await asyncio.gather(*(_strike(session, place) for place in _places(follower_id, followee_id, row)))
-        await _unfollow(session, follower_id, followee_id, row[2])
+        await _unfollow(session, follower_id, followee_id, row[0])
 
 
 async def _follow(session: CassandraSession, follower_id: int, followee_id: int, now_ms: int) -> Row | None:
@@ -92,14 +91,9 @@ async def _follow(session: CassandraSession, follower_id: int, followee_id: int,
         _position(session, FOLLOWING, follower_id, now_ms), _position(session, FOLLOWERS, followee_id, now_ms)
     )
     change = uuid.uuid4()
-
-    async def last_change() -> Any:
-        row = await session.row(_SETTLED, follower_id, followee_id)
-        return row[2] if row else None
-
     params = (follower_id, followee_id, follower_since, followee_since, change)
-    if await session.decide(_FOLLOW, params, change, last_change):
-        return (follower_since, followee_since, change)
+    if await session.decide(_FOLLOW, params, change, _SETTLED, follower_id, followee_id):
+        return (change, follower_since, followee_since)
     return await session.row(_SETTLED, follower_id, followee_id)
 
 
@@ -108,7 +102,7 @@ async def _unfollow(session: CassandraSession, follower_id: int, followee_id: in
         await session.write(_UNFOLLOW, follower_id, followee_id, change)
     except MetadataUnavailable:
         row = await session.row(_SETTLED, follower_id, followee_id)
-        if row is not None and row[2] == change:
+        if row is not None and row[0] == change:
             raise
 
 
@@ -116,12 +110,8 @@ async def _position(session: CassandraSession, name: str, user_id: int, now_ms: 
     """A place in a list that nobody has or had."""
     for since in range(now_ms, now_ms + _MAX_NUDGE_MS):
         change = uuid.uuid4()
-
-        async def last_change(since: int = since) -> Any:
-            row = await session.row(_TAKEN, name, user_id, since)
-            return row[0] if row else None
-
-        if await session.decide(_TAKE, (name, user_id, since, change), change, last_change):
+        place = (name, user_id, since)
+        if await session.decide(_TAKE, (*place, change), change, _TAKEN, *place, makes_row=True):
             return since
     raise MetadataUnavailable(f"user {user_id} has more than {_MAX_NUDGE_MS} new {name} within a second")
 

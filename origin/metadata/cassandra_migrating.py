@@ -13,11 +13,11 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
-from cassandra import ConsistencyLevel, InvalidRequest
+from cassandra import ConsistencyLevel, DriverException, InvalidRequest
 from cassandra.query import SimpleStatement
 
 from origin.metadata.base import MetadataMisplaced, MetadataTooNew, MetadataUnavailable, MetadataUnprepared
-from origin.metadata.cassandra_cluster import SCHEMA_TIMEOUT_S, connect
+from origin.metadata.cassandra_cluster import SCHEMA_TIMEOUT_S, Connected, connect
 from origin.metadata.cassandra_errors import as_metadata_error
 from origin.metadata.cassandra_session import CassandraSession, Statement
 from origin.metadata.cassandra_target import Target
@@ -57,22 +57,20 @@ def _refuse_newer(version: int, known: int, target: Target) -> None:
 
 def prepare(target: Target, history: Sequence[str]) -> list[str]:
     """Make what is missing of `history`; one line for each thing done. Raises MetadataError."""
-    cluster, session = connect(target, None)
+    connected = connect(target, None)
     try:
-        return _Preparing(target, cluster, session, history).run()
-    except Exception as error:
-        if isinstance(error, MetadataUnavailable | MetadataMisplaced | MetadataTooNew):
-            raise
+        return _Preparing(target, connected, history).run()
+    except DriverException as error:
         raise as_metadata_error(error, target) from error
     finally:
-        cluster.shutdown()
+        connected.cluster.shutdown()
 
 
 class _Preparing:
-    def __init__(self, target: Target, cluster: Any, session: Any, history: Sequence[str]) -> None:
+    def __init__(self, target: Target, connected: Connected, history: Sequence[str]) -> None:
         self._target = target
-        self._cluster = cluster
-        self._session = session
+        self._cluster = connected.cluster
+        self._session = connected.session
         self._history = history
         self._done: list[str] = []
 
@@ -104,15 +102,17 @@ class _Preparing:
     def _use_keyspace(self) -> None:
         # Where another made it a moment ago, it can be read of before it can be used.
         give_up_s = time.monotonic() + _AGREED_S
-        while True:
-            try:
-                self._session.set_keyspace(self._target.keyspace)
-            except InvalidRequest:
-                if time.monotonic() >= give_up_s:
-                    raise
-                time.sleep(_ASK_AGAIN_S)
-            else:
-                return
+        while not self._can_use_keyspace(last=time.monotonic() >= give_up_s):
+            time.sleep(_ASK_AGAIN_S)
+
+    def _can_use_keyspace(self, *, last: bool) -> bool:
+        try:
+            self._session.set_keyspace(self._target.keyspace)
+        except InvalidRequest:
+            if last:
+                raise
+            return False
+        return True
 
     def _make_table_of_versions(self) -> None:
         # The one table that is made without the lock, which is in it. Two who make it at once must make the same one.

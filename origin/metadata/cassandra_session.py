@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Sequence
 from typing import Any
+from weakref import WeakValueDictionary
 
 from cassandra import ConsistencyLevel
 from cassandra.query import UNSET_VALUE
@@ -62,6 +63,7 @@ class CassandraSession:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.once = Once()
+        self._turns: WeakValueDictionary[Hashable, asyncio.Lock] = WeakValueDictionary()
         self._connection = CassandraConnection(target)
 
     async def rows(self, statement: Statement, *params: Any) -> list[Row]:
@@ -112,31 +114,59 @@ class CassandraSession:
         statement: Statement,
         params: Sequence[Any],
         change: object,
-        last_change: Callable[[], Awaitable[object]],
+        last_change: Statement,
+        *key: Any,
+        makes_row: bool = False,
     ) -> bool:
-        """Whether a compare-and-set that writes `change` was done.
+        """Whether a compare-and-set that writes `change` was done. Raises MetadataError.
 
-        Where the answer is lost, `last_change` reads (settled) what the row's last one was: if it is ours, it was done.
-        If not, ours is tried again, as it may never have arrived. Should it be refused then and the row's last one is
-        another's, nobody knows whether ours came and went before: MetadataUnavailable is raised.
+        Where the answer is lost, `last_change` of `key` reads (settled, first column) the row's last one: if it is
+        ours, it was done. If not, ours is tried again, as it may never have arrived. Should it be refused then and
+        the last one be another's, nobody knows whether ours came and went before: MetadataUnavailable is raised.
+        With `makes_row`, which says that no row is changed soon after it was made, it was not done.
+
+        Those of one process on one row take turns: the nodes would let them all fail.
         """
-        for attempt in range(_ATTEMPTS):
+        give_up_s = asyncio.get_running_loop().time() + _GIVE_UP_S
+        turn = self._turns.setdefault((last_change, key), asyncio.Lock())
+        try:
+            async with asyncio.timeout_at(give_up_s):
+                await turn.acquire()
+        except TimeoutError:
+            raise MetadataUnavailable(f"{self.target.name}: too many change one row at once") from None
+        try:
+            return await self._decide(statement, params, change, (last_change, *key), makes_row, give_up_s)
+        finally:
+            turn.release()
+
+    async def _decide(
+        self,
+        statement: Statement,
+        params: Sequence[Any],
+        change: object,
+        last_change: tuple[Any, ...],
+        makes_row: bool,
+        give_up_s: float,
+    ) -> bool:
+        attempt = 0
+        while attempt < _ATTEMPTS and (attempt == 0 or asyncio.get_running_loop().time() < give_up_s):
             try:
                 page = await self._connection.ask(statement, params)
             except MetadataUnavailable:
                 if self._connection.is_closed:
                     raise
-                if await last_change() == change:
-                    return True
+                row = await self.row(*last_change)
+                if row is not None and (row[0] == change or makes_row):
+                    return bool(row[0] == change)
                 await self._pause(attempt)
+                attempt += 1
                 continue
-            if page.rows[0][0]:
-                return True
-            if attempt == 0:
-                return False
+            if page.rows[0][0] or attempt == 0:
+                return bool(page.rows[0][0])
             # The first may have been carried out only now.
-            if await last_change() == change:
-                return True
+            row = await self.row(*last_change)
+            if row is not None and (row[0] == change or makes_row):
+                return bool(row[0] == change)
             break
         raise MetadataUnavailable(f"{self.target.name}: the outcome of a change is not known")
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Sequence
-from typing import Any
 
 from origin.metadata.base import NotFound
 from origin.metadata.cassandra_buckets import day_of_id, shard_of
@@ -32,7 +31,7 @@ _DELETE = Statement("DELETE FROM uploads WHERE upload_id = ?")
 _FIX_LENGTH = compare_and_set(
     "UPDATE uploads SET length = ?, change = ? WHERE upload_id = ? IF length = null AND user_id != null"
 )
-_LENGTH = settled("SELECT length, change, user_id FROM uploads WHERE upload_id = ?")
+_LENGTH = settled("SELECT change, length, user_id FROM uploads WHERE upload_id = ?")
 _INTO_STATE = Statement("INSERT INTO uploads_by_state (state, bucket, shard, upload_id) VALUES (?, ?, ?, ?)")
 _FROM_STATE = Statement("DELETE FROM uploads_by_state WHERE state = ? AND bucket = ? AND shard = ? AND upload_id = ?")
 _IN_STATE = Statement(
@@ -79,15 +78,10 @@ async def one(session: CassandraSession, upload_id: int) -> Upload:
 
 async def set_length(session: CassandraSession, upload_id: int, length: int) -> bool:
     change = uuid.uuid4()
-
-    async def last_change() -> Any:
-        row = await session.row(_LENGTH, upload_id)
-        return row[1] if row else None
-
-    if await session.decide(_FIX_LENGTH, (length, change, upload_id), change, last_change):
+    if await session.decide(_FIX_LENGTH, (length, change, upload_id), change, _LENGTH, upload_id):
         return True
     row = await session.row(_LENGTH, upload_id)
-    return row is not None and row[0] == length and row[2] is not None
+    return row is not None and row[1] == length and row[2] is not None
 
 
 async def advance(session: CassandraSession, upload_id: int, state: UploadState) -> None:

@@ -28,7 +28,7 @@ _CLAIM = compare_and_set("INSERT INTO handles (handle_key, user_id, change) VALU
 _TAKE_OVER = compare_and_set("UPDATE handles SET user_id = ?, change = ? WHERE handle_key = ? IF change = ?")
 _RELEASE = compare_and_set("DELETE FROM handles WHERE handle_key = ? IF user_id = ?")
 _HOLDER = settled(
-    "SELECT user_id, change, writetime(user_id), toUnixTimestamp(now()) FROM handles WHERE handle_key = ?"
+    "SELECT change, user_id, writetime(user_id), toUnixTimestamp(now()) FROM handles WHERE handle_key = ?"
 )
 
 
@@ -65,25 +65,20 @@ async def rename(session: CassandraSession, user_id: int, handle: str) -> User:
 async def _claim(session: CassandraSession, key: str, user_id: int) -> uuid.UUID:
     """The name of our claim. Raises HandleTaken."""
     change = uuid.uuid4()
-
-    async def last_change() -> uuid.UUID | None:
-        holder = await session.row(_HOLDER, key)
-        return holder[1] if holder else None
-
-    if await session.decide(_CLAIM, (key, user_id, change), change, last_change):
+    if await session.decide(_CLAIM, (key, user_id, change), change, _HOLDER, key, makes_row=True):
         return change
     holder = await session.row(_HOLDER, key)
     if holder is None:
         raise MetadataUnavailable(f"the handle {key!r} is changing hands")
     if not await _is_stale(session, key, user_id, holder):
         raise HandleTaken(f"the handle {key!r} is taken")
-    if not await session.decide(_TAKE_OVER, (user_id, change, key, holder[1]), change, last_change):
+    if not await session.decide(_TAKE_OVER, (user_id, change, key, holder[0]), change, _HOLDER, key):
         raise HandleTaken(f"the handle {key!r} is taken")
     return change
 
 
 async def _is_stale(session: CassandraSession, key: str, user_id: int, holder: Row) -> bool:
-    holder_id, _, claimed_us, now_ms = holder
+    _, holder_id, claimed_us, now_ms = holder
     if holder_id == user_id:
         return True
     if now_ms - claimed_us // 1000 < _UNDER_WAY_MS:
@@ -94,12 +89,7 @@ async def _is_stale(session: CassandraSession, key: str, user_id: int, holder: R
 
 async def _confirm(session: CassandraSession, key: str, user_id: int, claim: uuid.UUID) -> bool:
     change = uuid.uuid4()
-
-    async def last_change() -> uuid.UUID | None:
-        holder = await session.row(_HOLDER, key)
-        return holder[1] if holder else None
-
-    return await session.decide(_TAKE_OVER, (user_id, change, key, claim), change, last_change)
+    return await session.decide(_TAKE_OVER, (user_id, change, key, claim), change, _HOLDER, key)
 
 
 async def one(session: CassandraSession, user_id: int) -> User:

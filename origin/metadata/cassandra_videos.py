@@ -143,7 +143,7 @@ async def edit(
         UNSET if tags is None else list(tags),
         UNSET if visibility is None else visibility.value,
     )
-    if not await _decide(session, _EDIT, (*given, change, video_id, list(_STATUS)), change, video_id):
+    if not await session.decide(_EDIT, (*given, change, video_id, list(_STATUS)), change, _LAST_CHANGE, video_id):
         raise NotFound(f"no video {video_id}")
     if visibility is not None:
         await shown.settle(session, video_id)
@@ -158,7 +158,7 @@ async def transition(
     change = uuid.uuid4()
     code, detail = (failure.code, failure.detail) if failure else (None, None)
     params = (to.value, code, detail, change, video_id, _values(allowed))
-    done = await _decide(session, _TRANSITION, params, change, video_id)
+    done = await session.decide(_TRANSITION, params, change, _LAST_CHANGE, video_id)
     if done and (to in WATCHABLE or to is VideoStatus.DELETED or allowed & WATCHABLE):
         await shown.settle(session, video_id)
     return done
@@ -189,7 +189,7 @@ async def publish(
             _values(allowed),
             row[1],
         )
-        if await _decide(session, _PUBLISH, params, change, video_id):
+        if await session.decide(_PUBLISH, params, change, _LAST_CHANGE, video_id):
             await shown.settle(session, video_id)
             return True
     raise MetadataUnavailable(f"video {video_id} is changed by too many at once")
@@ -197,13 +197,3 @@ async def publish(
 
 def _values(statuses: Set[VideoStatus]) -> list[str]:
     return [status.value for status in statuses]
-
-
-async def _decide(
-    session: CassandraSession, statement: Statement, params: Sequence[Any], change: uuid.UUID, video_id: int
-) -> bool:
-    async def last_change() -> Any:
-        row = await session.row(_LAST_CHANGE, video_id)
-        return row[0] if row else None
-
-    return await session.decide(statement, params, change, last_change)

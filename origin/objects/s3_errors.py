@@ -32,6 +32,10 @@ class NotOffered(ObjectStoreError):
     """The server lacks a feature of S3. Stays within the backend."""
 
 
+class NotUnderstood(ObjectStoreError):
+    """The server takes a document or an argument for ill-formed. Stays within the backend where it may be expected."""
+
+
 class NotConfigured(ObjectStoreError):
     """The bucket has no configuration of that kind. Stays within the backend."""
 
@@ -110,6 +114,7 @@ def fault(code: str, status: int, message: str, doing: str, where: str) -> Objec
         (_FULL, StoreFull, "there is no room"),
         (_BAD_KEY, InvalidKey, "the key cannot be stored: too long, or a folder of another key"),
         (_NOT_OFFERED, NotOffered, "the server does not offer this"),
+        ({"InvalidArgument", "MalformedXML"}, NotUnderstood, "the server does not understand it"),
         (_NOT_CONFIGURED, NotConfigured, "the bucket has none"),
         ({"BucketAlreadyOwnedByYou"}, AlreadyOurs, "the bucket is there"),
         (_DAMAGED, StoreUnavailable, "the bytes were damaged on their way"),

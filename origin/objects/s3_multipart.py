@@ -13,7 +13,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
-from origin.objects.base import NoSuchObject, ObjectInfo, ObjectStoreError, Part
+from origin.objects.base import NoSuchObject, ObjectInfo, ObjectStoreError, Part, StoreUnavailable
 from origin.objects.s3_client import BODY_THREADS, PAGE, S3Client
 from origin.objects.s3_objects import bare, delete_below, info_of, listing
 from origin.objects.s3_parts import (
@@ -105,6 +105,8 @@ class Multiparts:
         for begin in range(0, len(pieces), FETCHED_AT_ONCE):
             some = pieces[begin : begin + FETCHED_AT_ONCE]
             blocks += await asyncio.gather(*(self._client.run(self._read, upload.folder + p.name) for p in some))
+        if [len(block) for block in blocks] != [piece.size_bytes for piece in pieces]:
+            raise StoreUnavailable(f"a part of {upload.key} was replaced while it was joined with a later one")
         return b"".join(blocks)
 
     def _read(self, key: str) -> bytes:

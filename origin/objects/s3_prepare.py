@@ -10,7 +10,7 @@ from typing import Any
 
 from origin.objects.base import NoSuchObject, StoreUnprepared
 from origin.objects.s3_client import S3Client
-from origin.objects.s3_errors import AlreadyOurs, NotConfigured, NotOffered
+from origin.objects.s3_errors import AlreadyOurs, NotConfigured, NotOffered, NotUnderstood
 from origin.objects.s3_objects import delete_below
 from origin.objects.s3_parts import PROBES
 from origin.objects.s3_replication import (
@@ -84,7 +84,8 @@ def _set_lifecycle(client: S3Client, versioned: bool, made: bool) -> list[str]:
             return []
         client.do("put_bucket_lifecycle_configuration", LifecycleConfiguration={"Rules": merged(wanted, present)})
         ignored = missing(wanted, _lifecycle(client))
-    except NotOffered:
+    except (NotOffered, NotUnderstood):
+        # MinIO knows no rule for multiparts and finds nothing in a document of that alone.
         ignored = wanted
     if ignored:
         names = ", ".join(rule["ID"] for rule in ignored)

@@ -11,7 +11,6 @@ import contextlib
 import errno
 import hashlib
 import io
-import os
 import tempfile
 from collections.abc import Iterator
 from types import TracebackType
@@ -77,7 +76,7 @@ class Spool:
         self._write_out()
         with _disk_errors():
             self._file.seek(0)
-            self._file.write(before)
+            _write_all(self._file, before)
             self._file.seek(0)
         return self._file, checksum
 
@@ -112,12 +111,16 @@ class Spool:
                     self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115
                     self._file.seek(self._room_bytes)
                 for block in self._take():
-                    rest = memoryview(block)
-                    while rest:
-                        rest = rest[os.write(self._file.fileno(), rest) :]
+                    _write_all(self._file, block)
         except BaseException:
             self.failed = True
             raise
+
+
+def _write_all(file: IO[bytes], block: bytes) -> None:
+    rest = memoryview(block)
+    while rest:
+        rest = rest[file.write(rest) :]
 
 
 def md5_of(data: bytes) -> str:

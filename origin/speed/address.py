@@ -70,7 +70,7 @@ def parse_address(url: str) -> SpeedAddress:
     options = _options(parts, "ca_file" if parts.scheme == "rediss" else "db" if parts.scheme == "unix" else None)
     return SpeedAddress(
         kind=kind,
-        shown=parts._replace(netloc=f"{username}:***@{netloc}" if userinfo else netloc).geturl(),
+        shown=url.replace(f"{userinfo}@", f"{username}:***@", 1) if userinfo else url,
         hosts=() if parts.scheme == "unix" else _hosts(netloc, kind),
         socket=_socket(parts) if parts.scheme == "unix" else "",
         username=unquote(username) or None,

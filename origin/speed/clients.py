@@ -102,7 +102,7 @@ async def check_server(url: str) -> None:
 
 
 class SpeedClient:
-    """Use `open_client`. Answers are as the server gives them: bytes, integers, lists and None."""
+    """Use `open_client`. Answers are as redis-py gives them undecoded: bytes, integers, lists, None; True for OK."""
 
     def __init__(self, address: SpeedAddress, connections: int, connect_timeout_s: float) -> None:
         self.address = address

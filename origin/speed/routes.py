@@ -185,7 +185,7 @@ class Cluster:
             if self._search is not None:
                 await asyncio.shield(self._search)
         if self._table is None:
-            raise exceptions.ConnectionError(f"no node tells the cluster's slots: {self._failure}") from self._failure
+            raise self._failure or exceptions.ConnectionError("no node tells the cluster's slots")
         return self._table
 
     async def _look(self) -> None:

@@ -15,46 +15,27 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from origin.metadata import Metadata, open_metadata, prepare_metadata
-from origin.model import Publication, StartupFile, Video, VideoStatus, Visibility
+from origin.model import VideoStatus
+from tests.bench.load import Work, load
+from tests.bench.videos import a_video
 
 SECONDS = 1.0
 ROUNDS = 3
 AT_ONCE = (1, 32)
 VIDEOS = 500
 PAGE = 20
-Work = Callable[[int], Awaitable[object]]
-
-
-def a_video(video_id: int) -> Video:
-    startup = tuple(StartupFile(f"v540-3fa9c1d2/000{n}.m4s", 90_000) for n in range(4))
-    files = {"hls.m3u8": f"v/{video_id}/master-3fa9c1d2/hls.m3u8", "poster.jpg": f"v/{video_id}/poster-3fa9c1d2.jpg"}
-    publication = Publication(1, files, ("v1080-a", "v720-b", "v540-c", "v360-d"), startup, 15_000, 1080, 1920)
-    return Video(
-        video_id, video_id % 50, "about #cats", VideoStatus.READY, Visibility.PUBLIC, 1, publication=publication
-    )
 
 
 async def one_round(work: Work, at_once: int, numbers: itertools.count[int]) -> dict[str, float]:
-    end = time.perf_counter() + SECONDS
-    durations: list[float] = []
-
-    async def run() -> None:
-        while (begin := time.perf_counter()) < end:
-            await work(next(numbers))
-            durations.append(time.perf_counter() - begin)
-
-    wall, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(run() for _ in range(at_once)))
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    durations.sort()
+    done = await load(work, numbers, at_once, SECONDS)
     return {
-        "per_second": len(durations) / wall,
-        "p50_ms": durations[len(durations) // 2] * 1e3,
-        "p99_ms": durations[len(durations) * 99 // 100] * 1e3,
-        "client_cpu_s_per_1000": cpu / len(durations) * 1e3,
+        "per_second": done.per_second,
+        "p50_ms": done.wait_ms(50),
+        "p99_ms": done.wait_ms(99),
+        "client_cpu_s_per_1000": done.cpu_s / done.calls * 1e3,
     }
 
 

@@ -11,11 +11,12 @@ import json
 import statistics
 import sys
 import tempfile
-import time
 import tracemalloc
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
+from itertools import count
 
 from origin.objects import Objects, open_objects, prepare_objects
+from tests.bench.load import Work, load
 
 ROUNDS = 3
 SECONDS = 1.0
@@ -37,9 +38,6 @@ async def body(size_bytes: int) -> AsyncIterator[bytes]:
         yield CHUNK
 
 
-Work = Callable[[int], Awaitable[None]]
-
-
 async def rate(backend: str, measure: str, work: Work, size_bytes: int, at_once: int) -> None:
     """Call `work` with growing numbers from `at_once` tasks for SECONDS, three times."""
     rounds = [await _round(work, size_bytes, at_once) for _ in range(ROUNDS)]
@@ -48,22 +46,9 @@ async def rate(backend: str, measure: str, work: Work, size_bytes: int, at_once:
 
 
 async def _round(work: Work, size_bytes: int, at_once: int) -> tuple[float, float, float]:
-    durations: list[float] = []
-    calls = 0
-    end = time.perf_counter() + SECONDS
-
-    async def run() -> None:
-        nonlocal calls
-        while (begin := time.perf_counter()) < end:
-            calls += 1
-            await work(calls)
-            durations.append(time.perf_counter() - begin)
-
-    wall, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(run() for _ in range(at_once)))
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    sent = len(durations) * size_bytes
-    return sent / wall / 1e6, cpu / (sent / 1e9), statistics.median(durations) * 1e3
+    done = await load(work, count(1), at_once, SECONDS)
+    sent = done.calls * size_bytes
+    return sent / done.wall_s / 1e6, done.cpu_s / (sent / 1e9), done.wait_ms(50)
 
 
 async def bench(backend: str, url: str) -> None:

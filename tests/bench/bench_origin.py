@@ -12,15 +12,18 @@ import random
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
+from itertools import count
 from pathlib import Path
 
 from origin.counters import Increment, open_counters
 from origin.eventlog import EventLog, Position, open_eventlog
 from origin.metadata import Metadata, open_metadata
-from origin.model import CountKind, Publication, StartupFile, User, Video, VideoStatus, Visibility
+from origin.model import CountKind, User
 from origin.objects import Objects, open_objects
 from origin.speed import open_speed
+from tests.bench.load import Work, load
+from tests.bench.videos import a_video
 
 SECONDS = 1.5
 AT_ONCE = 64
@@ -40,37 +43,15 @@ def say(measure: str, **figures: float) -> None:
     sys.stdout.write(json.dumps({"bench": "origin", "measure": measure, **rounded}) + "\n")
 
 
-async def rate(measure: str, work: Callable[[int], Awaitable[object]], at_once: int = 1) -> None:
-    """Call `work` with growing numbers from `at_once` tasks for SECONDS."""
-    calls = 0
-    end = time.perf_counter() + SECONDS
-    durations: list[float] = []
-
-    async def run() -> None:
-        nonlocal calls
-        while (begin := time.perf_counter()) < end:
-            calls += 1
-            await work(calls)
-            durations.append(time.perf_counter() - begin)
-
-    wall, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(run() for _ in range(at_once)))
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    say(measure, per_second=calls / wall, per_cpu_second=calls / cpu, **percentiles(durations))
+async def rate(measure: str, work: Work, at_once: int = 1) -> None:
+    done = await load(work, count(1), at_once, SECONDS)
+    figures = {"p50_ms": done.wait_ms(50), "p99_ms": done.wait_ms(99)}
+    say(measure, per_second=done.per_second, per_cpu_second=done.calls / done.cpu_s, **figures)
 
 
 def percentiles(durations: Sequence[float]) -> dict[str, float]:
     ordered = sorted(durations)
     return {"p50_ms": ordered[len(ordered) // 2] * 1e3, "p99_ms": ordered[len(ordered) * 99 // 100] * 1e3}
-
-
-def a_video(video_id: int) -> Video:
-    startup = tuple(StartupFile(f"v540-3fa9c1d2/000{n}.m4s", 90_000) for n in range(4))
-    files = {"hls.m3u8": f"v/{video_id}/master-3fa9c1d2/hls.m3u8", "poster.jpg": f"v/{video_id}/poster-3fa9c1d2.jpg"}
-    publication = Publication(1, files, ("v1080-a", "v720-b", "v540-c", "v360-d"), startup, 15_000, 1080, 1920)
-    return Video(
-        video_id, video_id % 50, "a description", VideoStatus.READY, Visibility.PUBLIC, 1, publication=publication
-    )
 
 
 async def bench_metadata(metadata: Metadata) -> None:
@@ -132,20 +113,10 @@ async def bench_objects(objects: Objects) -> None:
     await bytes_rate("objects_get", get, OBJECT_BYTES)
 
 
-async def bytes_rate(measure: str, work: Callable[[int], Awaitable[None]], size: int, at_once: int = 1) -> None:
-    calls = 0
-    end = time.perf_counter() + SECONDS
-
-    async def run() -> None:
-        nonlocal calls
-        while time.perf_counter() < end:
-            calls += 1
-            await work(calls)
-
-    wall, cpu = time.perf_counter(), time.process_time()
-    await asyncio.gather(*(run() for _ in range(at_once)))
-    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    say(measure, mb_per_second=calls * size / wall / 1e6, cpu_s_per_gb=cpu / (calls * size / 1e9), calls=calls)
+async def bytes_rate(measure: str, work: Work, size: int, at_once: int = 1) -> None:
+    done = await load(work, count(1), at_once, SECONDS)
+    sent = done.calls * size
+    say(measure, mb_per_second=sent / done.wall_s / 1e6, cpu_s_per_gb=done.cpu_s / (sent / 1e9), calls=done.calls)
 
 
 async def bench_counters(folder: Path) -> None:

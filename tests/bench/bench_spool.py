@@ -10,7 +10,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from itertools import count
 from pathlib import Path
 
 from edge.gateway.spool import acts
@@ -23,6 +23,7 @@ from origin.eventlog import open_eventlog
 from origin.events import InteractionEvent, InteractionType, Topic, encode
 from origin.roles import RoleUnavailable
 from origin.views import Interaction
+from tests.bench.load import Work, load
 
 SECONDS = 1.5
 NOW_MS = 1_800_000_000_000
@@ -39,27 +40,10 @@ def say(measure: str, **figures: float) -> None:
     sys.stdout.write(json.dumps({"bench": "spool", "measure": measure, **rounded}) + "\n")
 
 
-async def rate(work: Callable[[int], Awaitable[object]], at_once: int) -> dict[str, float]:
-    """Call `work` with growing numbers from `at_once` tasks for SECONDS."""
-    durations: list[float] = []
-    end = time.perf_counter() + SECONDS
-    numbers = iter(range(1, 1 << 40))
-
-    async def run() -> None:
-        while (begin := time.perf_counter()) < end:
-            await work(next(numbers))
-            durations.append(time.perf_counter() - begin)
-
-    wall = time.perf_counter()
-    await asyncio.gather(*(run() for _ in range(at_once)))
-    wall = time.perf_counter() - wall
-    durations.sort()
-    return {
-        "calls": len(durations),
-        "per_second": len(durations) / wall,
-        "p50_ms": durations[len(durations) // 2] * 1e3,
-        "p99_ms": durations[len(durations) * 99 // 100] * 1e3,
-    }
+async def rate(work: Work, at_once: int) -> dict[str, float]:
+    done = await load(work, count(1), at_once, SECONDS)
+    figures = {"p50_ms": done.wait_ms(50), "p99_ms": done.wait_ms(99)}
+    return {"calls": done.calls, "per_second": done.per_second, **figures}
 
 
 class Away:

@@ -21,6 +21,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.ports import free_port
+
 ROOT = Path(__file__).parents[2]
 SUITE = ROOT.parent / "shared" / "suites" / "cache-tests"
 REQUIRED, OPTIMAL = 155, 91
@@ -30,15 +32,9 @@ passes 133 and 72.
 """
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def ports() -> Iterator[tuple[int, int]]:
-    origin, proxy = _free_port(), _free_port()
+    origin, proxy = free_port(), free_port()
     command = [sys.executable, "-m", "tests.conformance.cacheproxy", f"http://127.0.0.1:{origin}", str(proxy)]
     process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL)
     try:

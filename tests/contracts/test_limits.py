@@ -18,7 +18,7 @@ POLICY = Policy("read", quota=3, window_s=6)
 
 @pytest.fixture
 async def limits(layer) -> AsyncIterator[Limits]:
-    opened = open_limits(layer.fresh())
+    opened = open_limits(layer.fresh(), timeout_s=5)
     yield opened
     await opened.close()
 

@@ -11,10 +11,12 @@ import pytest
 
 from edge.ingest.locks import Claim, Granted, LockLost, Locks, LocksUnavailable, Superseded, open_locks
 
+LEASE_MS = 1_000
+
 
 @pytest.fixture
 async def locks(layer) -> AsyncIterator[Locks]:
-    opened = open_locks(layer.fresh())
+    opened = open_locks(layer.fresh(), LEASE_MS, timeout_s=5)
     yield opened
     await opened.close()
 
@@ -33,7 +35,7 @@ async def expired(locks: Locks, claim: Claim) -> Granted:
     """The lease after the holder's has ended by itself."""
     assert await locks.claim(claim, first=True) is None
     async with asyncio.timeout(20):
-        while (given := await locks.claim(claim, first=False)) is None:  # noqa: ASYNC110 -- locks are polled
+        while (given := await locks.claim(claim, first=False)) is None:  # noqa: ASYNC110 -- it ends by itself
             await asyncio.sleep(0.1)
     return given
 
@@ -97,7 +99,7 @@ async def test_a_lease_ends_by_itself_and_its_token_is_worth_nothing_then(locks)
 async def test_a_late_holder_whom_nobody_followed_keeps_its_lease(locks):
     upload = an_upload()
     holder = await granted(locks, Claim(upload, "holder"))
-    await asyncio.sleep(4.2)
+    await asyncio.sleep(1.5 * LEASE_MS / 1000)
     assert await locks.renew(upload, holder, stored=False) is False
     assert await locks.claim(Claim(upload, "newer"), first=True) is None
 

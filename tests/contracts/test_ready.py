@@ -14,7 +14,7 @@ from feed.settings import ReadySettings
 from origin.speed import open_speed
 
 NOW_MS = 1_800_000_000_000
-SETTINGS = ReadySettings(history_cap=16)
+SETTINGS = ReadySettings(history_cap=16, read_timeout_s=5, write_timeout_s=5)
 DAY_S = 24 * 3600
 
 

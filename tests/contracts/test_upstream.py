@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -21,6 +20,7 @@ from edge.upstream import (
     UpstreamUnreachable,
     open_upstream,
 )
+from tests.ports import free_port
 
 BACKENDS = ["http", "several", "inprocess"]
 NOBODY = "127.0.0.1:1"
@@ -100,9 +100,7 @@ async def upstream(request: pytest.FixtureRequest, application: Application) -> 
         yield opened
         await opened.close()
         return
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     config, stop = Config(), asyncio.Event()
     config.bind = [f"127.0.0.1:{port}"]
     config.accesslog = config.errorlog = None

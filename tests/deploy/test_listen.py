@@ -18,7 +18,7 @@ from deploy.clock import now_ms
 from deploy.listen import Listener, PortTaken, Tls
 from deploy.setting_forms import Bind
 from deploy.tls import ensure_pair
-from tests.e2e.system import free_port
+from tests.ports import free_port
 
 
 @pytest.fixture

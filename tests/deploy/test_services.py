@@ -17,7 +17,7 @@ import pytest
 import redis
 
 from deploy.services import ports, state
-from deploy.services.addresses import Redis
+from deploy.services.addresses import S3, Cassandra, Kafka, Redis
 from deploy.services.errors import FetchFailed, NotStarted, PortTaken, ToolMissing
 from deploy.services.fetch import jars, tool
 from deploy.services.ports import Ports
@@ -169,6 +169,18 @@ class TestMakeServices:
         assert f"export REELWAY_EVENTS_URL='{first.kafka.url}'\n" in output
         assert not any(runs(pid) for pid in second.pids)
 
+    def test_what_a_killed_owner_left_is_not_taken_for_the_next_ones(self, tmp_path: Path) -> None:
+        left = state.Running(Cassandra("h:1"), Kafka("h:2"), S3("http://h:3"), Redis("redis://h:4"), (1,))
+        with contextlib.ExitStack() as stack:
+            left.publish(tmp_path, stack)
+            assert state.read(tmp_path) == left
+            document = (tmp_path / state.FILE_NAME).read_text()
+        (tmp_path / state.FILE_NAME).write_text(document)
+        with contextlib.ExitStack() as stack:
+            state.claim(tmp_path, stack)
+            with pytest.raises(state.NotRunning, match="have ended"):
+                state.read(tmp_path)
+
     def test_a_folder_has_one_owner(self, tmp_path: Path) -> None:
         with contextlib.ExitStack() as stack:
             state.claim(tmp_path, stack)
@@ -200,6 +212,6 @@ def ready(process: subprocess.Popen[str], folder: Path) -> state.Running:
             running = state.read(folder)
         return running is not None
 
-    until(found, within_s=180)
+    until(found, within_s=300)
     assert running is not None
     return running

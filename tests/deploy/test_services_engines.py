@@ -22,9 +22,9 @@ from deploy.services.cassandra import SUPERUSER, start_cassandra
 from deploy.services.cluster import start_cluster
 from deploy.services.kafka import start_kafka
 from deploy.services.node import Node
-from deploy.services.sentinel import primary, start_sentinel
+from deploy.services.sentinel import start_sentinel
 from deploy.services.service import Service
-from deploy.services.valkey import client
+from deploy.services.valkey import client, replication
 from deploy.settings import services_cache
 
 # Cold engines on shared cores take longer than a test may.
@@ -71,20 +71,20 @@ class TestClusters:
 
     def test_sentinels_choose_another_primary_and_take_the_old_one_back(self, tmp_path: Path) -> None:
         with start_sentinel(tmp_path) as service:
-            old = primary(service)
+            old = service.primary()
             with client(old) as asked:
                 asked.set("kept", "yes")
                 assert asked.wait(2, 5000) == 2
             old.kill()
-            until(lambda: primary(service) is not old)
+            service.wait_for_another(old)
             old.start()
             service.wait_ready()
-            with client(primary(service)) as asked:
+            with client(service.primary()) as asked:
                 assert asked.get("kept") == b"yes"
-            assert primary(service) is not old
+            assert service.primary() is not old
 
     def test_a_replica_in_a_redis_cluster_takes_the_place_of_its_primary(self, tmp_path: Path) -> None:
-        with start_cluster(tmp_path, replicas=1) as service:
+        with start_cluster(tmp_path) as service:
             first, *others = service.nodes
             with redis.RedisCluster.from_url(f"redis://{others[0].address}") as asked:
                 asked.mset_nonatomic({f"key-{number}": number for number in range(100)})
@@ -137,8 +137,7 @@ def cassandra_session(service: Service[Cassandra], password: str = "") -> Iterat
 
 
 def replicated(primary_node: Node) -> bool:
-    with client(primary_node) as asked:
-        state_of = asked.info("replication")
+    state_of = replication(primary_node)
     return bool(state_of["slave0"]["offset"] == state_of["master_repl_offset"])
 
 

@@ -13,7 +13,7 @@ from deploy.clock import now_ms
 from deploy.listen import Listener
 from deploy.setting_forms import Bind
 from deploy.unread import MOST_BYTES, WAIT_S
-from tests.e2e.system import free_port
+from tests.ports import free_port
 
 
 async def unreading(scope: Any, receive: Any, send: Any) -> None:

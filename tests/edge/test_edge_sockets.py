@@ -22,6 +22,7 @@ from edge.store import open_store
 from edge.upstream import HttpLimits, open_upstream
 from signer.keys import open_keys
 from signer.playback import PlaybackSigner
+from tests.ports import free_port
 
 NOW_MS = 1_800_000_000_000
 BLOCK = b"x" * 65536
@@ -31,9 +32,7 @@ pytestmark = pytest.mark.slow
 
 @asynccontextmanager
 async def serving(app: Any) -> AsyncIterator[int]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     config, stop = Config(), asyncio.Event()
     config.bind = [f"127.0.0.1:{port}"]
     config.accesslog = config.errorlog = None

@@ -1,8 +1,8 @@
-"""A process that takes records of the topic `t` as a member of the group `g`, commits some, and waits to be killed.
+"""A process that takes records of the topic `t` as a member of the group `g`, commits some, and waits to be ended.
 
     python -m tests.origin.kafka_member URL RECORDS COMMITTED
 
-Says `ready` when it has taken RECORDS and committed the first COMMITTED of them.
+Says `ready` when it has taken RECORDS and committed the first COMMITTED of them, and then each value it is given.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ async def main(url: str, records: int, committed: int) -> None:
         taken += await consumer.poll(records - len(taken), 1)
     await consumer.commit(taken[committed - 1].position)
     print("ready", flush=True)
-    await asyncio.sleep(600)
+    while True:
+        for record in await consumer.poll(1, 1):
+            print(record.value.decode(), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator
 from random import Random
 
 import pytest
@@ -15,6 +13,8 @@ from origin.model import Counts
 from origin.retry import Backoff
 from origin.social import Social
 from origin.writeback import Count, Follow, Like, Nothing, effect_of
+from tests.interactions import all_counted, append
+from tests.running import running
 
 LIKE, UNLIKE, VIEW = InteractionType.LIKE, InteractionType.UNLIKE, InteractionType.VIEW
 
@@ -25,32 +25,8 @@ def counting_of(house, counters=None) -> Counting:
     )
 
 
-@contextlib.asynccontextmanager
-async def running(counting: Counting) -> AsyncIterator[None]:
-    task = asyncio.create_task(counting.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
 def an_act(kind: InteractionType, video_id: int, event_id: str, user_id: int = 1) -> InteractionEvent:
     return InteractionEvent(event_id, user_id, kind, video_id, 7, 0)
-
-
-async def append(house, *events: InteractionEvent) -> None:
-    await house.eventlog.append_many(Topic.INTERACTIONS, [(str(e.user_id), encode(e)) for e in events])
-
-
-async def settled(house) -> None:
-    """Until everything appended is counted, flushed and committed."""
-    onlooker = await house.eventlog.consumer(GROUP, [Topic.INTERACTIONS])
-    async with asyncio.timeout(30):
-        while await onlooker.lag():  # noqa: ASYNC110 -- the log tells nobody of commits
-            await asyncio.sleep(0.01)
-    await onlooker.close()
 
 
 async def counts(house, video) -> Counts:
@@ -62,7 +38,7 @@ async def test_acts_become_counts(house):
     one = video.video_id
     async with running(counting_of(house)):
         await append(
-            house,
+            house.eventlog,
             an_act(VIEW, one, "a"),
             an_act(VIEW, one, "b"),
             an_act(VIEW, one, "a"),
@@ -77,7 +53,7 @@ async def test_acts_become_counts(house):
             an_act(InteractionType.UNCOMMENT, one, "origin:uncomment:1"),
             an_act(InteractionType.SKIP, one, "g"),
         )
-        await settled(house)
+        await all_counted(house.eventlog)
     assert await counts(house, video) == Counts(views=3, likes=1, comments=1, shares=1)
 
 
@@ -91,16 +67,16 @@ async def test_what_the_use_cases_do_is_counted(house):
         comment = await social.comment(dog.user_id, video.video_id, "Soft!", "")
         await social.comment(cat.user_id, video.video_id, "Yes", "")
         await social.delete_comment(comment.comment.comment_id, dog.user_id, "")
-        await settled(house)
+        await all_counted(house.eventlog)
     assert await counts(house, video) == Counts(likes=1, comments=1)
 
 
 async def test_an_act_whose_state_was_not_set_before_a_crash_is_set_from_the_log(house):
     video = await house.video(await house.user("cat"))
     follow = InteractionEvent("f", 1, InteractionType.FOLLOW, 0, 7, 0)
-    await append(house, an_act(LIKE, video.video_id, "a"), follow)
+    await append(house.eventlog, an_act(LIKE, video.video_id, "a"), follow)
     async with running(counting_of(house)):
-        await settled(house)
+        await all_counted(house.eventlog)
     assert await house.metadata.liked(1, [video.video_id]) == {video.video_id}
     assert await house.metadata.follows(1, [7]) == {7}
 
@@ -108,13 +84,13 @@ async def test_an_act_whose_state_was_not_set_before_a_crash_is_set_from_the_log
 async def test_poison_is_set_aside_and_the_rest_is_counted(house):
     video = await house.video(await house.user("cat"))
     await house.eventlog.append(Topic.INTERACTIONS, "1", b"not json")
-    await append(house, an_act(VIEW, video.video_id, "a"))
+    await append(house.eventlog, an_act(VIEW, video.video_id, "a"))
     await house.eventlog.append(Topic.INTERACTIONS, "1", b'{"schema": 99}')
     too_large = encode(an_act(LIKE, 10**19 - 1, "b"))
     await house.eventlog.append(Topic.INTERACTIONS, "1", too_large)
     counting = counting_of(house)
     async with running(counting):
-        await settled(house)
+        await all_counted(house.eventlog)
     assert (await counts(house, video)).views == 1
     assert counting.stats.poison == 3
     letters = [read_letter(record) for record in await house.eventlog.read(DEAD_LETTERS[Topic.INTERACTIONS], {}, 10)]
@@ -148,10 +124,12 @@ async def test_counts_stay_right_while_the_speed_layer_comes_and_goes(house):
     async with running(counting):
         for n in range(30):
             await append(
-                house, an_act(VIEW, video.video_id, f"e{n}"), an_act(LIKE if n % 2 else UNLIKE, video.video_id, "")
+                house.eventlog,
+                an_act(VIEW, video.video_id, f"e{n}"),
+                an_act(LIKE if n % 2 else UNLIKE, video.video_id, ""),
             )
             await asyncio.sleep(0.01)
-        await settled(house)
+        await all_counted(house.eventlog)
     assert await counts(house, video) == Counts(views=30, likes=1)
     assert counting.stats.retries > 0
 
@@ -160,12 +138,12 @@ async def test_counts_stay_right_when_the_consumer_is_killed_again_and_again(hou
     video = await house.video(await house.user("cat"))
     for n in range(20):
         await append(
-            house, an_act(VIEW, video.video_id, f"e{n}"), an_act(LIKE if n % 2 else UNLIKE, video.video_id, "")
+            house.eventlog, an_act(VIEW, video.video_id, f"e{n}"), an_act(LIKE if n % 2 else UNLIKE, video.video_id, "")
         )
         async with running(counting_of(house)):
             await asyncio.sleep(0.003 * (n % 7))
     async with running(counting_of(house)):
-        await settled(house)
+        await all_counted(house.eventlog)
     assert await counts(house, video) == Counts(views=20, likes=1)
 
 
@@ -184,7 +162,9 @@ class Unflushable:
 
 async def test_what_a_speed_layer_lost_before_a_flush_is_counted_from_the_log_again(house):
     video = await house.video(await house.user("cat"))
-    await append(house, *(an_act(VIEW, video.video_id, f"e{n}") for n in range(5)), an_act(LIKE, video.video_id, "l"))
+    await append(
+        house.eventlog, *(an_act(VIEW, video.video_id, f"e{n}") for n in range(5)), an_act(LIKE, video.video_id, "l")
+    )
     lost = counting_of(house, Unflushable())
     async with running(lost):
         async with asyncio.timeout(30):
@@ -192,7 +172,7 @@ async def test_what_a_speed_layer_lost_before_a_flush_is_counted_from_the_log_ag
                 await asyncio.sleep(0.01)
     assert await counts(house, video) == Counts()
     async with running(counting_of(house)):
-        await settled(house)
+        await all_counted(house.eventlog)
     assert await counts(house, video) == Counts(views=5, likes=1)
 
 
@@ -201,14 +181,14 @@ async def test_a_speed_layer_that_comes_back_empty_is_found_without_traffic_and_
     counters = Replaceable()
     counting = counting_of(house, counters)
     async with running(counting):
-        await append(house, *(an_act(VIEW, video.video_id, f"e{n}") for n in range(5)))
+        await append(house.eventlog, *(an_act(VIEW, video.video_id, f"e{n}") for n in range(5)))
         async with asyncio.timeout(30):
             while counting.stats.increments < 5:  # noqa: ASYNC110 -- the stats tell nobody
                 await asyncio.sleep(0.01)
         assert await counts(house, video) == Counts()
         counters.inner = open_counters("memory:")
         counters.flushes = True
-        await settled(house)
+        await all_counted(house.eventlog)
     assert await counts(house, video) == Counts(views=5)
     assert counting.stats.went_back == 1
 

@@ -16,13 +16,15 @@ from pathlib import Path
 import pytest
 
 from origin.counters import open_counters
-from origin.counting import GROUP, Counting
+from origin.counting import Counting
 from origin.eventlog import open_eventlog
 from origin.events import InteractionEvent, InteractionType, Topic, encode
 from origin.metadata import open_metadata
 from origin.model import Counts, Video, VideoStatus, Visibility
 from origin.objects import NoSuchObject, open_objects
 from origin.speed import open_speed
+from tests.interactions import all_counted
+from tests.running import running
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
@@ -172,17 +174,11 @@ async def counting_here(folder: Path) -> AsyncIterator[None]:
         open_metadata(f"sqlite://{folder}/metadata.db"),
     )
     counters = open_counters(speed.url)
-    task = asyncio.create_task(Counting(log, counters, metadata, lambda: 1, lambda: 0.5, 0.02).run())
-    onlooker = await log.consumer(GROUP, [Topic.INTERACTIONS])
     try:
-        async with asyncio.timeout(60):
-            while await onlooker.lag():  # noqa: ASYNC110 -- the log tells nobody of commits
-                await asyncio.sleep(0.02)
-        yield
+        async with running(Counting(log, counters, metadata, lambda: 1, lambda: 0.5, 0.02)):
+            await all_counted(log)
+            yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
         for store in (log, counters, metadata, speed):
             await store.close()
 

@@ -7,49 +7,47 @@ killed and the replica thawed and promoted: what was acknowledged is lost for ce
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import functools
-import signal
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from random import Random
 
 import pytest
 
+from deploy.services.cluster import start_cluster
+from deploy.services.node import Node
+from deploy.services.replicated import ReplicatedRedis, cut_off
+from deploy.services.sentinel import start_sentinel
 from origin.counters import Counters, open_counters
-from origin.counting import GROUP, Counting
-from origin.events import InteractionEvent, InteractionType, Topic, encode
-from tests.valkeys import Cluster, Server, Watched, start_cluster, start_watched
+from origin.counting import Counting
+from origin.events import InteractionEvent, InteractionType
+from tests.interactions import all_counted, append
+from tests.running import running
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 KEY = "{counts}:marks"
-START: dict[str, Callable[..., Watched | Cluster]] = {"sentinel": start_watched, "cluster": start_cluster}
+START: dict[str, Callable[[Path], ReplicatedRedis]] = {
+    # A primary that refused what no replica gets could lose nothing here.
+    "sentinel": lambda folder: start_sentinel(folder, "min-replicas-to-write 0"),
+    "cluster": start_cluster,
+}
 
 
 @pytest.fixture(params=START)
-def engine(request, tmp_path) -> Iterator[Watched | Cluster]:
-    started = START[request.param](tmp_path)
-    yield started
-    started.stop()
-
-
-@contextlib.contextmanager
-def cut_off(primary: Server, replicas: list[Server]) -> Iterator[None]:
-    with contextlib.ExitStack() as stack:
-        for each in replicas:
-            stack.enter_context(each.frozen())
-        primary.ask("CLIENT", "KILL", "TYPE", "replica")
-        yield
+def engine(request, tmp_path) -> Iterator[ReplicatedRedis]:
+    with START[request.param](tmp_path) as started:
+        yield started
 
 
 class Losing:
     """Counters whose primary dies right after it did a step, with its replicas knowing nothing of it."""
 
-    def __init__(self, counters: Counters, engine: Watched | Cluster, step: str) -> None:
+    def __init__(self, counters: Counters, engine: ReplicatedRedis, step: str) -> None:
         self._counters = counters
         self._engine = engine
         self._step = step
-        self.dead: Server | None = None
+        self.dead: Node | None = None
 
     def __getattr__(self, name: str):
         async def call(*arguments):
@@ -75,29 +73,6 @@ def a_view(n: int, video_id: int) -> InteractionEvent:
     return InteractionEvent(f"e{n}", 1 + n % 7, InteractionType.VIEW, video_id, 7, 0)
 
 
-async def append(house, *events: InteractionEvent) -> None:
-    await house.eventlog.append_many(Topic.INTERACTIONS, [(str(e.user_id), encode(e)) for e in events])
-
-
-@contextlib.asynccontextmanager
-async def running(counting: Counting) -> AsyncIterator[None]:
-    task = asyncio.create_task(counting.run())
-    try:
-        yield
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-
-
-async def settled(house) -> None:
-    onlooker = await house.eventlog.consumer(GROUP, [Topic.INTERACTIONS])
-    async with asyncio.timeout(60):
-        while await onlooker.lag():  # noqa: ASYNC110 -- the log tells nobody of commits
-            await asyncio.sleep(0.02)
-    await onlooker.close()
-
-
 async def counted(house, video) -> int:
     return (await house.metadata.video(video.video_id)).counts.views
 
@@ -111,18 +86,18 @@ async def wait_for(done: Callable[[], bool]) -> None:
 @pytest.mark.parametrize("step", ["apply", "begin_flush", "end_flush"])
 async def test_a_step_that_the_primary_took_with_it_is_made_good(house, engine, step):
     video = await house.video(await house.user("cat"))
-    counters = open_counters(engine.url)
+    counters = open_counters(engine.address.url)
     losing = Losing(counters, engine, step)
     counting = Counting(house.eventlog, losing, house.metadata, house.clock, lambda: 0.05, flush_every_s=0.05)
     async with running(counting):
-        await append(house, *(a_view(n, video.video_id) for n in range(40)))
+        await append(house.eventlog, *(a_view(n, video.video_id) for n in range(40)))
         await wait_for(lambda: losing.dead is not None)
-        await asyncio.to_thread(engine.until_another, losing.dead, KEY)
+        await asyncio.to_thread(engine.wait_for_another, losing.dead, KEY)
         await asyncio.to_thread(engine.join, losing.dead)
-        await append(house, *(a_view(n, video.video_id) for n in range(40, 60)))
-        await settled(house)
-        await append(house, *(a_view(n, video.video_id) for n in range(50, 70)))
-        await settled(house)
+        await append(house.eventlog, *(a_view(n, video.video_id) for n in range(40, 60)))
+        await all_counted(house.eventlog)
+        await append(house.eventlog, *(a_view(n, video.video_id) for n in range(50, 70)))
+        await all_counted(house.eventlog)
     assert await counted(house, video) == 70
     assert counting.stats.went_back == (1 if step == "apply" else 0)
     await counters.close()
@@ -132,7 +107,7 @@ async def test_a_step_that_the_primary_took_with_it_is_made_good(house, engine, 
 async def test_under_traffic_kills_and_freezes_at_any_moment_lose_and_double_nothing(house, engine, seed):
     draw = Random(seed)
     video = await house.video(await house.user("cat"))
-    counters = open_counters(engine.url)
+    counters = open_counters(engine.address.url)
     counting = Counting(house.eventlog, counters, house.metadata, house.clock, lambda: 0.05, flush_every_s=0.02)
     sent = 0
 
@@ -141,7 +116,7 @@ async def test_under_traffic_kills_and_freezes_at_any_moment_lose_and_double_not
         while True:
             repeats = range(max(0, sent - draw.randrange(5)), sent + draw.randrange(1, 9))
             sent = repeats.stop
-            await append(house, *(a_view(n, video.video_id) for n in repeats))
+            await append(house.eventlog, *(a_view(n, video.video_id) for n in repeats))
             await asyncio.sleep(0.004)
 
     async with running(counting):
@@ -151,21 +126,23 @@ async def test_under_traffic_kills_and_freezes_at_any_moment_lose_and_double_not
             await asyncio.to_thread(fail_over, engine, draw, turn)
         clients.cancel()
         await asyncio.gather(clients, return_exceptions=True)
-        await settled(house)
+        await all_counted(house.eventlog)
     assert await counted(house, video) == sent
     await counters.close()
 
 
-def fail_over(engine: Watched | Cluster, draw: Random, turn: int) -> None:
+def fail_over(engine: ReplicatedRedis, draw: Random, turn: int) -> None:
     """First by killing the primary, then by freezing it until another is promoted, so that it comes back from the past;
     some of what it had answered is known to no replica."""
     primary = engine.primary(KEY)
     with cut_off(primary, engine.replicas(KEY)):
         time.sleep(draw.random() / 20)
-        primary.send(signal.SIGKILL if turn == 0 else signal.SIGSTOP)
-    engine.until_another(primary, KEY)
+        if turn == 0:
+            primary.kill()
+        else:
+            primary.freeze()
+    engine.wait_for_another(primary, KEY)
     if turn == 0:
-        primary.kill()
         engine.join(primary)
     else:
-        primary.send(signal.SIGCONT)
+        primary.thaw()

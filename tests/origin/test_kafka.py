@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
+import signal
 import sys
 import uuid
 from collections import Counter
@@ -29,7 +31,7 @@ from origin.eventlog import (
     prepare_eventlog,
 )
 from origin.eventlog.kafka_address import KafkaAddress
-from origin.eventlog.kafka_consumer import SESSION_MS
+from origin.eventlog.kafka_member import SESSION_MS
 from origin.eventlog.kafka_producer import WAITING_BYTES, KafkaProducer
 from origin.events import DEAD_LETTERS, Topic, VideoChange, VideoEvent, encode
 from origin.metadata import open_metadata
@@ -54,9 +56,17 @@ async def prefix(alone) -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def log(alone, prefix) -> AsyncIterator[EventLog]:
+async def patiently(alone, prefix) -> AsyncIterator[EventLog]:
+    """A log that waits: what gives up may be in the log, and repeated would be there twice."""
+    opened = open_eventlog(f"{alone.address.url}&topic_prefix={prefix}&append_deadline_ms=30000", lambda: 0)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def log(alone, prefix, patiently) -> AsyncIterator[EventLog]:
+    await patiently.append("t", "warm", b"warm")
     opened = open_eventlog(f"{alone.address.url}&topic_prefix={prefix}", lambda: 0)
-    await append_surely(opened, "warm", b"warm")
     yield opened
     await opened.close()
 
@@ -192,9 +202,9 @@ async def work_off(consumer: Consumer, seen: list[bytes], until: asyncio.Event) 
             await consumer.commit(record.position)
 
 
-async def test_a_clean_hand_over_repeats_nothing(log):
+async def test_a_clean_hand_over_repeats_nothing(log, patiently):
     values = [b"%d" % n for n in range(300)]
-    await log.append_many("t", [(value.decode(), value) for value in values])
+    await patiently.append_many("t", [(value.decode(), value) for value in values])
     seen: list[bytes] = []
     done = asyncio.Event()
     one = await log.consumer("g", ["t"])
@@ -218,21 +228,54 @@ async def test_a_clean_hand_over_repeats_nothing(log):
     assert Counter(seen) == Counter([*values, b"warm"])
 
 
-async def test_after_a_kill_only_what_was_not_committed_comes_again(log, alone, prefix):
-    await log.append_many("t", [("warm", b"%d" % n) for n in range(9)])
+@contextlib.asynccontextmanager
+async def another_process(alone: Service[Kafka], prefix: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A member that took ten records and committed five."""
     url = f"{alone.address.url}&topic_prefix={prefix}"
     member = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "tests.origin.kafka_member", url, "10", "5", stdout=asyncio.subprocess.PIPE
     )
     assert member.stdout is not None
-    assert await member.stdout.readline() == b"ready\n"
-    member.kill()
-    await member.wait()
-    # Closes the pipe's transport, which `wait` alone leaves open.
-    await member.communicate()
+    try:
+        assert await member.stdout.readline() == b"ready\n"
+        yield member
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            member.kill()
+        # Reads to the end, which closes the pipe.
+        await member.communicate()
+
+
+async def test_after_a_kill_only_what_was_not_committed_comes_again(log, patiently, alone, prefix):
+    await patiently.append_many("t", [("warm", b"%d" % n) for n in range(9)])
+    async with another_process(alone, prefix) as member:
+        member.kill()
     survivor = await log.consumer("g", ["t"])
     assert [record.value for record in await take(survivor, 5)] == [b"%d" % n for n in range(4, 9)]
     assert list(await survivor.poll(1, 0.3)) == []
+
+
+async def test_a_member_that_was_given_up_reads_nothing_again_that_others_committed_meanwhile(
+    log, patiently, alone, prefix
+):
+    await patiently.append_many("t", [("warm", b"%d" % n) for n in range(9)])
+    async with another_process(alone, prefix) as member:
+        member.send_signal(signal.SIGSTOP)
+        survivor = await log.consumer("g", ["t"])
+        for record in await take(survivor, 5):
+            await survivor.commit(record.position)
+        await append_surely(log, "warm", b"by the survivor")
+        for record in await take(survivor, 1):
+            await survivor.commit(record.position)
+        await survivor.close()
+        member.send_signal(signal.SIGCONT)
+        await append_surely(log, "warm", b"by the member")
+        assert member.stdout is not None
+        seen = [await member.stdout.readline()]
+        while seen[-1] != b"by the member\n":
+            seen.append(await member.stdout.readline())
+        # What was on its way to the member when it awoke it may see, but it begins nothing again.
+        assert set(seen) <= {b"by the survivor\n", b"by the member\n"}
 
 
 def uses(log: EventLog) -> list[Callable[[], Awaitable[object]]]:

@@ -88,6 +88,14 @@ async def test_until_the_video_is_ready_playlists_are_short_lived(
     assert got.headers["cache-control"] == "public, max-age=2, stale-while-revalidate=60"
 
 
+async def test_a_playlist_that_grows_is_never_served_stale(client: httpx.AsyncClient, metadata: Metadata) -> None:
+    files = {**PUBLICATION.files, "growing-v540.m3u8": f"v/{VIDEO}/m1-00/hls.m3u8"}
+    growing = replace(PUBLICATION, revision=2, files=files)
+    await metadata.publish(VIDEO, growing, VideoStatus.PLAYABLE, NOW_MS, {VideoStatus.READY})
+    got = await client.get(f"/v/{VIDEO}/growing-v540.m3u8")
+    assert got.headers["cache-control"] == "public, max-age=1"
+
+
 async def test_playlists_are_compressed_with_a_tag_of_their_own_and_stay_the_same_bytes(
     client: httpx.AsyncClient,
 ) -> None:

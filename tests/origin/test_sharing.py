@@ -84,11 +84,12 @@ def test_one_that_says_nothing_holds_nothing():
 
 def test_reading_goes_on_where_it_was_in_a_partition_that_stays():
     holdings = Holdings({("t", 1): 40})
-    assert holdings.take([("t", 0), ("t", 1)]) == {("t", 1): 40}
+    assert holdings.take([("t", 0), ("t", 1)]) == frozenset()
+    assert holdings.resume({}) == {("t", 1): 40}
     holdings.give(("t", 0), 6)
     assert holdings.busy() == {("t", 0)}
-    assert holdings.take([("t", 0), ("t", 1)]) == {("t", 0): 6}
-    holdings.learn(("t", 0), 3)
+    assert holdings.take([("t", 0), ("t", 1)]) == {("t", 0)}
+    assert holdings.resume({("t", 0): 3}) == {("t", 0): 6}
     assert not holdings.advances(("t", 0), 3)
     holdings.commit(("t", 0), 6)
     assert holdings.busy() == frozenset()
@@ -98,6 +99,18 @@ def test_a_partition_that_was_away_begins_again_at_the_committed_offset():
     holdings = Holdings({})
     holdings.take([("t", 0)])
     holdings.give(("t", 0), 6)
-    assert holdings.take([]) == {}
-    assert holdings.take([("t", 0)]) == {}
+    assert holdings.take([]) == frozenset()
+    assert holdings.take([("t", 0)]) == frozenset()
+    assert holdings.resume({}) == {}
+    assert holdings.busy() == frozenset()
+
+
+def test_what_others_committed_meanwhile_is_not_read_again():
+    holdings = Holdings({})
+    holdings.take([("t", 0), ("t", 1)])
+    holdings.give(("t", 0), 6)
+    holdings.give(("t", 1), 6)
+    assert holdings.take([("t", 0), ("t", 1)]) == {("t", 0), ("t", 1)}
+    assert holdings.resume({("t", 0): 9}) == {("t", 0): 9}
+    assert not holdings.advances(("t", 0), 6)
     assert holdings.busy() == frozenset()

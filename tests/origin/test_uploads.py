@@ -8,8 +8,9 @@ import pytest
 from origin.eventlog import LogUnavailable
 from origin.events import Topic, UploadEvent
 from origin.metadata import NotFound
-from origin.model import UploadState, VideoStatus
+from origin.model import Publication, UploadState, VideoStatus
 from origin.objects import NoSuchObject
+from origin.packaging import PackagingCatalog
 from origin.reconciling import ANNOUNCED_KEPT_MS, Reconciled, Reconciler
 from origin.refusals import UploadIncomplete
 from origin.uploads import UPLOAD_TTL_MS, Uploads
@@ -236,3 +237,24 @@ async def test_wherever_finishing_crashes_the_next_start_announces_the_upload(ho
     assert (await house.metadata.upload(ticket.upload_id)).state is UploadState.ANNOUNCED
     assert (await house.metadata.video(ticket.video_id)).status is VideoStatus.QUEUED
     assert b"".join([b async for b in house.objects.get(f"raw/{ticket.video_id}")]) == b"halfhalf"
+
+
+async def test_two_origins_that_announce_an_upload_at_once_have_it_packaged_once(house, uploads):
+    ticket = await a_whole_upload(house, uploads)
+    other = Uploads(house.metadata, house.objects, house.eventlog, house.clock, house.mint)
+    away = Uploads(house.metadata, house.objects, Away(house.eventlog), house.clock, house.mint)
+    await away.finish(ticket.upload_id, "")
+    await asyncio.gather(
+        *(Reconciler(each, house.metadata, house.clock).once(thorough=True) for each in (uploads, other))
+    )
+    events = await announced(house)
+    assert {event.video_id for event in events} == {ticket.video_id}
+    catalog = PackagingCatalog(house.metadata, house.objects, house.eventlog, house.clock, house.changes)
+    packaged = 0
+    # The second announcement may be there or not; each is worked off as the packager does it.
+    for event in [*events, events[0]]:
+        if await catalog.begin_processing(event.video_id) is not None:
+            publication = Publication(1, {}, ("v540-aa",), (), 5000, 1080, 1920)
+            packaged += await catalog.publish(event.video_id, publication, VideoStatus.READY)
+    assert packaged == 1
+    assert await Reconciler(other, house.metadata, house.clock).once(thorough=True) == Reconciled()

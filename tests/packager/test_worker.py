@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
 
 from origin.deadletters import MALFORMED, read_letter
-from origin.eventlog import EventLog, open_eventlog, prepare_eventlog
+from origin.eventlog import Consumer, EventLog, LogUnavailable, open_eventlog, prepare_eventlog
 from origin.events import Topic, UploadEvent, decode, encode
 from origin.metadata.base import MetadataUnavailable
 from origin.model import Failure, Publication, Video, VideoStatus, Visibility
@@ -196,7 +196,7 @@ async def log(log_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
 @pytest.fixture
 async def house(tmp_path: Path, settings: PackagerSettings, log: EventLog) -> AsyncIterator[House]:
     objects = open_objects(f"file://{tmp_path}/objects")
-    quick = replace(settings, jobs_at_once=2, retry=RetryPolicy(attempts=3, first_delay_ms=200))
+    quick = replace(settings, jobs_at_once=2, retry=RetryPolicy(attempts=3, first_delay_ms=200, waiting_delay_ms=200))
     house = House(tmp_path, log, objects, ShelfCatalog(objects), ScriptedModeration(), quick)
     yield house
     for worker, task in house.workers:
@@ -315,6 +315,34 @@ async def test_an_event_that_does_not_parse_goes_to_the_dead_letters_and_the_res
     (letter,) = [read_letter(record) for record in await house.log.read(Topic.UPLOADS_DEAD, {}, 100)]
     assert (letter.code, letter.value) == (MALFORMED, b"\xff not json")
     assert worker.stats.malformed == 1
+
+
+class OneConsumer:
+    """A log that gives one consumer and is away then."""
+
+    def __init__(self, log: EventLog) -> None:
+        self.log = log
+        self.given = 0
+
+    async def consumer(self, group: str, topics: Sequence[str]) -> Consumer:
+        self.given += 1
+        if self.given > 1:
+            raise LogUnavailable("away")
+        return await self.log.consumer(group, topics)
+
+
+async def test_a_packager_that_cannot_start_leaves_no_consumer_behind(house: House) -> None:
+    log = house.log
+    house.log = OneConsumer(log)  # type: ignore[assignment]
+    house.start()
+    ((_, running),) = house.workers
+    with pytest.raises(LogUnavailable):
+        await running
+    house.workers.clear()
+    house.log = log
+    await house.announce(1)
+    consumer = await log.consumer("packager", [Topic.UPLOADS])
+    assert len(await consumer.poll(1, 20)) == 1
 
 
 async def test_a_catalog_that_is_away_for_a_while_costs_a_retry_and_no_video(house: House, clip: Clip) -> None:

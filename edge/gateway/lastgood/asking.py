@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from edge.gateway.lastgood.model import LastGoodStats
-from origin import breaker
-from origin.breaker import BreakerSettings
+from origin.breaker import Breaker, BreakerSettings
 from origin.metadata.base import MetadataUnavailable
 from origin.roles import RoleUnavailable
 
@@ -27,20 +26,18 @@ class Asking:
     ) -> None:
         self._role = role
         self._deadline_s = deadline_s
-        self._settings = settings
         self._clock = clock
         self._stats = stats
-        self._state: breaker.State = breaker.Closed()
+        self._breaker = Breaker(settings)
 
     @property
     def away(self) -> bool:
         """The last call failed, or none is made now."""
-        return self._state != breaker.Closed()
+        return not self._breaker.untroubled
 
     async def ask(self, call: Callable[[], Awaitable[R]]) -> R:
         """What the call gives or raises; AWAY when the role does not answer in time, or did not a moment ago."""
-        admitted, self._state = breaker.admit(self._state, self._clock(), self._settings)
-        if not admitted:
+        if not self._breaker.admits(self._clock()):
             self._stats.refused[self._role] += 1
             raise RoleUnavailable(f"the {self._role} did not answer a moment ago")
         try:
@@ -60,7 +57,7 @@ class Asking:
         return result
 
     def _ended(self, ok: bool, reason: str = "") -> None:
-        self._state = breaker.after(self._state, ok, self._clock(), self._settings)
+        self._breaker.ended(ok, self._clock())
         if not ok:
             self._stats.failures[self._role] += 1
             logger.warning("a role does not answer", extra={"role": self._role, "error": reason})

@@ -7,7 +7,11 @@ from edge.gateway.limits.base import Limits, Policy, Spent
 __all__ = ["Limits", "Policy", "Spent", "open_limits"]
 
 
-def open_limits(url: str) -> Limits:
+TIMEOUT_S = 0.1
+"""For a decision of the shared store, which a request waits for."""
+
+
+def open_limits(url: str, timeout_s: float = TIMEOUT_S) -> Limits:
     """Limits at `memory:`, or in a speed layer by its `Speed.url`.
 
     Nothing is connected before the first use. Raises ValueError for an ill-formed URL, with what is allowed.
@@ -18,4 +22,4 @@ def open_limits(url: str) -> Limits:
         return MemoryLimits()
     from edge.gateway.limits.redis import RedisLimits
 
-    return RedisLimits(url)
+    return RedisLimits(url, timeout_s)

@@ -17,7 +17,6 @@ from origin.speed.clients import Script, open_client
 
 logger = logging.getLogger(__name__)
 
-TIMEOUT_S = 0.1
 BREAKER = BreakerSettings(failures=1)
 _SPEND = Script("""
 local quota, token, now, skew = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
@@ -39,8 +38,9 @@ return {allowed, string.format('%.0f', units)}
 
 
 class RedisLimits:
-    def __init__(self, url: str) -> None:
-        self._client = open_client(url, connect_timeout_s=TIMEOUT_S)
+    def __init__(self, url: str, timeout_s: float) -> None:
+        self._client = open_client(url, connect_timeout_s=timeout_s)
+        self._timeout_s = timeout_s
         self._local = MemoryLimits()
         self._degraded = 0
         self._breaker = Breaker(BREAKER)
@@ -64,7 +64,7 @@ class RedisLimits:
 
     async def _shared(self, policy: Policy, key: str, now_ms: int) -> Spent:
         asked = _SPEND.on([f"limit:{policy.name}:{key}"], [policy.quota, policy.window_s * 1000, now_ms, MOST_SKEW_MS])
-        allowed, units = await self._client.one(asked, TIMEOUT_S)
+        allowed, units = await self._client.one(asked, self._timeout_s)
         return outcome(int(allowed) == 1, int(units), policy)
 
     async def close(self) -> None:

@@ -19,6 +19,7 @@ from edge.gateway.spool.circuit import NOT_NOW, Circuit
 from edge.gateway.spool.model import Place, Spooled, SpoolError, SpoolSettings
 from edge.gateway.spool.spool import Spool
 from origin.retry import Backoff
+from origin.retrying import surely
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -128,11 +129,7 @@ class Forwarder:
         return True
 
     async def _surely(self, step: Callable[[], Awaitable[R]]) -> R:
-        attempt = 0
-        while True:
-            try:
-                return await step()
-            except SpoolError as error:
-                logger.warning("the spool does not answer the forwarder", extra={"error": str(error)})
-                await asyncio.sleep(_BACKOFF.delay_s(attempt, self._chance()))
-                attempt += 1
+        def waits(error: Exception, _attempt: int) -> None:
+            logger.warning("the spool does not answer the forwarder", extra={"error": str(error)})
+
+        return await surely(step, (SpoolError,), _BACKOFF, self._chance, waits)

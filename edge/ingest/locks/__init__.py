@@ -28,7 +28,11 @@ __all__ = [
 ]
 
 
-def open_locks(url: str) -> Locks:
+TIMEOUT_S = 0.25
+"""For one step; a request takes several, and asks again while there is no answer."""
+
+
+def open_locks(url: str, lease_ms: int = LEASE_MS, timeout_s: float = TIMEOUT_S) -> Locks:
     """Locks at `memory:`, or in a speed layer by its `Speed.url`.
 
     Nothing is connected before the first use. Raises ValueError for an ill-formed URL, with what is allowed.
@@ -36,10 +40,10 @@ def open_locks(url: str) -> Locks:
     if url == "memory:":
         from edge.ingest.locks.memory import MemoryLocks
 
-        return MemoryLocks(_monotonic_ms)
+        return MemoryLocks(_monotonic_ms, lease_ms)
     from edge.ingest.locks.redis import RedisLocks
 
-    return RedisLocks(url, _monotonic_ms)
+    return RedisLocks(url, _monotonic_ms, lease_ms, timeout_s)
 
 
 def _monotonic_ms() -> int:

@@ -70,8 +70,8 @@ class Locks(Protocol):
         Raises Superseded, LocksUnavailable."""
 
     async def renew(self, upload_id: int, granted: Granted, *, stored: bool) -> bool:
-        """Keep the lease for LEASE_MS from now; True when another request waits. `stored`: a part was stored under it,
-        behind which no stray can come. Raises LockLost, LocksUnavailable."""
+        """Keep the lease for its whole time from now; True when another request waits. `stored`: a part was stored
+        under it, behind which no stray can come. Raises LockLost, LocksUnavailable."""
 
     async def release(self, upload_id: int, granted: Granted) -> None:
         """Let the next request in. Raises LocksUnavailable; the lease then ends by itself."""

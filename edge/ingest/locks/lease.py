@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from edge.ingest.locks.base import LEASE_MS, Claim, Granted, LockLost, Superseded
+from edge.ingest.locks.base import Claim, Granted, LockLost, Superseded
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Lock:
     """The claimant that waits."""
 
 
-def claimed(lock: Lock | None, claim: Claim, now_ms: int, *, first: bool) -> tuple[Lock, Granted | None]:
+def claimed(lock: Lock | None, claim: Claim, now_ms: int, lease_ms: int, *, first: bool) -> tuple[Lock, Granted | None]:
     """Raises Superseded."""
     known = lock or Lock(strays=0 if claim.new else 1)
     if first:
@@ -29,16 +29,16 @@ def claimed(lock: Lock | None, claim: Claim, now_ms: int, *, first: bool) -> tup
         return known, None
     strays = known.strays + (known.ends_at_ms != 0)
     granted = Granted(max(now_ms, known.token + 1), strays)
-    return Lock(granted.token, now_ms + LEASE_MS, strays), granted
+    return Lock(granted.token, now_ms + lease_ms, strays), granted
 
 
-def renewed(lock: Lock | None, granted: Granted, now_ms: int, *, stored: bool) -> Lock:
+def renewed(lock: Lock | None, granted: Granted, now_ms: int, lease_ms: int, *, stored: bool) -> Lock:
     """Raises LockLost."""
     known = lock or Lock()
     if known.token > granted.token or (known.token == granted.token and known.ends_at_ms == 0):
         raise LockLost
     strays = 0 if stored else known.strays if known.token == granted.token else granted.strays
-    return Lock(granted.token, now_ms + LEASE_MS, strays, known.wanted)
+    return Lock(granted.token, now_ms + lease_ms, strays, known.wanted)
 
 
 def released(lock: Lock | None, granted: Granted) -> Lock | None:

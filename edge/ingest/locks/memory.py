@@ -15,17 +15,20 @@ MOST_LOCKS = 100_000
 class MemoryLocks:
     """`clock` gives milliseconds that never go back."""
 
-    def __init__(self, clock: Callable[[], int]) -> None:
+    def __init__(self, clock: Callable[[], int], lease_ms: int) -> None:
         self._clock = clock
+        self._lease_ms = lease_ms
         self._locks: OrderedDict[int, lease.Lock] = OrderedDict()
 
     async def claim(self, claim: Claim, *, first: bool) -> Granted | None:
-        lock, granted = lease.claimed(self._locks.get(claim.upload_id), claim, self._clock(), first=first)
+        lock, granted = lease.claimed(
+            self._locks.get(claim.upload_id), claim, self._clock(), self._lease_ms, first=first
+        )
         self._keep(claim.upload_id, lock)
         return granted
 
     async def renew(self, upload_id: int, granted: Granted, *, stored: bool) -> bool:
-        lock = lease.renewed(self._locks.get(upload_id), granted, self._clock(), stored=stored)
+        lock = lease.renewed(self._locks.get(upload_id), granted, self._clock(), self._lease_ms, stored=stored)
         self._keep(upload_id, lock)
         return bool(lock.wanted)
 

@@ -24,7 +24,7 @@ from edge.gateway.spool.social import SpooledSocial
 from edge.gateway.spool.spool import Spool, open_spool
 from edge.gateway.spool.turns import Turns
 from origin.counters import open_counters
-from origin.counting import GROUP, Counting
+from origin.counting import Counting
 from origin.eventlog import open_eventlog
 from origin.events import InteractionEvent, InteractionType, Topic, decode
 from origin.metadata import NotFound, open_metadata
@@ -33,6 +33,8 @@ from origin.refusals import SelfFollow
 from origin.social import Social
 from origin.views import Interaction
 from tests.edge.gateway.wires import Fate, Wire
+from tests.interactions import all_counted
+from tests.running import running
 
 NOW_MS = 1_800_000_000_000
 USERS, CREATOR, VIDEOS = (1, 2, 3), 9, (101, 102)
@@ -73,15 +75,8 @@ class Origin:
         """Consume and flush the whole log."""
         counters = open_counters("memory:")
         counting = Counting(self.eventlog, counters, self.metadata, clock, lambda: 0.05, flush_every_s=0.005)
-        onlooker = await self.eventlog.consumer(GROUP, [Topic.INTERACTIONS])
-        task = asyncio.create_task(counting.run())
-        async with asyncio.timeout(30):
-            while await onlooker.lag():  # noqa: ASYNC110 -- the log tells nobody of commits
-                await asyncio.sleep(0.002)
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
-        await onlooker.close()
+        async with running(counting):
+            await all_counted(self.eventlog)
         await counters.close()
 
     async def close(self) -> None:
@@ -120,19 +115,9 @@ class Gateway:
         await self.start()
 
     async def forward_all(self) -> None:
-        async with self.forwarding(), asyncio.timeout(30):
+        async with running(self.forwarder), asyncio.timeout(30):
             while len(self.spool):  # noqa: ASYNC110 -- the spool tells nobody that it is empty
                 await asyncio.sleep(0.001)
-
-    @contextlib.asynccontextmanager
-    async def forwarding(self) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.forwarder.run())
-        try:
-            yield
-        finally:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await task
 
 
 @contextlib.asynccontextmanager
@@ -288,7 +273,7 @@ async def test_users_whose_acts_do_not_get_through_do_not_keep_others_back(tmp_p
                 return await healthy.interact(user_id, interactions, request_id)
 
         gateway.origin.wire.inner = OnePartitionAway()
-        async with gateway.forwarding(), asyncio.timeout(10):
+        async with running(gateway.forwarder), asyncio.timeout(10):
             while len(await gateway.origin.events()) < 3:  # noqa: ASYNC110 -- the log tells nobody
                 await asyncio.sleep(0.001)
         assert len(gateway.spool) == 6
@@ -405,7 +390,7 @@ async def play(folder: Path, steps: list) -> None:
                 for act in what:
                     expected.take(*act)
             elif step == "forward":
-                async with gateway.forwarding():
+                async with running(gateway.forwarder):
                     await asyncio.sleep(what / 1000)
             else:
                 await gateway.crash()

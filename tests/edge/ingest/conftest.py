@@ -17,15 +17,18 @@ from edge.gateway.limits.memory import MemoryLimits
 from edge.gateway.services import Services
 from edge.gateway.settings import GatewaySettings
 from edge.ingest.gateway import create_ingest
+from edge.ingest.locks import Locks, open_locks
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from origin.metadata.base import NotFound
 from origin.objects import Objects, open_objects
+from origin.parts import counting_parts
 from origin.views import UploadTicket
 
 NOW_MS = 1_767_225_600_000
 CLIP = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 40
 LIFETIME_MS = 86_400_000
+KEY = generate_private_key(SECP256R1())
 
 
 @dataclass
@@ -64,7 +67,8 @@ class Catalog:
         if self.fail_finish:
             raise RuntimeError("the process dies here")
         if not ticket.finished:
-            await self.objects.complete(ticket.multipart_id, await self.objects.list_parts(ticket.multipart_id))
+            parts = counting_parts(await self.objects.list_parts(ticket.multipart_id))
+            await self.objects.complete(ticket.multipart_id, parts)
             self.tickets[upload_id] = replace(ticket, finished=True)
             self.announced.append(upload_id)
 
@@ -144,9 +148,13 @@ class World:
     async def exchange(self, method: str, path: str, fields: dict[str, str], receive: Callable[[], Any]) -> Answered:
         return await exchange(self.app, method, path, fields, receive)
 
+    def beside(self, objects: Any, locks: Locks, **settings: Any) -> World:
+        """Another gateway of the same uploads."""
+        return make_world(objects, self.root, locks, self.catalog, **settings)
+
     def remade(self, objects: Any = None, **settings: Any) -> World:
         """The same, over another object store or with other settings."""
-        return make_world(objects or self.objects, self.root, **settings)
+        return make_world(objects or self.objects, self.root, open_locks("memory:"), **settings)
 
 
 async def exchange(
@@ -195,16 +203,16 @@ class Nobody:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     objects = open_objects(f"file://{tmp_path}/objects")
-    world = make_world(objects, tmp_path)
+    world = make_world(objects, tmp_path, open_locks("memory:"))
     yield world
     await objects.close()
 
 
-def make_world(objects: Objects, root: Path, **settings: Any) -> World:
-    clock, catalog, stats = Clock(), Catalog(objects), IngestStats()
-    issuer = LocalIssuer(generate_private_key(SECP256R1()), "reelway")
+def make_world(objects: Objects, root: Path, locks: Locks, catalog: Catalog | None = None, **settings: Any) -> World:
+    clock, catalog, stats = Clock(), catalog or Catalog(objects), IngestStats()
+    issuer = LocalIssuer(KEY, "reelway")
     chosen = replace(IngestSettings(max_bytes=1 << 20, part_bytes=4096, live_uploads=5), **settings)
-    ingest = create_ingest(catalog, objects, chosen, clock, stats)
+    ingest = create_ingest(catalog, objects, chosen, clock, stats, locks)
     nobody: Any = Nobody()
     services = Services(
         nobody,

@@ -26,6 +26,7 @@ from edge.gateway.limits.memory import MemoryLimits
 from edge.gateway.services import Services
 from edge.gateway.settings import GatewaySettings
 from edge.ingest.gateway import create_ingest
+from edge.ingest.locks import open_locks
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from origin.changes import Changes
@@ -68,7 +69,7 @@ class System:
             self.clock,
         )
         settings = IngestSettings(part_bytes=256 << 10, idle_timeout_s=5)
-        ingest = create_ingest(self.uploads, self.objects, settings, self.clock, IngestStats())
+        ingest = create_ingest(self.uploads, self.objects, settings, self.clock, IngestStats(), open_locks("memory:"))
         self.app = create_gateway(services, ingest)
 
     def clock(self) -> int:

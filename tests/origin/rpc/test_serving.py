@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
@@ -414,20 +415,20 @@ async def test_a_repeatable_call_that_a_stopping_server_cuts_is_answered_by_anot
     assert all(answered.liked for answered in await asyncio.gather(*calls))
 
 
+def counted_as(name: str, asked: Counter[str]) -> Script:
+    async def answer(request):
+        asked[name] += 1
+        return pb.VideoView()
+
+    return Script(answer)
+
+
 async def test_with_two_servers_a_stopped_one_is_not_asked_any_more(wire):
-    asked = {"a": 0, "b": 0}
-
-    def count(name):
-        async def answer(request):
-            asked[name] += 1
-            return pb.VideoView()
-
-        return answer
-
-    first, target_a = await wire.serve(Script(count("a")))
-    _, target_b = await wire.serve(Script(count("b")))
+    asked = Counter()
+    first, target_a = await wire.serve(counted_as("a", asked))
+    _, target_b = await wire.serve(counted_as("b", asked))
     role = wire.role(f"{target_a},{target_b}")
-    while not all(asked.values()):
+    while len(asked) < 2:
         await view(role)
     await first.stop(1)
     before = asked["a"]
@@ -437,19 +438,11 @@ async def test_with_two_servers_a_stopped_one_is_not_asked_any_more(wire):
 
 
 async def test_a_server_that_says_it_does_not_serve_is_left_alone_until_it_does(wire):
-    asked = {"a": 0, "b": 0}
-
-    def count(name):
-        async def answer(request):
-            asked[name] += 1
-            return pb.VideoView()
-
-        return answer
-
-    first, target_a = await wire.serve(Script(count("a")))
-    _, target_b = await wire.serve(Script(count("b")))
+    asked = Counter()
+    first, target_a = await wire.serve(counted_as("a", asked))
+    _, target_b = await wire.serve(counted_as("b", asked))
     role = wire.role(f"{target_a},{target_b}")
-    while not all(asked.values()):
+    while len(asked) < 2:
         await view(role)
     await first.set_serving(False)
     quiet, before = 0, -1
