@@ -78,8 +78,8 @@ class OriginApp:
             if missing.private:
                 extra["vary"] = delivery.VIEWER
             await self._problem(send, method, 404, "not_found", extra)
-        except (MetadataError, ObjectStoreError):
-            logger.exception("a store failed", extra={"path": path})
+        except (MetadataError, ObjectStoreError) as error:
+            logger.warning("a store does not answer", extra={"path": path, "error": str(error)})
             await self._problem(send, method, 503, "unavailable", {"retry-after": "1", "cache-control": "no-store"})
         else:
             await self._send_plan(send, method, delivery.plan(file, fields), key, body)

@@ -152,8 +152,8 @@ class PackagerWorker:
     async def _next(self, consumer: Consumer) -> Record | None:
         try:
             records = await consumer.poll(1, POLL_S)
-        except EventLogError:
-            logger.exception("event log gave no records")
+        except EventLogError as error:
+            logger.warning("the event log gives no records", extra={"error": str(error)})
             await asyncio.sleep(APPEND_PAUSE_S)
             return None
         return records[0] if records else None
@@ -259,8 +259,8 @@ class PackagerWorker:
         while True:
             try:
                 await self._log.append(topic, key, value)
-            except EventLogError:
-                logger.exception("event log refused a record", extra={"topic": topic, "key": key})
+            except EventLogError as error:
+                logger.warning("the event log takes no record", extra={"topic": topic, "key": key, "error": str(error)})
                 await asyncio.sleep(APPEND_PAUSE_S)
             else:
                 return
@@ -270,9 +270,9 @@ class PackagerWorker:
             return
         try:
             await consumer.commit(position)
-        except EventLogError:
+        except EventLogError as error:
             # The record will be delivered again, find its video decided, and be committed then.
-            logger.exception("commit failed", extra={"position": str(position)})
+            logger.warning("a commit failed", extra={"position": str(position), "error": str(error)})
 
 
 async def _cancelled(tasks: set[asyncio.Task[None]]) -> None:

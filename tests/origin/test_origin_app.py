@@ -222,3 +222,14 @@ def test_a_suffix_range_is_the_last_bytes(size: int, count: int) -> None:
     plan = delivery.plan(replace(FILE, size_bytes=size), {"range": f"bytes=-{count}"})
     data = bytes(range(size))
     assert (plan.status, data[plan.start : plan.end]) == (206, data[-count:])
+
+
+async def test_a_store_that_is_away_is_a_503_and_one_line_in_the_log(
+    client: httpx.AsyncClient, metadata: Metadata, caplog: pytest.LogCaptureFixture
+) -> None:
+    await metadata.close()
+    response = await client.get(f"/v/{VIDEO}/hls.m3u8")
+    assert (response.status_code, response.headers["cache-control"]) == (503, "no-store")
+    [line] = [each for each in caplog.records if each.name == "origin.app"]
+    assert line.exc_info is None
+    assert line.__dict__["error"]
