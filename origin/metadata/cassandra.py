@@ -9,10 +9,10 @@ from origin.metadata import cassandra_comments as comments
 from origin.metadata import cassandra_counts as counts
 from origin.metadata import cassandra_follows as follows
 from origin.metadata import cassandra_likes as likes
-from origin.metadata import cassandra_listings as listings
 from origin.metadata import cassandra_migrating as migrating
 from origin.metadata import cassandra_uploads as uploads
 from origin.metadata import cassandra_users as users
+from origin.metadata import cassandra_video_lists as video_lists
 from origin.metadata import cassandra_videos as videos
 from origin.metadata.base import Edge, Heat
 from origin.metadata.cassandra_heat import HotHours
@@ -92,10 +92,10 @@ class CassandraMetadata:
     async def videos_by_creator(
         self, creator_id: int, before_id: int | None, limit: int, public_only: bool
     ) -> Sequence[Video]:
-        return await listings.by_creator(self._session, creator_id, before_id, limit, public_only)
+        return await video_lists.by_creator(self._session, creator_id, before_id, limit, public_only)
 
     async def newest_public(self, before_id: int | None, limit: int) -> Sequence[Video]:
-        return await listings.newest_public(self._session, before_id, limit)
+        return await video_lists.newest_public(self._session, before_id, limit)
 
     # uploads
     async def create_upload(self, upload: Upload) -> None:
@@ -155,12 +155,12 @@ class CassandraMetadata:
 
     async def user_counts(self, user_id: int) -> Mapping[str, int]:
         followed, shown = await asyncio.gather(
-            follows.counts(self._session, user_id), listings.counts(self._session, user_id)
+            follows.counts(self._session, user_id), video_lists.counts(self._session, user_id)
         )
         return {**followed, **shown}
 
     async def following_feed(self, user_id: int, before_id: int | None, limit: int) -> Sequence[int]:
-        return await listings.following_feed(self._session, user_id, before_id, limit)
+        return await video_lists.following_feed(self._session, user_id, before_id, limit)
 
     # counts
     async def apply_counts(self, batch_id: str, deltas: Mapping[tuple[int, CountKind], int], now_ms: int) -> bool:

@@ -8,8 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -23,15 +22,9 @@ from deploy.services.fetch import jars, tool
 from deploy.services.ports import Ports
 from deploy.services.service import Service
 from deploy.services.valkey import client, start_redis
+from tests.waiting import until_blocking
 
 ROOT = Path(__file__).parents[2]
-
-
-def until(holds: Callable[[], bool], within_s: float = 60) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def runs(pid: int) -> bool:
@@ -155,7 +148,7 @@ class TestMakeServices:
                 asked.set("kept", "yes")
             os.kill(first.pids[0], signal.SIGSTOP)
             process.kill()
-            until(lambda: not any(runs(pid) for pid in first.pids))
+            until_blocking(lambda: not any(runs(pid) for pid in first.pids))
         with pytest.raises(state.NotRunning, match="make services"):
             state.read(tmp_path)
         with services(tmp_path) as process:
@@ -212,6 +205,6 @@ def ready(process: subprocess.Popen[str], folder: Path) -> state.Running:
             running = state.read(folder)
         return running is not None
 
-    until(found, within_s=300)
+    until_blocking(found, within_s=300)
     assert running is not None
     return running

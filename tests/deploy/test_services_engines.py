@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,16 +25,10 @@ from deploy.services.sentinel import start_sentinel
 from deploy.services.service import Service
 from deploy.services.valkey import client, replication
 from deploy.settings import services_cache
+from tests.waiting import until_blocking
 
 # Cold engines on shared cores take longer than a test may.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-
-
-def until(holds: Callable[[], bool], within_s: float = 60) -> None:
-    deadline = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 class TestClusters:
@@ -88,9 +81,9 @@ class TestClusters:
             first, *others = service.nodes
             with redis.RedisCluster.from_url(f"redis://{others[0].address}") as asked:
                 asked.mset_nonatomic({f"key-{number}": number for number in range(100)})
-            until(lambda: replicated(first))
+            until_blocking(lambda: replicated(first))
             first.kill()
-            until(lambda: serves(others[0]))
+            until_blocking(lambda: serves(others[0]))
             service.start()
             with redis.RedisCluster.from_url(f"redis://{first.address}") as asked:
                 kept = asked.mget_nonatomic([f"key-{number}" for number in range(100)])

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from edge.upstream import HttpLimits, open_upstream
 from signer.keys import open_keys
 from signer.playback import PlaybackSigner
 from tests.ports import free_port
+from tests.waiting import until
 
 NOW_MS = 1_800_000_000_000
 BLOCK = b"x" * 65536
@@ -103,14 +104,6 @@ async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
         await upstream.close()
     await store.close()
     await keys.close()
-
-
-async def until(done: Callable[[], bool]) -> None:
-    for _ in range(1000):
-        if done():
-            return
-        await asyncio.sleep(0.01)
-    raise AssertionError("it never came")
 
 
 async def test_a_crowd_over_sockets_is_one_request_to_the_origin(rig: Rig) -> None:

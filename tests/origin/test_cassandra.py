@@ -34,7 +34,7 @@ from tests.cassandra_keyspaces import Keyspace, drop, fresh_name, keyspace
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
-CHILD = Path(__file__).with_name("cassandra_children.py")
+CHILD = Path(__file__).with_name("cassandra_child.py")
 NOW_MS = 1_800_000_000_000
 DAY_MS = 86_400_000
 DAYS = (3, 4, 40, 41, 400)

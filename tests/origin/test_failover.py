@@ -24,6 +24,7 @@ from origin.counting import Counting
 from origin.events import InteractionEvent, InteractionType
 from tests.interactions import all_counted, append
 from tests.running import running
+from tests.waiting import until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
 KEY = "{counts}:marks"
@@ -77,12 +78,6 @@ async def counted(house, video) -> int:
     return (await house.metadata.video(video.video_id)).counts.views
 
 
-async def wait_for(done: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not done():  # noqa: ASYNC110 -- nobody tells
-            await asyncio.sleep(0.01)
-
-
 @pytest.mark.parametrize("step", ["apply", "begin_flush", "end_flush"])
 async def test_a_step_that_the_primary_took_with_it_is_made_good(house, engine, step):
     video = await house.video(await house.user("cat"))
@@ -91,7 +86,7 @@ async def test_a_step_that_the_primary_took_with_it_is_made_good(house, engine, 
     counting = Counting(house.eventlog, losing, house.metadata, house.clock, lambda: 0.05, flush_every_s=0.05)
     async with running(counting):
         await append(house.eventlog, *(a_view(n, video.video_id) for n in range(40)))
-        await wait_for(lambda: losing.dead is not None)
+        await until(lambda: losing.dead is not None)
         await asyncio.to_thread(engine.wait_for_another, losing.dead, KEY)
         await asyncio.to_thread(engine.join, losing.dead)
         await append(house.eventlog, *(a_view(n, video.video_id) for n in range(40, 60)))

@@ -233,7 +233,7 @@ async def another_process(alone: Service[Kafka], prefix: str) -> AsyncIterator[a
     """A member that took ten records and committed five."""
     url = f"{alone.address.url}&topic_prefix={prefix}"
     member = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.origin.kafka_member", url, "10", "5", stdout=asyncio.subprocess.PIPE
+        sys.executable, "-m", "tests.origin.kafka_child", url, "10", "5", stdout=asyncio.subprocess.PIPE
     )
     assert member.stdout is not None
     try:

@@ -9,12 +9,12 @@ import pytest
 from origin.roles import RoleUnavailable
 from origin.rpc import origin_pb2 as pb
 from origin.rpc.settings import RpcSettings
-from tests.origin.rpc.children import DEADLY
 from tests.origin.rpc.processes import running, start
+from tests.origin.rpc.role_child import DEADLY
 from tests.origin.rpc.wire import VIDEOS, delete, view
 
 pytestmark = pytest.mark.slow
-CHILDREN = "tests.origin.rpc.children"
+CHILDREN = "tests.origin.rpc.role_child"
 QUICK = RpcSettings(keepalive_s=0.5, keepalive_answer_s=0.5)
 """Notices a frozen peer within a second, so that the tests need not wait."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
@@ -46,6 +46,28 @@ class Wire:
         return role
 
 
+async def done(request) -> pb.Done:
+    return pb.Done()
+
+
+class Ticking:
+    """A stream that never ends, and says when it was closed."""
+
+    def __init__(self) -> None:
+        self.closed = asyncio.Event()
+
+    async def __call__(self, request) -> AsyncIterator[pb.VideoView]:
+        try:
+            yield pb.VideoView(liked=True)
+            await asyncio.Event().wait()
+        finally:
+            self.closed.set()
+
+
+def changes(role):
+    return role.follow(VIDEOS, "Changes", pb.ChangesRequest(video_id=1), pb.VideoView)
+
+
 async def delete(role: RemoteRole) -> pb.Done:
     """A call that is never repeated."""
     return await role.ask(VIDEOS, "Delete", pb.DeleteRequest(video_id=1), pb.Done)
@@ -54,9 +76,3 @@ async def delete(role: RemoteRole) -> pb.Done:
 async def view(role: RemoteRole, video_id: int = 1) -> pb.VideoView:
     """A call that may be repeated."""
     return await role.ask(VIDEOS, "View", pb.ViewRequest(video_id=video_id), pb.VideoView)
-
-
-async def until(holds: Callable[[], bool]) -> None:
-    """Wait for what no event tells."""
-    while not holds():  # noqa: ASYNC110 - counters have no event
-        await asyncio.sleep(0.01)

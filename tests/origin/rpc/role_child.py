@@ -1,6 +1,6 @@
 """A role in a process of its own, for the fault tests to kill and to freeze: says on stdout where it listens.
 
-python -m tests.origin.rpc.children [PORT]
+python -m tests.origin.rpc.role_child [PORT]
 """
 
 from __future__ import annotations

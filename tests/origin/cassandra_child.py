@@ -1,6 +1,6 @@
 """A process for the tests to stop and to kill in the middle of a flush.
 
-python cassandra_children.py URL BATCH VIDEO_ID...
+python cassandra_child.py URL BATCH VIDEO_ID...
 """
 
 from __future__ import annotations

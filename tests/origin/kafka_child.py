@@ -1,6 +1,6 @@
 """A process that takes records of the topic `t` as a member of the group `g`, commits some, and waits to be ended.
 
-    python -m tests.origin.kafka_member URL RECORDS COMMITTED
+    python -m tests.origin.kafka_child URL RECORDS COMMITTED
 
 Says `ready` when it has taken RECORDS and committed the first COMMITTED of them, and then each value it is given.
 """
