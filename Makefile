@@ -8,7 +8,7 @@ DEV := $(VENV)/.dev
 WEB := edge/web/node_modules/.runtime
 WEB_DEV := edge/web/node_modules/.dev
 
-.PHONY: up services fetch test check lint format bench proto lock clean chromium
+.PHONY: up services fetch test check lint format bench bench-packager gameday proto lock clean chromium
 
 up: $(RUNTIME) $(WEB)  ## Start everything on the embedded default and keep running
 	@$(BIN)/reelway up
@@ -39,11 +39,17 @@ format: $(DEV)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(DEV) $(WEB)  ## The figures, as JSON lines
-	@for each in tests/bench/bench_*.py; do $(BIN)/python -m tests.bench.$$(basename $$each .py); done
+bench: $(DEV) $(WEB)  ## The figures, as JSON lines; ONLY="feed events" for some of them
+	@$(BIN)/python -m tests.bench $(ONLY)
+
+gameday: $(DEV) $(WEB)  ## Kill one part of a whole system after another, under load, and print what that cost
+	@$(BIN)/python -m tests.gameday
 
 proto: $(DEV)  ## Generate the Python of the gRPC interfaces anew
 	@VENV=$(VENV) deploy/setup/protos
+
+bench-packager: $(DEV)  ## The packager's figures alone
+	@$(BIN)/python -m tests.bench packager
 
 lock: $(DEV)  ## Pin pyproject.toml's packages anew
 	$(BIN)/uv pip compile -q --generate-hashes --no-header --no-annotate pyproject.toml -o requirements.lock

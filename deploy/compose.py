@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import edge as edge_package
-from deploy.engines import Engines
+from deploy.engines import Check, Engines
 from deploy.front import front
 from deploy.names import lasting_name
 from deploy.playback import PlaybackUrls
@@ -123,6 +123,8 @@ class Composition:
     stats: dict[str, Any] = field(default_factory=dict)
     """Stats dataclasses by the name of what counts in them."""
     cache: MediaCache | None = None
+    awaited: dict[str, Check] = field(default_factory=dict)
+    """By setting, other roles without which nothing can be served at first; later the gateway gets by for a while."""
     calls: list[RpcServer] = field(default_factory=list)
     """For the other roles; not started yet."""
 
@@ -142,7 +144,7 @@ async def compose(roles: frozenset[Role], site: Site, made: Composition) -> None
         _packager(site, made)
     media = await _edge(site, made, origin.app if origin else None) if Role.EDGE in roles else None
     if Role.GATEWAY in roles:
-        await _gateway(site, made, origin or _remote_origin(site), feeds or _remote_feeds(site), media)
+        await _gateway(site, made, origin or _remote_origin(site, made), feeds or _remote_feeds(site, made), media)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +163,7 @@ async def _origin(site: Site, made: Composition, alone: bool) -> _Origin:
     site.stack.push_async_callback(ids.close)
     uploads = Uploads(metadata, objects, log, clock, ids.mint)
     social = Social(metadata, log, clock, ids.mint)
+    site.stack.push_async_callback(social.late.close)
     videos = Videos(metadata, counters, log, clock, site.changes)
     counting = Counting(log, counters, metadata, clock, random.random)
     add("worker lease", ids.run)
@@ -177,9 +180,10 @@ async def _origin(site: Site, made: Composition, alone: bool) -> _Origin:
     return _Origin(videos, social, uploads, app)
 
 
-def _remote_origin(site: Site) -> RemoteOrigin:
+def _remote_origin(site: Site, made: Composition) -> RemoteOrigin:
     origin = open_origin(site.settings.origin_target, site.tls)
     site.stack.push_async_callback(origin.close)
+    made.awaited["REELWAY_ORIGIN_TARGET"] = origin.check
     return origin
 
 
@@ -224,14 +228,16 @@ async def _feed(site: Site, made: Composition, scorer: ScorerWorker | None, alon
 
 
 def _remote_ranker(site: Site) -> RemoteRanker:
+    """Nobody waits for it: without a scorer the feed is served all the same."""
     ranker = open_ranker(site.settings.scorer_target, site.tls)
     site.stack.push_async_callback(ranker.close)
     return ranker
 
 
-def _remote_feeds(site: Site) -> RemoteFeeds:
+def _remote_feeds(site: Site, made: Composition) -> RemoteFeeds:
     feeds = open_feeds(site.settings.feed_target, site.tls)
     site.stack.push_async_callback(feeds.close)
+    made.awaited["REELWAY_FEED_TARGET"] = feeds.check
     return feeds
 
 

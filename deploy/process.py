@@ -117,7 +117,8 @@ class Process:
         stack.push_async_callback(self._supervisor.drain, LOOP_GRACE_S)
         site = Site(settings, engines, now_ms, self._supervisor, stack, _grpc_tls(settings))
         await compose(self._roles, site, self._made)
-        self._supervisor.add("engines", partial(self._readiness.watch, engines.checks))
+        await self._readiness.wait_for(self._made.awaited)
+        self._supervisor.add("engines", partial(self._readiness.watch, {**engines.checks, **self._made.awaited}))
         for server in self._made.calls:
             stack.push_async_callback(server.stop, 0.0)
             await server.start()

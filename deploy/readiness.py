@@ -1,8 +1,9 @@
 """What a process waits for before it serves, and what has failed since: the words of `/readyz`.
 
-An engine that does not answer, or is not prepared, is waited for: the process lives and says so. One that refuses our
-credentials, or holds a newer version's data, stops the start. Once it serves, a process stays ready while an engine is
-away, because all of its kind would be turned away together and each answers from what is left; it says `degraded`.
+An engine, or a role in another process, that does not answer or is not prepared is waited for: the process lives and
+says so. An engine that refuses our credentials, or holds a newer version's data, stops the start. Once it serves, a
+process stays ready while an engine is away, because all of its kind would be turned away together and each answers from
+what is left; it says `degraded`.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from origin.eventlog import EventLogError, LogDenied
 from origin.metadata import MetadataDenied, MetadataError, MetadataMisplaced, MetadataTooNew
 from origin.objects import ObjectStoreError, StoreDenied
 from origin.retry import Backoff
+from origin.roles import RoleUnavailable
 from origin.speed import SpeedDenied, SpeedError
 
 logger = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ CHECK_EVERY_S = 5.0
 CHECK_TIMEOUT_S = 10.0
 _BACKOFF = Backoff(base_s=0.25, cap_s=CHECK_EVERY_S)
 ENGINE_ERRORS = (EventLogError, MetadataError, ObjectStoreError, SpeedError)
+_AWAY = (*ENGINE_ERRORS, RoleUnavailable)
 FINAL = (LogDenied, MetadataDenied, MetadataMisplaced, MetadataTooNew, SpeedDenied, StoreDenied)
 """What no waiting mends."""
 
@@ -75,7 +78,7 @@ async def _problem(check: Check) -> str | None:
             await check()
     except FINAL:
         raise
-    except ENGINE_ERRORS as error:
+    except _AWAY as error:
         return str(error)
     except TimeoutError:
         return f"no answer within {CHECK_TIMEOUT_S:.0f} s"

@@ -78,8 +78,8 @@ class OriginApp:
             if missing.private:
                 extra["vary"] = delivery.VIEWER
             await self._problem(send, method, 404, "not_found", extra)
-        except (MetadataError, ObjectStoreError):
-            logger.exception("a store failed", extra={"path": path})
+        except (MetadataError, ObjectStoreError) as error:
+            logger.warning("a store does not answer", extra={"path": path, "error": str(error)})
             await self._problem(send, method, 503, "unavailable", {"retry-after": "1", "cache-control": "no-store"})
         else:
             await self._send_plan(send, method, delivery.plan(file, fields), key, body)
@@ -168,8 +168,7 @@ def _resolve(video: Video, name: str, tag: str) -> tuple[str, str]:
     """Object key and Cache-Control of a public name."""
     publication = video.publication
     if publication is not None and name in publication.files:
-        ready = video.status is VideoStatus.READY
-        return publication.files[name], delivery.WHEN_READY if ready else delivery.UNTIL_READY
+        return publication.files[name], delivery.lifetime(name, ready=video.status is VideoStatus.READY)
     # Only what is in a (content-addressed) folder is immutable; any other single name would have been
     # published.
     if "/" not in name:

@@ -14,6 +14,10 @@ IMMUTABLE = "public, max-age=31536000, immutable"
 """Names under a content-addressed folder never change their bytes."""
 UNTIL_READY = "public, max-age=2, stale-while-revalidate=60"
 """Playlists grow while renditions are being added."""
+GROWING_PREFIX = "growing-"
+"""Of the playlists that end where encoding is; the packager names them so."""
+WHILE_GROWING = "public, max-age=1"
+"""An old one is no help to a player that asks for the next segment, so it is never served stale."""
 WHEN_READY = "public, max-age=60, stale-while-revalidate=600"
 MISSING = "public, max-age=1"
 """A video may become playable at any moment."""
@@ -71,6 +75,13 @@ class Plan:
     fields: Mapping[str, str]
     start: int = 0
     end: int = 0
+
+
+def lifetime(name: str, *, ready: bool) -> str:
+    """Cache-Control of a mutable name; `ready` when no further rendition will come."""
+    if ready:
+        return WHEN_READY
+    return WHILE_GROWING if name.startswith(GROWING_PREFIX) else UNTIL_READY
 
 
 def content_type(name: str) -> str:

@@ -1,8 +1,10 @@
 """The parent of one child program: limits, accounting, and an end that cannot be missed. Shell.
 
-Started as a file of its own (`python -I -S launcher.py REPORT AS CPU FSIZE NOFILE NICE -- PROGRAM ARG...`), so it
-imports nothing of the packager. It forks once, sets the limits in the fork before the program starts (no race, and no
-`preexec_fn`, which is not safe in a threaded parent), waits for it and writes `{"cpu_s", "max_rss_bytes"}` to REPORT.
+Started as a file of its own (`python -I -S launcher.py REPORT AS CPU FSIZE NOFILE NICE READABLE -- PROGRAM ARG...`),
+so of the packager it imports the sandbox alone. It forks once, sets the limits in the fork before the program starts
+(no race, and no `preexec_fn`, which is not safe in a threaded parent), waits for it and writes
+`{"cpu_s", "max_rss_bytes"}` to REPORT. READABLE is a JSON list of the paths that the program may read beside its
+working folder, where it may write; `null` leaves it unconfined.
 Its standard input is a pipe from the worker: when that closes, because the worker wants it or because the worker
 was killed, the program is killed. So no encoder outlives its worker.
 """
@@ -20,9 +22,13 @@ NOT_STARTED = 127
 KILLED_BASE = 128
 
 
-def limit_and_start(program: list[str], address_space: int, cpu_s: int, file_bytes: int, open_files: int) -> None:
+def limit_and_start(
+    program: list[str], readable: list[str] | None, address_space: int, cpu_s: int, file_bytes: int, open_files: int
+) -> None:
     """In the fork: become the program, or report why not on stderr."""
     try:
+        if readable is not None:
+            shut_in(program[0], readable)
         for kind, value in (
             (resource.RLIMIT_AS, address_space),
             (resource.RLIMIT_CPU, cpu_s),
@@ -41,6 +47,13 @@ def limit_and_start(program: list[str], address_space: int, cpu_s: int, file_byt
     os._exit(NOT_STARTED)
 
 
+def shut_in(program: str, readable: list[str]) -> None:
+    sys.path.append(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))  # noqa: PTH100, PTH120
+    from packager.sandbox import confine  # here, because ctypes costs as much as the rest of the start
+
+    confine([os.path.dirname(program), *readable], [os.getcwd()])  # noqa: PTH109, PTH120
+
+
 abandoned = threading.Event()
 
 
@@ -56,13 +69,13 @@ def kill_when_abandoned(child: int) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    report, *numbers = arguments[:6]
+    report, *numbers, readable = arguments[:7]
     address_space, cpu_s, file_bytes, open_files, nice = (int(number) for number in numbers)
-    program = arguments[7:]
+    program = arguments[8:]
     os.nice(nice)
     child = os.fork()
     if child == 0:
-        limit_and_start(program, address_space, cpu_s, file_bytes, open_files)
+        limit_and_start(program, json.loads(readable), address_space, cpu_s, file_bytes, open_files)
     threading.Thread(target=kill_when_abandoned, args=(child,), daemon=True).start()
     _, status, usage = os.wait4(child, 0)
     scale = 1 if sys.platform == "darwin" else 1024

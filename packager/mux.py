@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from packager.encode import AUDIO_BIT_RATE, SEGMENT_S
+from packager.sound import AUDIO_BIT_RATE
+from packager.timeline import SEGMENT_S
 
-PACKING_REVISION = 1
+PACKING_REVISION = 2
 """Part of every folder's hash: raise it when the options below change the bytes of segments or media playlists."""
 HLS_NAME = "hls.m3u8"
 DASH_NAME = "dash.mpd"

@@ -21,6 +21,8 @@ PREVIEW_S = 3
 PREVIEW_FPS = 10
 PREVIEW_SHORT_SIDE = 240
 DARKEST, BRIGHTEST = 24.0, 232.0
+NEAR_S = 0.002
+"""A timestamp as a filter sees it is rounded to the track's ticks."""
 LATER_IS_WORSE = 0.02
 """Between frames as good as each other, the earlier is nearer to what plays first."""
 
@@ -41,6 +43,7 @@ def make_poster(samples: Sequence[Path], target: Path) -> Poster:
     best = max(range(len(samples)), key=lambda place: scores[place])
     with Image.open(samples[best]) as opened:
         picture = opened.convert("RGB")
+    picture.info.clear()  # the comment that ffmpeg left in the sample
     picture.save(target, "JPEG", quality=POSTER_QUALITY, progressive=True, optimize=True)
     small = picture.convert("RGBA")
     small.thumbnail((100, 100))  # ThumbHash takes at most 100x100
@@ -69,18 +72,22 @@ def preview_argv(ffmpeg: str, rendition: str, start_s: float, target: str, *, po
     return (
         ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-y",
         "-f", "mov", "-ss", f"{start_s:.3f}", "-t", str(PREVIEW_S), "-i", rendition,
-        "-vf", f"fps={PREVIEW_FPS},scale={size}", "-an",
+        # A clip of a single frame is shorter than one of the preview's.
+        "-vf", f"tpad=stop_mode=clone:stop_duration={1 / PREVIEW_FPS},fps={PREVIEW_FPS},scale={size}", "-an",
         "-c:v", "libwebp_anim", "-quality", "50", "-compression_level", "3", "-loop", "0",
         "-f", "webp", target,
     )  # fmt: skip
 
 
 def storyboard_argv(ffmpeg: str, rendition: str, board: Storyboard, target: str) -> tuple[str, ...]:
-    """One JPEG of the keyframes: only they are decoded, which costs a few hundredths of the clip."""
+    """One JPEG of the frames that begin segments: only keyframes are decoded, a few hundredths of the clip."""
+    wanted = "+".join(f"between(t,{float(time) - NEAR_S:.4f},{float(time) + NEAR_S:.4f})" for time in board.times[:-1])
+    tiles = f"scale={board.tile_width}:{board.tile_height}:out_range=pc,tile={board.columns}x{board.rows}"
     return (
         ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-y",
         "-skip_frame", "nokey", "-f", "mov", "-i", rendition,
-        "-vf", f"scale={board.tile_width}:{board.tile_height}:out_range=pc,tile={board.columns}x{board.rows}",
+        "-vf", f"select='{wanted}',{tiles}",
         "-fps_mode", "passthrough", "-frames:v", "1", "-map_metadata", "-1",
-        "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "5", "-f", "image2", "-update", "1", target,
+        "-c:v", "mjpeg", "-flags:v", "+bitexact", "-pix_fmt", "yuvj420p", "-q:v", "5",
+        "-f", "image2", "-update", "1", target,
     )  # fmt: skip

@@ -1,32 +1,22 @@
 """From a clip's file to a folder of published media. Shell: does what `job.next_step` says.
 
-`out_folder` is what a viewer may be served from: a rendition's folder appears there whole (renamed into place), and the
-manifests that name it are replaced after it. Everything else lives in `work_folder` and can be thrown away.
+`out_folder` is what a viewer may be served from. Everything else lives in `work_folder` and can be thrown away.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
-import math
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar, assert_never
 
 from packager.admission import CUT_OFF, Refused, admit
-from packager.encode import (
-    AUDIO_FILE,
-    SAMPLE_PATTERN,
-    EncodePlan,
-    done_frames,
-    first_argv,
-    rest_argv,
-    sample_frames,
-    video_file,
-)
+from packager.children import Children
+from packager.encode import done_frames, rest_argv
+from packager.extras import add_extras
+from packager.first_stage import TOO_MANY_ERRORS, CutShort, FirstStage, copy_poster
 from packager.job import (
     Done,
     EncodeFirst,
@@ -41,31 +31,15 @@ from packager.job import (
     progress,
     stage_name,
 )
-from packager.ladder import Rung, plan_ladder
-from packager.mux import (
-    AUDIO_TRACK,
-    FIRST_SEGMENT,
-    INIT_NAME,
-    Track,
-    folder_name,
-    packager_argv,
-)
-from packager.package import Hooks, NotPackaged, Package, Packaged, Startup
-from packager.pictures import PREVIEW_S, Poster, make_poster, preview_argv, storyboard_argv
+from packager.package import Hooks, NotPackaged, Package, Packaged
+from packager.packing import Packing
+from packager.plan import EncodePlan, Means, means, plan_encoding
 from packager.probe import probe
-from packager.process import ProcessError, ProcessFailed, ProcessLimits, Usage, run
+from packager.process import ProcessFailed
 from packager.settings import PackagerSettings
-from packager.storyboard import plan_storyboard, storyboard_vtt
 from packager.tools import Tools
 
 logger = logging.getLogger(__name__)
-
-POSTER_NAME = "poster.jpg"
-PREVIEW_NAME = "preview.webp"
-STORYBOARD_NAME = "storyboard.vtt"
-STORYBOARD_IMAGE = "storyboard.jpg"
-TOO_MANY_ERRORS = 69
-"""ffmpeg's exit code beyond `-max_error_rate`."""
 
 
 async def package_file(
@@ -77,10 +51,10 @@ async def package_file(
     settings: PackagerSettings,
     hooks: Hooks | None = None,
 ) -> Packaged | NotPackaged:
-    """Package one clip: probe, first rung, moderation, publication, the other rungs, publication.
+    """Package one clip: probe, first rung beside moderation, publication, the other rungs, publication.
 
     `work_folder` must exist and belong to this job alone. Raises ProcessError where a child program failed for
-    reasons that may pass, and what the hooks raise. Cancelling kills the running child.
+    reasons that may pass, and what the hooks raise. Cancelling kills the running children.
     """
     run_of_job = _Job(path, out_folder, work_folder, tools, settings, hooks or Hooks())
     return await run_of_job.to_the_end()
@@ -95,11 +69,16 @@ class _Job:
     settings: PackagerSettings
     hooks: Hooks
     facts: JobFacts = JobFacts()
-    usage: Usage = Usage()
+    _children: Children = field(init=False)
+    _means: Means = field(init=False)
     _plan: EncodePlan | None = None
-    _poster: Poster | None = None
-    _tracks: list[tuple[Rung | None, Track]] = field(default_factory=list)
+    _packing: Packing | None = None
+    _first: FirstStage | None = None
     _package: Package | None = None
+
+    def __post_init__(self) -> None:
+        self._children = Children(self.path.absolute(), self.work, self.settings, self.hooks.account)
+        self._means = means(self.tools.ffmpeg, self.settings)
 
     async def to_the_end(self) -> Packaged | NotPackaged:
         await asyncio.to_thread(self.out.mkdir, parents=True, exist_ok=True)
@@ -109,198 +88,105 @@ class _Job:
             match step:
                 case Probe():
                     await self._probe()
-                case EncodeFirst() | EncodeRest():
-                    await self._encode(step)
+                case EncodeFirst():
+                    await self._guarded(known(self._first).run)
+                    self.facts = replace(self.facts, first_encoded=True, verdict=known(self._first).verdict)
                 case Moderate():
-                    self.facts = replace(self.facts, verdict=await self.hooks.moderate(self._samples()))
+                    await self._guarded(known(self._first).moderate)
+                    self.facts = replace(self.facts, verdict=known(self._first).verdict)
+                case EncodeRest():
+                    await self._guarded(self._encode_rest)
+                    self.facts = replace(self.facts, rest_encoded=True)
                 case Publish():
                     await self._publish(step)
                 case Done():
-                    return Packaged(_known(self._package), self.usage, float(_known(self._plan).duration_s))
+                    media_s = float(known(self._plan).duration_s)
+                    return Packaged(known(self._package), self._children.usage, media_s)
                 case EndRefused():
-                    return NotPackaged(step.refusal, self.usage)
+                    return NotPackaged(step.refusal, self._children.usage)
                 case EndRejected():
-                    return NotPackaged(step.rejection, self.usage)
+                    return NotPackaged(step.rejection, self._children.usage)
                 case _:
                     assert_never(step)
 
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> None:
+        """A clip that turns out to be cut short is refused, wherever that shows. Of several faults the first counts."""
+        try:
+            await work()
+        except CutShort:
+            self.facts = replace(self.facts, admission=CUT_OFF)
+        except BaseExceptionGroup as errors:
+            first = _first_of(errors)
+            if not isinstance(first, CutShort):
+                raise first from errors
+            self.facts = replace(self.facts, admission=CUT_OFF)
+
     async def _probe(self) -> None:
         found, usage = await probe(self.path, self.tools, self.settings.limits, self.work)
-        self._account(usage)
+        self._children.add(usage)
         admission = found if isinstance(found, Refused) else admit(found, self.settings.limits)
         if isinstance(admission, Refused):
             self.facts = replace(self.facts, admission=admission)
             return
-        video = admission.video
-        ladder = plan_ladder(video.width, video.height, video.frame_rate)
-        self._plan = EncodePlan(
-            ffmpeg=self.tools.ffmpeg,
-            path=str(self.path.absolute()),
-            video=video,
-            audio=admission.source.audio,
-            ladder=ladder,
-            threads=self.settings.threads,
-            max_pixels=self.settings.limits.pixels,
-            max_streams=self.settings.limits.streams,
-            max_duration_s=math.ceil(self.settings.limits.duration_ms / 1000) + 1,
-            loudness_lufs=self.settings.loudness_lufs,
-            true_peak_dbtp=self.settings.true_peak_dbtp,
+        plan = plan_encoding(str(self.path.absolute()), admission)
+        logger.info("planned", extra={"encoded_because": plan.encoded_because, "rungs": len(plan.ladder.rungs)})
+        language = (plan.audio.language if plan.audio else "") or self.settings.language
+        self._plan = plan
+        self._packing = Packing(plan, self.tools.shaka_packager, language, self._children, self.work, self.out)
+        self._first = FirstStage(
+            plan,
+            self._means,
+            self._children,
+            self._packing,
+            judge=self.hooks.moderate,
+            publish=self.hooks.publish,
+            report=lambda share: self._report(EncodeFirst(), share),
         )
-        self.facts = replace(self.facts, admission=admission, ladder=ladder)
+        self.facts = replace(self.facts, admission=admission, ladder=plan.ladder)
 
-    async def _encode(self, step: EncodeFirst | EncodeRest) -> None:
-        plan = _known(self._plan)
-        first = isinstance(step, EncodeFirst)
-        frames = 0
+    async def _encode_rest(self) -> None:
+        plan, frames = known(self._plan), 0
 
         def take(line: str) -> None:
             nonlocal frames
             if (done := done_frames(line)) is not None:
                 frames = done
-                self.hooks.report(progress(self.facts, step, min(1.0, frames / plan.frames)), stage_name(step))
+                self._report(EncodeRest(), min(1.0, frames / plan.frames))
 
         try:
-            await self._child(first_argv(plan) if first else rest_argv(plan), self._limits(plan), take)
+            await self._children.run(rest_argv(plan, self._means), float(plan.duration_s), take)
         except ProcessFailed as error:
-            if error.returncode != TOO_MANY_ERRORS:
-                raise
-            self.facts = replace(self.facts, admission=CUT_OFF)
-            return
+            if error.returncode == TOO_MANY_ERRORS:
+                raise CutShort from error
+            raise
         if frames != plan.frames:
-            logger.info("clip ended early", extra={"frames": frames, "expected": plan.frames})
-            self.facts = replace(self.facts, admission=CUT_OFF)
-            return
-        await self._name_tracks((plan.ladder.first,) if first else plan.ladder.rest)
-        self.facts = replace(self.facts, first_encoded=True) if first else replace(self.facts, rest_encoded=True)
-
-    async def _name_tracks(self, rungs: Sequence[Rung]) -> None:
-        """Add the new rungs' tracks, the sound behind the first; the order is the order of the variants."""
-        for rung in rungs:
-            folder = folder_name(rung.name, await self._digest(video_file(rung)))
-            self._tracks.append((rung, Track(video_file(rung), folder, video=True)))
-        if _known(self._plan).audio is not None and all(rung for rung, _ in self._tracks):
-            folder = folder_name(AUDIO_TRACK, await self._digest(AUDIO_FILE))
-            self._tracks.append((None, Track(AUDIO_FILE, folder, video=False)))
+            raise CutShort
+        await known(self._packing).add_rest()
 
     async def _publish(self, step: Publish) -> None:
-        packed = self.work / ("packed-all" if step.complete else "packed-first")
-        await asyncio.to_thread(_fresh_folder, packed)
-        plan = _known(self._plan)
-        tracks = [track for _, track in self._tracks]
-        argv = packager_argv(self.tools.shaka_packager, tracks, packed.name, self._language(plan))
-        await self._child(argv, self._limits(plan), None)
-        if self._poster is None:
-            self._poster = await asyncio.to_thread(make_poster, self._samples(), packed / POSTER_NAME)
-        else:
-            await asyncio.to_thread(shutil.copyfile, self.out / POSTER_NAME, packed / POSTER_NAME)
+        packing, first = known(self._packing), known(self._first)
+        await packing.add_first()
+        packed = await packing.pack()
+        await asyncio.to_thread(copy_poster, self.work, packed)
         if step.complete:
-            await self._moving_pictures(plan, self._poster, packed)
-        immutable, mutable = await asyncio.to_thread(_install, packed, self.out)
-        self._package = self._describe(plan, self._poster, immutable, mutable, complete=step.complete)
+            await add_extras(known(self._plan), self._means, self._children, first.poster_s, packed)
+        self._package = await packing.install(packed, known(first.poster), complete=step.complete)
         await self.hooks.publish(self._package)
         self.facts = replace(self.facts, first_published=True, all_published=step.complete)
 
-    async def _moving_pictures(self, plan: EncodePlan, poster: Poster, packed: Path) -> None:
-        rung = plan.ladder.first
-        board = plan_storyboard(plan.duration_s, rung.width, rung.height)
-        shown = float(sample_frames(plan.frames)[poster.sample] / plan.ladder.frame_rate)
-        start = max(0.0, min(shown - 0.5, float(plan.duration_s) - PREVIEW_S))
-        portrait = rung.width <= rung.height
-        target = f"{packed.name}/{PREVIEW_NAME}"
-        limits = self._limits(plan)
-        await self._child(preview_argv(plan.ffmpeg, video_file(rung), start, target, portrait=portrait), limits, None)
-        await self._child(storyboard_argv(plan.ffmpeg, video_file(rung), board, STORYBOARD_IMAGE), limits, None)
-        folder = folder_name("story", await self._digest(STORYBOARD_IMAGE))
-        text = storyboard_vtt(board, plan.duration_s, f"{folder}/{STORYBOARD_IMAGE}")
-        await asyncio.to_thread(_place_storyboard, self.work / STORYBOARD_IMAGE, packed / folder, text)
+    def _report(self, step: EncodeFirst | EncodeRest, share: float) -> None:
+        self.hooks.report(progress(self.facts, step, share), stage_name(step))
 
-    def _describe(
-        self, plan: EncodePlan, poster: Poster, immutable: tuple[str, ...], mutable: tuple[str, ...], *, complete: bool
-    ) -> Package:
-        by_size = sorted(
-            ((rung.short_side, track.folder) for rung, track in self._tracks if rung is not None), reverse=True
-        )
-        wanted = [track.folder for rung, track in self._tracks if rung in {None, plan.ladder.first}]
-        names = [f"{folder}/{name}" for folder in wanted for name in (INIT_NAME, FIRST_SEGMENT)]
-        return Package(
-            complete=complete,
-            folder=self.out,
-            immutable=immutable,
-            mutable=mutable,
-            renditions=tuple(folder for _, folder in by_size),
-            startup=tuple(Startup(name, (self.out / name).stat().st_size) for name in names),
-            duration_ms=round(plan.duration_s * 1000),
-            width=plan.video.width,
-            height=plan.video.height,
-            thumbhash=poster.thumbhash,
-        )
 
-    def _samples(self) -> tuple[Path, ...]:
-        count = len(sample_frames(_known(self._plan).frames))
-        return tuple(self.work / (SAMPLE_PATTERN % number) for number in range(1, count + 1))
-
-    def _language(self, plan: EncodePlan) -> str:
-        return (plan.audio.language if plan.audio else "") or self.settings.language
-
-    def _limits(self, plan: EncodePlan) -> ProcessLimits:
-        media_s = float(plan.duration_s)
-        return ProcessLimits(
-            wall_s=self.settings.base_wall_s + self.settings.wall_s_per_media_s * media_s,
-            cpu_s=math.ceil(self.settings.base_wall_s + self.settings.cpu_s_per_media_s * media_s),
-            address_space_bytes=self.settings.address_space_bytes,
-            file_bytes=self.settings.output_bytes,
-            niceness=self.settings.niceness,
-        )
-
-    async def _child(self, argv: Sequence[str], limits: ProcessLimits, on_line: Callable[[str], None] | None) -> None:
-        try:
-            finished = await run(argv, cwd=self.work, limits=limits, on_line=on_line)
-        except ProcessError as error:
-            self._account(error.usage)
-            raise
-        self._account(finished.usage)
-
-    def _account(self, usage: Usage) -> None:
-        self.usage += usage
-        self.hooks.account(usage)
-
-    async def _digest(self, name: str) -> bytes:
-        return await asyncio.to_thread(_sha256, self.work / name)
+def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = errors.exceptions[0]
+    return _first_of(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 T = TypeVar("T")
 
 
-def _known(value: T | None) -> T:
+def known(value: T | None) -> T:
     if value is None:
         raise RuntimeError("a step ran before the step that it rests on")
     return value
-
-
-def _sha256(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").digest()
-
-
-def _fresh_folder(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)
-    path.mkdir()
-
-
-def _place_storyboard(image: Path, folder: Path, text: str) -> None:
-    folder.mkdir()
-    image.rename(folder / STORYBOARD_IMAGE)
-    (folder.parent / STORYBOARD_NAME).write_text(text, encoding="utf-8")
-
-
-def _install(packed: Path, out: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Move folders into place first, then the files that name them. A folder that is there has the same content."""
-    entries = sorted(packed.iterdir())
-    folders = [entry for entry in entries if entry.is_dir()]
-    files = [entry for entry in entries if not entry.is_dir()]
-    for folder in folders:
-        if not (out / folder.name).exists():
-            folder.rename(out / folder.name)
-    for file in files:
-        file.replace(out / file.name)
-    return tuple(folder.name for folder in folders), tuple(file.name for file in files)

@@ -12,18 +12,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from packager.admission import CUT_OFF, NOT_A_VIDEO, Refused
-from packager.process import OutputTooLong, ProcessError, ProcessFailed, ProcessLimits, Usage, run
+from packager.packets import FIELDS, read_packets
+from packager.process import Finished, OutputTooLong, ProcessError, ProcessFailed, ProcessLimits, Usage, run
 from packager.settings import UploadLimits
-from packager.source import (
-    MAGIC_BYTES,
-    PacketSpan,
-    SourceInfo,
-    UnreadableProbe,
-    is_isobmff,
-    packet_span,
-    read_source,
-    video_stream_index,
-)
+from packager.source import MAGIC_BYTES, SourceInfo, UnreadableProbe, is_isobmff, read_source
 from packager.tools import Tools
 
 PROBE_LIMITS = ProcessLimits(wall_s=30, cpu_s=10, address_space_bytes=1024**3, file_bytes=1024 * 1024)
@@ -32,6 +24,8 @@ TOO_MANY_FRAMES = Refused(
 )
 COUNTED_STREAMS = 64
 """Far above what is admitted, so that the refusal can name the number; a file with more is not opened."""
+LINE_BYTES = 48
+"""Of one packet in the table, at most."""
 SAFE_INPUT = ("-f", "mov", "-protocol_whitelist", "file")
 
 
@@ -46,11 +40,10 @@ async def probe(
     if not is_isobmff(head):
         return NOT_A_VIDEO, Usage()
     try:
-        header = await run(_header_argv(path, tools), cwd=work_folder, limits=PROBE_LIMITS)
+        header, table = await _both_looks(path, tools, limits, work_folder)
         document = header.stdout.decode("utf-8", "replace")
-        index = video_stream_index(document)
-        span, usage = (None, header.usage) if index is None else await _span(path, index, tools, limits, work_folder)
-        return read_source(document, span, size), header.usage + usage
+        packets = read_packets(table.stdout.decode("ascii", "replace").splitlines())
+        return read_source(document, packets, size), header.usage + table.usage
     except OutputTooLong as error:
         return TOO_MANY_FRAMES, error.usage
     except ProcessFailed as error:
@@ -62,23 +55,39 @@ async def probe(
         raise ProcessError(f"ffprobe gave no usable answer: {error}", Usage()) from error
 
 
-async def _span(
-    path: Path, index: int, tools: Tools, limits: UploadLimits, work_folder: Path
-) -> tuple[PacketSpan | None, Usage]:
+async def _both_looks(path: Path, tools: Tools, limits: UploadLimits, work_folder: Path) -> tuple[Finished, Finished]:
+    """Side by side, because each is mostly the start of a program."""
+    base = _reading(path)
     lines_wanted = int((limits.duration_ms / 1000 + 2) * limits.frame_rate * 1.2)
-    packets = await run(
-        (tools.ffprobe, "-v", "error", *SAFE_INPUT, "-select_streams", str(index),
-         "-show_entries", "packet=pts,duration,flags", "-of", "csv=p=0", str(path)),
-        cwd=work_folder,
-        limits=replace(PROBE_LIMITS, stdout_bytes=lines_wanted * 32),
-    )  # fmt: skip
-    return packet_span(packets.stdout.decode("ascii", "replace").splitlines()), packets.usage
+    table_limits = replace(base, stdout_bytes=lines_wanted * LINE_BYTES)
+    header, table = await asyncio.gather(
+        run(_header_argv(path, tools), cwd=work_folder, limits=base),
+        run(_table_argv(path, tools), cwd=work_folder, limits=table_limits),
+        return_exceptions=True,
+    )
+    if isinstance(header, BaseException):
+        raise header
+    if isinstance(table, BaseException):
+        raise table
+    return header, table
+
+
+def _reading(path: Path) -> ProcessLimits:
+    return replace(PROBE_LIMITS, readable=(str(path.absolute()),))
 
 
 def _header_argv(path: Path, tools: Tools) -> tuple[str, ...]:
     return (
         tools.ffprobe, "-v", "error", *SAFE_INPUT, "-max_streams", str(COUNTED_STREAMS),
         "-show_streams", "-show_format", "-of", "json", str(path),
+    )  # fmt: skip
+
+
+def _table_argv(path: Path, tools: Tools) -> tuple[str, ...]:
+    """`V` are the moving pictures: a cover picture counts neither here nor in `source`."""
+    return (
+        tools.ffprobe, "-v", "error", *SAFE_INPUT, "-max_streams", str(COUNTED_STREAMS),
+        "-select_streams", "V:0", "-show_entries", f"packet={FIELDS}", "-of", "csv=p=0", str(path),
     )  # fmt: skip
 
 

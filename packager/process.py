@@ -57,6 +57,9 @@ class ProcessLimits:
     file_bytes: int = 256 * 1024 * 1024
     open_files: int = 256
     niceness: int = 0
+    readable: tuple[str, ...] | None = None
+    """Paths it may read beside its working folder, the only place where it may write; None for a program that gets
+    nothing from outside and is not shut in."""
     stdout_bytes: int = 16 * 1024 * 1024
     """Of output that is kept; lines given to `on_line` are not kept."""
 
@@ -90,7 +93,7 @@ async def run(
     os.close(descriptor)
     numbers = (limits.address_space_bytes, limits.cpu_s, limits.file_bytes, limits.open_files, limits.niceness)
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-S", LAUNCHER, report, *map(str, numbers), "--", *argv,
+        sys.executable, "-I", "-S", LAUNCHER, report, *map(str, numbers), json.dumps(limits.readable), "--", *argv,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         cwd=cwd, env=ENVIRONMENT, start_new_session=True, limit=LINE_BYTES,
     )  # fmt: skip

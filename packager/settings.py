@@ -40,6 +40,9 @@ class PackagerSettings:
     jobs_at_once: int = 1
     threads: int = 4
     """Decoder, filter and encoder threads of one child."""
+    growth_speed: float = 1.5
+    """Seconds of a clip encoded in a second of time from which on its first rung is published while it grows; below
+    it a player could come to the end before the encoder."""
     niceness: int = 5
     """Added to the children's nice value, so that serving goes before encoding on a shared machine."""
     address_space_bytes: int = 4 * 1024**3

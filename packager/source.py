@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+from packager.packets import Packet, span_of
+
 HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
 """PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)."""
 MAGIC_BYTES = 12
+STILLS = frozenset({b"avif", b"heic", b"heix", b"mif1"})
+"""Major brands of pictures, which would make a film of one frame."""
 
 
 class UnreadableProbe(ValueError):
@@ -25,6 +29,22 @@ class AudioTrack:
     codec: str
     language: str
     """ISO 639-2 code as tagged in the file; empty when unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoForm:
+    """How the pictures are stored; what decides whether they may be published as they are."""
+
+    profile: str = ""
+    level: int = 0
+    """Ten times the H.264 level: 40 is level 4."""
+    pixel_format: str = ""
+    progressive: bool = False
+    square_pixels: bool = False
+    rotation: int = 0
+    """Clockwise degrees a player turns the picture by: 0, 90, 180 or 270."""
+    full_range: bool = False
+    primaries: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +67,13 @@ class VideoTrack:
     """From the clip's start to the end of the last frame that is really in the file."""
     declared_ms: int
     """What the header promises."""
+    form: VideoForm = VideoForm()
+    time_base: Fraction = Fraction(1, 1000)
+    """Seconds of one tick of `packets`."""
+    start: Fraction = Fraction(0)
+    """Second of the container's time line at which the clip begins."""
+    packets: tuple[Packet, ...] = ()
+    """In decoding order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,51 +86,17 @@ class SourceInfo:
     audio: AudioTrack | None
 
 
-@dataclass(frozen=True, slots=True)
-class PacketSpan:
-    """The presented packets of one track: their number, first start and last end in the track's time base."""
-
-    packets: int
-    start: int
-    end: int
-
-
 def is_isobmff(head: bytes) -> bool:
-    """True when a file's first bytes are an ISO-BMFF `ftyp` box (ISO 14496-12 section 4.3).
+    """True when a file's first bytes are the `ftyp` box of an ISO-BMFF movie (ISO 14496-12 section 4.3).
 
     Everything else (a playlist, a script, an SVG, a text) must never reach a demuxer that guesses.
     """
-    return len(head) >= MAGIC_BYTES and head[4:8] == b"ftyp" and int.from_bytes(head[:4], "big") >= MAGIC_BYTES
+    boxed = len(head) >= MAGIC_BYTES and head[4:8] == b"ftyp" and int.from_bytes(head[:4], "big") >= MAGIC_BYTES
+    return boxed and head[8:12] not in STILLS
 
 
-def packet_span(lines: Iterable[str]) -> PacketSpan | None:
-    """Reduce ffprobe's `pts,duration,flags` lines to a span; None when nothing is presented.
-
-    Packets flagged `D` lie outside the edit list and are decoded but never shown.
-    """
-    packets, start, end = 0, 0, 0
-    for line in lines:
-        values = line.strip().split(",")
-        if len(values) < 3 or "D" in values[2]:
-            continue
-        try:
-            pts, duration = int(values[0]), _int(values[1])
-        except ValueError:
-            continue
-        start = pts if packets == 0 else min(start, pts)
-        end = pts + duration if packets == 0 else max(end, pts + duration)
-        packets += 1
-    return PacketSpan(packets, start, end) if packets else None
-
-
-def video_stream_index(document: str) -> int | None:
-    """The number of the first moving video stream (cover pictures do not count), None when there is none."""
-    stream = _first_video(_streams(_parse(document)))
-    return None if stream is None else _int(stream.get("index"))
-
-
-def read_source(document: str, span: PacketSpan | None, size_bytes: int) -> SourceInfo:
-    """Build a SourceInfo from ffprobe's `-show_streams -show_format -of json` document and the video's span.
+def read_source(document: str, packets: tuple[Packet, ...], size_bytes: int) -> SourceInfo:
+    """Build a SourceInfo from ffprobe's `-show_streams -show_format -of json` document and the video's packets.
 
     Raises UnreadableProbe when the document is not such an answer.
     """
@@ -116,7 +109,7 @@ def read_source(document: str, span: PacketSpan | None, size_bytes: int) -> Sour
     return SourceInfo(
         size_bytes=size_bytes,
         streams=len(streams),
-        video=None if video is None else _video_track(video, container, span),
+        video=None if video is None else _video_track(video, container, packets),
         audio=None if audio is None else _audio_track(audio),
     )
 
@@ -147,11 +140,12 @@ def _first_video(streams: list[dict[str, Any]]) -> dict[str, Any] | None:
     return None
 
 
-def _video_track(stream: dict[str, Any], container: dict[str, Any], span: PacketSpan | None) -> VideoTrack:
+def _video_track(stream: dict[str, Any], container: dict[str, Any], packets: tuple[Packet, ...]) -> VideoTrack:
     coded_width, coded_height = _int(stream.get("width")), _int(stream.get("height"))
-    rotation = _rotation(stream)
-    width, height = _display_size(coded_width, coded_height, _ratio(stream.get("sample_aspect_ratio")), rotation)
+    form = _form(stream)
+    width, height = _display_size(coded_width, coded_height, _ratio(stream.get("sample_aspect_ratio")), form.rotation)
     time_base = _ratio(stream.get("time_base")) or Fraction(1, 1000)
+    span = span_of(packets)
     start = Fraction(0) if span is None else max(Fraction(0), _seconds(container.get("start_time")))
     duration = Fraction(0) if span is None else max(Fraction(0), span.end * time_base - start)
     shown = Fraction(0) if span is None else (span.end - span.start) * time_base
@@ -169,6 +163,23 @@ def _video_track(stream: dict[str, Any], container: dict[str, Any], span: Packet
         frames=frames,
         duration_ms=round(duration * 1000),
         declared_ms=_declared_ms(stream, container),
+        form=form,
+        time_base=time_base,
+        start=start,
+        packets=packets,
+    )
+
+
+def _form(stream: dict[str, Any]) -> VideoForm:
+    return VideoForm(
+        profile=_text(stream.get("profile")),
+        level=_int(stream.get("level")),
+        pixel_format=_text(stream.get("pix_fmt")),
+        progressive=_text(stream.get("field_order")) in {"progressive", "unknown", ""},
+        square_pixels=(_ratio(stream.get("sample_aspect_ratio")) or 1) == 1,
+        rotation=_rotation(stream),
+        full_range=_text(stream.get("color_range")) == "pc",
+        primaries=_text(stream.get("color_primaries")),
     )
 
 

@@ -1,11 +1,11 @@
-"""The storyboard: one sprite of the clip's keyframes and the WebVTT index that scrubbers read. Rules file."""
+"""The storyboard: one sprite of the clip's segments and the WebVTT index that scrubbers read. Rules file."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-
-from packager.encode import SEGMENT_S, TIMELINE_START_S
+from itertools import pairwise
 
 TILE_SHORT_SIDE = 120
 COLUMNS = 6
@@ -15,29 +15,30 @@ COLUMNS = 6
 class Storyboard:
     """Tiles of even size in reading order; tile n shows the keyframe that begins segment n."""
 
-    tiles: int
+    times: tuple[Fraction, ...]
+    """Where each tile begins to stand, and where the last one ends; seconds from the clip's start."""
     columns: int
     rows: int
     tile_width: int
     tile_height: int
 
+    @property
+    def tiles(self) -> int:
+        return len(self.times) - 1
 
-def plan_storyboard(duration_s: Fraction, width: int, height: int) -> Storyboard:
-    """One tile per segment of a clip of this duration and display size."""
-    after_first = max(Fraction(0), duration_s - TIMELINE_START_S)
-    tiles = 1 + -(-after_first // SEGMENT_S)
+
+def plan_storyboard(starts: Sequence[Fraction], duration_s: Fraction, width: int, height: int) -> Storyboard:
+    """One tile for each segment that begins at `starts`, for a clip of this duration and display size."""
     factor = Fraction(TILE_SHORT_SIDE, min(width, height))
     tile_width, tile_height = (max(2, 2 * round(side * factor / 2)) for side in (width, height))
-    columns = min(COLUMNS, tiles)
-    return Storyboard(tiles, columns, -(-tiles // columns), tile_width, tile_height)
+    columns = min(COLUMNS, len(starts))
+    return Storyboard((*starts, duration_s), columns, -(-len(starts) // columns), tile_width, tile_height)
 
 
-def storyboard_vtt(board: Storyboard, duration_s: Fraction, image: str) -> str:
+def storyboard_vtt(board: Storyboard, image: str) -> str:
     """WebVTT whose cues name a tile of `image` by a media fragment (`#xywh`, W3C Media Fragments 4.2.2)."""
     lines = ["WEBVTT", ""]
-    for tile in range(board.tiles):
-        start = Fraction(max(0, SEGMENT_S * tile - TIMELINE_START_S))
-        end = min(Fraction(SEGMENT_S * (tile + 1) - TIMELINE_START_S), duration_s)
+    for tile, (start, end) in enumerate(pairwise(board.times)):
         x, y = tile % board.columns * board.tile_width, tile // board.columns * board.tile_height
         lines += [
             f"{_timestamp(start)} --> {_timestamp(end)}",

@@ -13,7 +13,7 @@ from origin.eventlog.base import EventLogError
 from origin.events import UploadEvent
 from origin.metadata.base import MetadataError
 from origin.model import WATCHABLE, Failure, Video, VideoStatus
-from origin.objects.base import Objects
+from origin.objects.base import Objects, ObjectStoreError
 from packager.admission import Refused
 from packager.catalog import Catalog
 from packager.faults import DiskFull
@@ -146,12 +146,22 @@ class UploadJob:
         publication = await upload(self._objects, video_id, package, revision)
         status = VideoStatus.READY if package.complete else VideoStatus.PLAYABLE
         if await self._catalog.publish(video_id, publication, status):
+            if package.complete:
+                await self._forget_before(video_id, revision - 1)
             return
         if _gone(await self._catalog.video(video_id)):
             # The deletion may have swept before these files arrived.
             await self._objects.delete_prefix(f"v/{video_id}/")
             raise _Abandoned(DELETED)
         raise _Abandoned("another worker published it")
+
+    async def _forget_before(self, video_id: int, revision: int) -> None:
+        """The manifests and posters of a rendition that grew, a dozen of each. The last but one may be on its way."""
+        try:
+            for old in range(1, revision):
+                await self._objects.delete_prefix(f"v/{video_id}/r{old}/")
+        except ObjectStoreError:
+            logger.warning("old publications were left behind", extra={"video_id": video_id}, exc_info=True)
 
     async def _refuse(self, video_id: int, reason: Refused | Reject) -> None:
         failure = Failure(reason.code, reason.detail)

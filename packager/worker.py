@@ -27,6 +27,7 @@ from packager.faults import Fault, classify
 from packager.job import DeadLetter, after_fault
 from packager.moderation.base import Moderation
 from packager.offsets import OffsetTracker
+from packager.sandbox import describe
 from packager.settings import PackagerSettings
 from packager.tools import Tools, find_tools
 from packager.upload_job import JobEnd, JobOutcome, UploadJob
@@ -87,6 +88,7 @@ class PackagerWorker:
         self._clock = clock
         self._work_folder = work_folder
         self._tools: Tools = find_tools(settings)
+        logger.info("children run in a sandbox", extra={"sandbox": describe()})
         self._slots = asyncio.Semaphore(settings.jobs_at_once)
         self._jobs: set[asyncio.Task[None]] = set()
         self._loops: set[asyncio.Task[None]] = set()
@@ -150,8 +152,8 @@ class PackagerWorker:
     async def _next(self, consumer: Consumer) -> Record | None:
         try:
             records = await consumer.poll(1, POLL_S)
-        except EventLogError:
-            logger.exception("event log gave no records")
+        except EventLogError as error:
+            logger.warning("the event log gives no records", extra={"error": str(error)})
             await asyncio.sleep(APPEND_PAUSE_S)
             return None
         return records[0] if records else None
@@ -227,8 +229,8 @@ class PackagerWorker:
         fate = after_fault(event.attempt, self._settings.retry, now_ms, chance, waits=fault.waits)
         told = replace(event, error_code=fault.code, error_detail=fault.detail)
         if fault.final or isinstance(fate, DeadLetter):
-            self.stats.failed += 1
             await self._bury(replace(told, attempt=event.attempt + 1), fault)
+            self.stats.failed += 1
             return
         self.stats.retried += 1
         again = replace(told, attempt=fate.attempt, not_before=fate.not_before_ms)
@@ -257,8 +259,8 @@ class PackagerWorker:
         while True:
             try:
                 await self._log.append(topic, key, value)
-            except EventLogError:
-                logger.exception("event log refused a record", extra={"topic": topic, "key": key})
+            except EventLogError as error:
+                logger.warning("the event log takes no record", extra={"topic": topic, "key": key, "error": str(error)})
                 await asyncio.sleep(APPEND_PAUSE_S)
             else:
                 return
@@ -268,9 +270,9 @@ class PackagerWorker:
             return
         try:
             await consumer.commit(position)
-        except EventLogError:
+        except EventLogError as error:
             # The record will be delivered again, find its video decided, and be committed then.
-            logger.exception("commit failed", extra={"position": str(position)})
+            logger.warning("a commit failed", extra={"position": str(position), "error": str(error)})
 
 
 async def _cancelled(tasks: set[asyncio.Task[None]]) -> None:

@@ -22,7 +22,10 @@ async def topics_of_our_own(hosts: str, names: Sequence[str], partitions: int, *
         await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=configs) for topic in topics])
         while not set(topics) <= set(await admin.list_topics()):  # noqa: ASYNC110 -- nothing tells when
             await asyncio.sleep(0.05)
-        yield prefix
-        await admin.delete_topics([topic for topic in await admin.list_topics() if topic.startswith(prefix)])
+        try:
+            yield prefix
+        finally:
+            made = [topic for topic in await admin.list_topics() if topic.startswith(prefix)]
+            await admin.delete_topics(made)
     finally:
         await admin.close()

@@ -30,6 +30,7 @@ _PLAYBACK_NAMES = {
     "poster": "poster.jpg",
     "preview": "preview.webp",
     "storyboard": "storyboard.vtt",
+    "download": "download.mp4",
 }
 
 

@@ -50,7 +50,7 @@ _TYPES = [each.value for each in InteractionType if each is not InteractionType.
 _USER_REF = shape({"id": ID, "handle": TEXT})
 _USER = {"id": ID, "handle": TEXT, "guest": FLAG, "created_at": TIME}
 _COUNTS = dict.fromkeys(("views", "likes", "comments", "shares"), COUNT)
-_PLAYBACK_URLS = {name: nullable(URL) for name in ("hls", "dash", "poster", "preview", "storyboard")}
+_PLAYBACK_URLS = {name: nullable(URL) for name in ("hls", "dash", "poster", "preview", "storyboard", "download")}
 _BYTES_AHEAD = "RFC 9218 urgency: 4 for the next video, 5 and 6 for those after it."
 
 SCHEMAS: Document = {

@@ -33,6 +33,10 @@ class HttpLimits:
     """To get a connection from the pool when all are busy."""
     head_s: float = 15.0
     """From sending a request to the head of its response, everything included."""
+    answer_s: float = 15.0
+    """From a request that is sent to the first byte of its response."""
+    turn_s: float = 3.0
+    """The same, where another origin can be asked instead."""
     idle_s: float = 4.0
     """To keep an idle connection: less than the 5 s after which common servers close it, so that none dies
     under a request.
@@ -79,12 +83,6 @@ class HttpUpstream:
                 keepalive_expiry=limits.idle_s,
             )
         )
-        self._timeouts = {
-            "connect": limits.connect_s,
-            "read": limits.read_s,
-            "write": limits.read_s,
-            "pool": limits.pool_s,
-        }
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """See Upstream.send. A GET or HEAD that met a dying kept-alive connection is sent once more."""
@@ -106,18 +104,27 @@ class HttpUpstream:
     async def _exchange(self, request: UpstreamRequest) -> HttpResponse:
         headers = [field for field in request.headers if field[0] != b"host"]
         headers.append((b"host", next((v for n, v in request.headers if n == b"host"), self._authority)))
+        limits = self._limits
+        timeouts = {
+            "connect": limits.connect_s,
+            "read": limits.answer_s,
+            "write": limits.read_s,
+            "pool": limits.pool_s,
+        }
         outgoing = httpx.Request(
             request.method,
             self._base + request.target,
             headers=headers,
             content=request.body,
-            extensions={"timeout": self._timeouts},
+            extensions={"timeout": timeouts},
         )
         try:
             response = await self._transport.handle_async_request(outgoing)
         except httpx.HTTPError as error:
             raise _translated(error) from error
         response.request = outgoing
+        # Looked up anew for the body, which nobody else can go on with.
+        timeouts["read"] = limits.read_s
         return HttpResponse(response)
 
 

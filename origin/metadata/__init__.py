@@ -20,8 +20,6 @@ from origin.metadata.base import (
     NotFound,
     NoWorkerNumber,
 )
-from origin.metadata.cassandra import CassandraMetadata
-from origin.metadata.cassandra_migrating import prepare, scripts
 from origin.metadata.cassandra_target import parse_target
 from origin.metadata.sqlite import SqliteMetadata
 from origin.sqlite_database import database_path
@@ -53,6 +51,9 @@ def open_metadata(url: str) -> Metadata:
     file cannot be used.
     """
     if url.startswith("cassandra:"):
+        # Here, as the driver takes long to load: whoever has no Cassandra need not wait for it.
+        from origin.metadata.cassandra import CassandraMetadata
+
         return CassandraMetadata(parse_target(url))
     return SqliteMetadata(database_path(url))
 
@@ -64,6 +65,8 @@ async def prepare_metadata(url: str) -> Sequence[str]:
     and MetadataError.
     """
     if url.startswith("cassandra:"):
+        from origin.metadata.cassandra_migrating import prepare, scripts
+
         return await asyncio.to_thread(prepare, parse_target(url), scripts())
     database_path(url)
     return ()

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from typing import Any
 
-from cassandra import ConsistencyLevel, InvalidRequest
+from cassandra import ConsistencyLevel, DriverException, InvalidRequest
 from cassandra.query import SimpleStatement
 
 from origin.metadata.base import MetadataMisplaced, MetadataTooNew, MetadataUnavailable, MetadataUnprepared
@@ -60,9 +60,7 @@ def prepare(target: Target, history: Sequence[str]) -> list[str]:
     connected = connect(target, None)
     try:
         return _Preparing(target, connected, history).run()
-    except Exception as error:
-        if isinstance(error, MetadataUnavailable | MetadataMisplaced | MetadataTooNew):
-            raise
+    except DriverException as error:
         raise as_metadata_error(error, target) from error
     finally:
         connected.cluster.shutdown()

@@ -19,6 +19,8 @@ from dataclasses import dataclass, field
 from itertools import cycle
 from urllib.parse import urlsplit
 
+import uvloop
+
 from origin.eventlog import Consumer, EventLog, EventLogError, Position, open_eventlog, prepare_eventlog
 from origin.events import InteractionEvent, InteractionType, Topic, UploadEvent, encode
 from tests.kafka_topics import topics_of_our_own
@@ -239,4 +241,5 @@ async def main(kafka_url: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    # As `reelway` runs it.
+    uvloop.run(main(sys.argv[1]))

@@ -1,6 +1,8 @@
-"""The feed on the embedded engines: pages, scored events, and seconds from interaction to changed list.
+"""The feed: pages, scored events, and seconds from interaction to changed list; on the embedded engines, and beside
+them on real ones where their URLs are given, prepared and empty.
 
-Run it: `python -m tests.bench.bench_feed`. JSON lines; times are wall time on a shared machine, rates per CPU second.
+Run it: `python -m tests.bench.bench_feed [METADATA_URL EVENTS_URL REDIS_URL]`. JSON lines; times are wall time on a
+shared machine, rates per CPU second of this process.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from feed.model.scorer import Scorer
-from feed.ready import open_ready
+from feed.ready import Entry, ReadyFeeds, ReadyUnavailable, open_ready
 from feed.service import FeedService
 from feed.settings import ScorerSettings
 from feed.stream.embedded import ScorerWorker
@@ -32,7 +36,19 @@ LIMIT = 10
 HOUR_MS = 3_600_000
 
 
-def say(measure: str, **figures: float) -> None:
+AT_ONCE = 16
+"""Videos made at the same time."""
+
+
+@dataclass(frozen=True)
+class Urls:
+    engines: str
+    metadata: str
+    events: str
+    speed: str
+
+
+def say(measure: str, **figures: float | str) -> None:
     sys.stdout.write(json.dumps({"bench": "feed", "measure": measure, **figures}) + "\n")
     sys.stdout.flush()
 
@@ -61,18 +77,23 @@ def an_act(draw: random.Random, number: int, user_id: int, videos: int, at_ms: i
 
 
 async def fill(log: EventLog, metadata: Metadata) -> None:
-    for video_id in range(1, VIDEOS + 1):
+    room = asyncio.Semaphore(AT_ONCE)
+
+    async def made(video_id: int) -> VideoEvent:
         at_ms = now_ms() - (VIDEOS - video_id) * HOUR_MS // 10
         event = a_publication(video_id, at_ms)
         public, queued = Visibility.PUBLIC, VideoStatus.QUEUED
-        video = Video(video_id, event.creator_id, "", queued, public, at_ms, tags=event.tags)
-        await metadata.create_video(video)
         shown = Publication(1, {}, (), (), event.duration_ms, 1080, 1920)
-        await metadata.publish(video_id, shown, VideoStatus.READY, at_ms, {queued})
-        await log.append(Topic.VIDEOS, str(video_id), encode(event))
+        async with room:
+            await metadata.create_video(Video(video_id, event.creator_id, "", queued, public, at_ms, tags=event.tags))
+            await metadata.publish(video_id, shown, VideoStatus.READY, at_ms, {queued})
+        return event
+
+    events = await asyncio.gather(*(made(video_id) for video_id in range(1, VIDEOS + 1)))
+    await log.append_many(Topic.VIDEOS, [(str(event.video_id), encode(event)) for event in events])
 
 
-async def pages(service: FeedService) -> None:
+async def pages(engines: str, service: FeedService) -> None:
     """One viewer after another, three pages each: the time a client waits, without the wire."""
     cursors: dict[int, tuple[str | None, int]] = {}
     taken, modes = [], set()
@@ -87,23 +108,32 @@ async def pages(service: FeedService) -> None:
         cursors[user_id] = (page.next_cursor, depth + 1) if depth < 2 else (None, 0)
     cpu = time.process_time() - cpu
     rate = round(PAGES / cpu)
-    say("page", **quantiles_ms(taken), pages_per_cpu_second=rate, personal=float(modes == {"personal"}))
+    say(
+        "page", engines=engines, **quantiles_ms(taken), pages_per_cpu_second=rate, personal=float(modes == {"personal"})
+    )
 
 
-async def changes(log: EventLog, ready: object, draw: random.Random) -> None:
+async def entries(ready: ReadyFeeds, user_id: int) -> tuple[Entry, ...] | None:
+    """The user's list; on a machine that is busy otherwise a read may time out."""
+    while True:
+        with suppress(ReadyUnavailable):
+            return (await ready.read(user_id)).entries
+
+
+async def changes(engines: str, log: EventLog, ready: ReadyFeeds, draw: random.Random) -> None:
     """From the append of a like to another list in the speed layer, as a reader that polls sees it."""
     taken = []
     for turn in range(CHANGES):
         user_id = 1 + turn % USERS
-        before = (await ready.read(user_id)).entries
+        before = await entries(ready, user_id)
         liked = draw.choice(before[:20]).video_id
         event = InteractionEvent(f"change{turn}", user_id, InteractionType.LIKE, liked, 0, now_ms())
         began = time.perf_counter()
         await log.append(Topic.INTERACTIONS, str(user_id), encode(event))
-        while (await ready.read(user_id)).entries == before:  # noqa: ASYNC110 - Redis has no event for it
+        while await entries(ready, user_id) == before:  # noqa: ASYNC110 - Redis has no event for it
             await asyncio.sleep(0.001)
         taken.append(time.perf_counter() - began)
-    say("interaction_to_changed_list", **quantiles_ms(taken))
+    say("interaction_to_changed_list", engines=engines, **quantiles_ms(taken))
 
 
 def scoring(videos: int) -> None:
@@ -123,10 +153,11 @@ def scoring(videos: int) -> None:
         say("scored_events" if lists else "applied_events", per_cpu_second=rate, videos=videos)
 
 
-async def live(folder: Path) -> None:
-    speed = await open_speed("embedded:", folder)
-    log = open_eventlog(f"sqlite://{folder}/events.db", now_ms)
-    metadata = open_metadata(f"sqlite://{folder}/metadata.db")
+async def live(urls: Urls, folder: Path) -> None:
+    speed = await open_speed(urls.speed, folder)
+    log = open_eventlog(urls.events, now_ms)
+    metadata = open_metadata(urls.metadata)
+    await log.check()
     ready = open_ready(speed.url, now_ms)
     draw = random.Random(7)
     await fill(log, metadata)
@@ -134,17 +165,22 @@ async def live(folder: Path) -> None:
     await log.append_many(Topic.INTERACTIONS, [(str(act.user_id), encode(act)) for act in acts])
     worker = ScorerWorker(log, ready, metadata, folder / "scorer.npz", now_ms)
     await worker.open()
-    while await worker.step(0):
-        pass
+    while worker.stats.events + worker.stats.repeats < VIDEOS + len(acts):
+        await worker.step(1)
     service = FeedService(ready, metadata)
     await service.start(now_ms())
-    await pages(service)
+    await pages(urls.engines, service)
     running = asyncio.create_task(_keep_stepping(worker))
-    await changes(log, ready, draw)
+    await changes(urls.engines, log, ready, draw)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await worker.close()
-    say("checkpoint", bytes=worker.stats.checkpoint_bytes, seconds=round(worker.stats.checkpoint_s, 3))
+    say(
+        "checkpoint",
+        engines=urls.engines,
+        bytes=worker.stats.checkpoint_bytes,
+        seconds=round(worker.stats.checkpoint_s, 3),
+    )
     await service.close()
     await ready.close()
     await log.close()
@@ -160,7 +196,11 @@ async def _keep_stepping(worker: ScorerWorker) -> None:
 def main() -> None:
     """Print one line for each measure."""
     with tempfile.TemporaryDirectory(prefix="reelway-feed-") as folder:
-        asyncio.run(live(Path(folder)))
+        embedded = Urls("embedded", f"sqlite://{folder}/metadata.db", f"sqlite://{folder}/events.db", "embedded:")
+        asyncio.run(live(embedded, Path(folder)))
+    if real := sys.argv[1:]:
+        with tempfile.TemporaryDirectory(prefix="reelway-feed-") as folder:
+            asyncio.run(live(Urls("real", *real), Path(folder)))
     for videos in (VIDEOS, 10 * VIDEOS):
         scoring(videos)
 

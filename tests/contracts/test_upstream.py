@@ -1,4 +1,4 @@
-"""What every way upstream keeps: over a socket and in process, against the same application."""
+"""What every way upstream keeps: over a socket, to one of several and in process, against the same application."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from edge.upstream import (
 )
 from tests.ports import free_port
 
-BACKENDS = ["http", "inprocess"]
+BACKENDS = ["http", "several", "inprocess"]
+NOBODY = "127.0.0.1:1"
 
 
 class Application:
@@ -106,7 +107,8 @@ async def upstream(request: pytest.FixtureRequest, application: Application) -> 
     config.graceful_timeout = 0.1
     serving = asyncio.create_task(serve(application, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
     await _listening(port)
-    opened = open_upstream(f"http://127.0.0.1:{port}", HttpLimits(max_connections=4))
+    others = f",{NOBODY}" if request.param == "several" else ""
+    opened = open_upstream(f"http://127.0.0.1:{port}{others}", HttpLimits(max_connections=4))
     yield opened
     await opened.close()
     stop.set()
@@ -198,7 +200,7 @@ async def test_a_cancelled_request_leaves_the_pool_usable(upstream: Upstream) ->
 
 
 async def test_a_port_where_nobody_listens_is_unreachable() -> None:
-    upstream = open_upstream("http://127.0.0.1:1")
+    upstream = open_upstream(f"http://{NOBODY}")
     with pytest.raises(UpstreamUnreachable):
         await upstream.send(UpstreamRequest("GET", "/"))
     await upstream.close()
@@ -240,3 +242,71 @@ def test_a_url_that_names_no_upstream_is_refused(url: str) -> None:
 
 def test_every_error_is_an_upstream_error() -> None:
     assert all(issubclass(kind, UpstreamError) for kind in (UpstreamBroken, UpstreamTimedOut, UpstreamUnreachable))
+
+
+async def _server(answer: bytes) -> tuple[asyncio.Server, list[bytes]]:
+    """Answers every request with the same bytes, or never where there are none; and what it was asked."""
+    asked: list[bytes] = []
+
+    async def serve_one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readline())
+        if answer:
+            writer.write(answer)
+        else:
+            await reader.read()
+        writer.close()
+
+    return await asyncio.start_server(serve_one, "127.0.0.1", 0), asked
+
+
+def _port(server: asyncio.Server) -> int:
+    return int(server.sockets[0].getsockname()[1])
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"
+
+
+async def test_of_several_a_silent_one_costs_its_turn_once_and_is_left_out_then() -> None:
+    (frozen, silently), (answering, asked) = await _server(b""), await _server(OK)
+    limits = HttpLimits(turn_s=0.3)
+    upstream = open_upstream(f"http://127.0.0.1:{_port(frozen)},127.0.0.1:{_port(answering)}", limits)
+    for _ in range(6):
+        assert (await _read(upstream, UpstreamRequest("GET", "/")))[0] == 200
+    assert (len(silently), len(asked)) == (1, 6)
+    await upstream.close()
+    frozen.close()
+    answering.close()
+
+
+async def test_of_several_no_other_is_given_what_one_may_have_done() -> None:
+    (hanging_up, heard), (answering, asked) = await _server(b"HTTP/1.1 "), await _server(OK)
+    upstream = open_upstream(f"http://127.0.0.1:{_port(answering)},127.0.0.1:{_port(hanging_up)}")
+    with pytest.raises(UpstreamBroken):
+        await upstream.send(UpstreamRequest("POST", "/"))
+    assert (len(heard), len(asked)) == (1, 0)
+    await upstream.close()
+    hanging_up.close()
+    answering.close()
+
+
+async def test_of_several_the_last_word_is_raised_when_none_answers() -> None:
+    upstream = open_upstream(f"http://{NOBODY},127.0.0.2:1")
+    for _ in range(3):
+        with pytest.raises(UpstreamUnreachable):
+            await upstream.send(UpstreamRequest("GET", "/"))
+    await upstream.close()
+
+
+async def test_a_body_that_has_begun_may_pause_for_longer_than_another_would_be_waited_for() -> None:
+    async def pausing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(OK[:-2])
+        await asyncio.sleep(0.6)
+        writer.write(b"ok")
+        writer.close()
+
+    server = await asyncio.start_server(pausing, "127.0.0.1", 0)
+    upstream = open_upstream(f"http://127.0.0.1:{_port(server)},{NOBODY}", HttpLimits(turn_s=0.3))
+    assert (await _read(upstream, UpstreamRequest("GET", "/")))[0] == 200
+    await upstream.close()
+    server.close()

@@ -385,7 +385,6 @@ async def test_more_copies_than_nodes_are_refused_before_anything_is_made(cassan
 
 
 async def test_a_cluster_that_is_away_is_unavailable_and_found_when_it_comes(empty, cassandra):
-    host, _, port = cassandra.hosts.split(",")[0].partition(":")
     door = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
     closed = door.sockets[0].getsockname()[1]
     door.close()
@@ -394,20 +393,57 @@ async def test_a_cluster_that_is_away_is_unavailable_and_found_when_it_comes(emp
     async with opened(url) as metadata:
         with pytest.raises(MetadataUnavailable, match=f"no node of cassandra://127.0.0.1:{closed}/"):
             await metadata.check()
-        relay = await asyncio.start_server(lambda *ends: to(host, int(port), *ends), "127.0.0.1", closed)
-        async with relay:
+        async with relayed(cassandra, closed, opened_gate()):
             await eventually(metadata.check)
 
 
-async def to(host: str, port: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    there_reader, there_writer = await asyncio.open_connection(host, port)
+async def test_a_frozen_node_keeps_only_those_waiting_who_ask_it(empty, cassandra):
+    gate = opened_gate()
+    async with (
+        relayed(cassandra, 0, gate) as port,
+        opened(empty.url.replace(cassandra.hosts, f"127.0.0.1:{port}")) as metadata,
+    ):
+        await metadata.create_video(a_video(1))
+        gate.clear()
+        reading = asyncio.create_task(metadata.video(1))
+        ticks = 0
+        while not reading.done():
+            await asyncio.sleep(0.01)
+            ticks += 1
+        with pytest.raises(MetadataUnavailable):
+            await reading
+        assert ticks > 100
+        gate.set()
+        await eventually(metadata.check)
+        assert await metadata.video(1) == a_video(1)
+
+
+def opened_gate() -> asyncio.Event:
+    gate = asyncio.Event()
+    gate.set()
+    return gate
+
+
+@asynccontextmanager
+async def relayed(cassandra, port: int, gate: asyncio.Event) -> AsyncIterator[int]:
+    """A port that leads to the first node; nothing passes while the gate is closed."""
+    host, _, there = cassandra.hosts.split(",")[0].partition(":")
 
     async def copy(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(65_536):
+            await gate.wait()
             sink.write(data)
         sink.close()
 
-    await asyncio.gather(copy(reader, there_writer), copy(there_reader, writer), return_exceptions=True)
+    async def relay(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there_reader, there_writer = await asyncio.open_connection(host, int(there))
+        await asyncio.gather(copy(reader, there_writer), copy(there_reader, writer), return_exceptions=True)
+        writer.close()
+        there_writer.close()
+
+    server = await asyncio.start_server(relay, "127.0.0.1", port)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
 
 
 async def eventually(call: Callable[[], Awaitable[None]]) -> None:

@@ -88,6 +88,14 @@ async def test_until_the_video_is_ready_playlists_are_short_lived(
     assert got.headers["cache-control"] == "public, max-age=2, stale-while-revalidate=60"
 
 
+async def test_a_playlist_that_grows_is_never_served_stale(client: httpx.AsyncClient, metadata: Metadata) -> None:
+    files = {**PUBLICATION.files, "growing-v540.m3u8": f"v/{VIDEO}/m1-00/hls.m3u8"}
+    growing = replace(PUBLICATION, revision=2, files=files)
+    await metadata.publish(VIDEO, growing, VideoStatus.PLAYABLE, NOW_MS, {VideoStatus.READY})
+    got = await client.get(f"/v/{VIDEO}/growing-v540.m3u8")
+    assert got.headers["cache-control"] == "public, max-age=1"
+
+
 async def test_playlists_are_compressed_with_a_tag_of_their_own_and_stay_the_same_bytes(
     client: httpx.AsyncClient,
 ) -> None:
@@ -214,3 +222,14 @@ def test_a_suffix_range_is_the_last_bytes(size: int, count: int) -> None:
     plan = delivery.plan(replace(FILE, size_bytes=size), {"range": f"bytes=-{count}"})
     data = bytes(range(size))
     assert (plan.status, data[plan.start : plan.end]) == (206, data[-count:])
+
+
+async def test_a_store_that_is_away_is_a_503_and_one_line_in_the_log(
+    client: httpx.AsyncClient, metadata: Metadata, caplog: pytest.LogCaptureFixture
+) -> None:
+    await metadata.close()
+    response = await client.get(f"/v/{VIDEO}/hls.m3u8")
+    assert (response.status_code, response.headers["cache-control"]) == (503, "no-store")
+    [line] = [each for each in caplog.records if each.name == "origin.app"]
+    assert line.exc_info is None
+    assert line.__dict__["error"]

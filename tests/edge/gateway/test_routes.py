@@ -68,6 +68,7 @@ async def test_the_video_document_is_as_the_contract_says(client: Client) -> Non
             "poster": "https://localhost:8444/p/t/v/11/poster.jpg",
             "preview": None,
             "storyboard": None,
+            "download": None,
             "captions": [],
             "thumbhash": "abc=",
             "expires_at": "2026-01-01T01:00:00.123Z",

@@ -1,0 +1,155 @@
+"""The way to the first publication. Shell.
+
+Side by side: the first rung is encoded (or remuxed), the sound is measured and encoded, and keyframes of the clip are
+taken, looked at by moderation and made a poster of. As soon as the verdict and the sound are there, the rung may be
+published while it grows; `may` is asked each time, so nothing is before an Allow.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from pathlib import Path
+
+from packager.children import Children
+from packager.encode import done_frames, first_argv
+from packager.fragments import whole_fragments
+from packager.growth import may_grow, seconds_in, worth_publishing
+from packager.moderation.base import Allow, Verdict
+from packager.package import Package
+from packager.packing import POSTER_NAME, Packing
+from packager.pictures import Poster, make_poster
+from packager.plan import EncodePlan, Means, keyframe_samples, video_file
+from packager.process import ProcessFailed
+from packager.samples import SAMPLE_PATTERN, clip_samples_argv, rendition_samples_argv, sample_times
+from packager.sound import check_argv, corrected, gain_for, measure_argv, read_loudness, sound_argv
+
+logger = logging.getLogger(__name__)
+
+GROWTH_POLL_S = 0.1
+TOO_MANY_ERRORS = 69
+"""ffmpeg's exit code beyond `-max_error_rate`."""
+
+
+class CutShort(Exception):
+    """The clip ends before its tables say, or too much of it is damaged."""
+
+
+@dataclass(slots=True)
+class FirstStage:
+    """`judge` gives moderation's verdict on pictures; `publish` takes a package; `report` a share of the encoding."""
+
+    plan: EncodePlan
+    means: Means
+    children: Children
+    packing: Packing
+    judge: Callable[[tuple[Path, ...]], Awaitable[Verdict]]
+    publish: Callable[[Package], Awaitable[None]]
+    report: Callable[[float], None]
+    verdict: Verdict | None = None
+    poster: Poster | None = None
+    poster_s: Fraction = Fraction(0)
+    """Second of the clip that the poster shows."""
+    _encoded: bool = False
+    _sound: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Encode the first rung and the sound; the verdict is there too if keyframes speak for the clip.
+
+        Raises CutShort, ProcessError, and what the hooks raise, in an ExceptionGroup.
+        """
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._encode_pictures())
+            group.create_task(self._encode_sound())
+            times = keyframe_samples(self.plan.video)
+            if times:
+                group.create_task(self._look(clip_samples_argv(self.plan, self.means, times), times))
+                group.create_task(self._grow())
+
+    async def moderate(self) -> None:
+        """Look at the encoded rung, where keyframes could not be taken for the clip."""
+        if self.verdict is None:
+            await self._look(rendition_samples_argv(self.plan, self.means), ())
+
+    async def _encode_pictures(self) -> None:
+        frames = 0
+
+        def take(line: str) -> None:
+            nonlocal frames
+            if (done := done_frames(line)) is not None:
+                frames = done
+                self.report(min(1.0, frames / self.plan.frames))
+
+        await self._decoding(first_argv(self.plan, self.means), take)
+        self._encoded = True
+        if frames != self.plan.frames:
+            logger.info("clip ended early", extra={"frames": frames, "expected": self.plan.frames})
+            raise CutShort
+
+    async def _encode_sound(self) -> None:
+        if self.plan.audio is not None:
+            told = await self._decoding(measure_argv(self.plan, self.means))
+            gain = gain_for(read_loudness(told), self.means)
+            if gain.heard:
+                told = await self._decoding(check_argv(self.plan, self.means, gain))
+                gain = corrected(gain, read_loudness(told), self.means)
+            await self._decoding(sound_argv(self.plan, self.means, gain))
+        self._sound.set()
+
+    async def _look(self, argv: tuple[str, ...], times: tuple[Fraction, ...]) -> None:
+        await self._decoding(argv)
+        wanted = sample_times(self.plan, times)
+        pictures = await asyncio.to_thread(_existing, self.children.work, len(wanted))
+        if not pictures:
+            raise CutShort
+        target = self.children.work / POSTER_NAME
+        verdict, poster = await asyncio.gather(self.judge(pictures), asyncio.to_thread(make_poster, pictures, target))
+        self.poster, self.poster_s = poster, wanted[poster.sample]
+        self.verdict = verdict
+
+    async def _grow(self) -> None:
+        """Publish what is encoded so far, again and again, while that runs ahead of a player."""
+        began = time.monotonic()
+        await self._sound.wait()
+        file = self.children.work / video_file(self.plan.ladder.first)
+        latest, speed = began, self.children.settings.growth_speed
+        while not self._encoded and self.packing.grown < len(self.plan.cuts):
+            ends = await asyncio.to_thread(whole_fragments, file)
+            now = time.monotonic()
+            news = worth_publishing(len(ends), self.packing.grown, now - latest)
+            if isinstance(self.verdict, Allow) and news and may_grow(seconds_in(len(ends)), now - began, speed):
+                latest = now
+                await self._publish_growing(ends)
+            await asyncio.sleep(GROWTH_POLL_S)
+
+    async def _publish_growing(self, ends: list[int]) -> None:
+        if self.poster is None:
+            return
+        await self.packing.add_first()
+        packed = await self.packing.pack_growing(ends)
+        await asyncio.to_thread(copy_poster, self.children.work, packed)
+        await self.publish(await self.packing.install(packed, self.poster, complete=False))
+
+    async def _decoding(self, argv: tuple[str, ...], on_line: Callable[[str], None] | None = None) -> tuple[str, ...]:
+        """Run a program over the clip; its last lines."""
+        try:
+            finished = await self.children.run(argv, float(self.plan.duration_s), on_line)
+        except ProcessFailed as error:
+            if error.returncode == TOO_MANY_ERRORS:
+                raise CutShort from error
+            raise
+        return finished.stderr_tail
+
+
+def copy_poster(work: Path, packed: Path) -> None:
+    """Blocking."""
+    (packed / POSTER_NAME).write_bytes((work / POSTER_NAME).read_bytes())
+
+
+def _existing(folder: Path, count: int) -> tuple[Path, ...]:
+    paths = (folder / (SAMPLE_PATTERN % number) for number in range(1, count + 1))
+    return tuple(path for path in paths if path.exists())

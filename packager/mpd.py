@@ -1,0 +1,55 @@
+"""What Shaka Packager leaves out of an MPD. Rules file: text in, text out.
+
+Written into its text rather than built anew, so that everything it measured stays as it is. ISO 23009-1 and the
+DASH-IF interoperability points (section 6.2.6 for thumbnails).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+from xml.sax.saxutils import quoteattr
+
+from packager.storyboard import Storyboard
+from packager.timeline import SEGMENT_S, TIMELINE_START_S, cell
+
+MAIN_ROLE = '<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>'
+THUMBNAILS = "http://dashif.org/guidelines/thumbnail_tile"
+
+
+def with_video_role(text: str) -> str:
+    """The pictures are the main ones, and every segment begins with a picture that decodes by itself."""
+    opened, mark, rest = text.partition('contentType="video"')
+    if not mark:
+        return text
+    fields, end, inside = rest.partition(">")
+    return f'{opened}{mark} startWithSAP="1"{fields}{end}\n      {MAIN_ROLE}{inside}'
+
+
+def with_thumbnails(text: str, board: Storyboard, image: str, size_bytes: int) -> str:
+    """The storyboard as an adaptation set of one picture of tiles, each as long as a segment.
+
+    A tile of an MPD has no time of its own, so segments of irregular length have no thumbnails here.
+    """
+    if not fits_grid(board.times[:-1]):
+        return text
+    tiles = board.columns * board.rows
+    lasting = tiles * SEGMENT_S
+    width, height = board.columns * board.tile_width, board.rows * board.tile_height
+    template = (
+        f'<SegmentTemplate media={quoteattr(image)} timescale="1" duration="{lasting}" '
+        f'presentationTimeOffset="{TIMELINE_START_S}" startNumber="1"/>'
+    )
+    thumbnails = f"""  <AdaptationSet contentType="image" mimeType="image/jpeg">
+      <Representation id="thumbnails" bandwidth="{8 * size_bytes // lasting + 1}" width="{width}" height="{height}">
+        <EssentialProperty schemeIdUri="{THUMBNAILS}" value="{board.columns}x{board.rows}"/>
+        {template}
+      </Representation>
+    </AdaptationSet>
+  </Period>"""
+    return text.replace("</Period>", thumbnails)
+
+
+def fits_grid(starts: Sequence[Fraction]) -> bool:
+    """Whether segment n lies in the n-th cell of the grid."""
+    return [cell(start) for start in starts] == list(range(len(starts)))
