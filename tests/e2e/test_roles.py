@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import threading
-import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from deploy.client import ApiProblem, Client, Unreachable
 from deploy.services.addresses import S3, Cassandra, Kafka, Redis
 from deploy.services.node import Node
+from deploy.services.service import Service
 from tests.cassandra_keyspaces import drop
 from tests.e2e.clips import moving
 from tests.e2e.roles import DATA, HOST, Roles, engine_settings, migrate, reelway
-from tests.e2e.system import free_port
+from tests.ports import free_port
+from tests.waiting import until_blocking
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 EACH_ONCE = {role: role for role in ("origin", "scorer", "feed", "packager", "edge", "gateway")}
-SOON_S = 60.0
 
 
 def _engines(cassandra: Cassandra, kafka: Kafka, s3: S3, redis: Redis) -> dict[str, str]:
@@ -33,8 +32,8 @@ def _engines(cassandra: Cassandra, kafka: Kafka, s3: S3, redis: Redis) -> dict[s
 
 
 @pytest.fixture(scope="module")
-def engines(cassandra: Cassandra, kafka: Kafka, s3: S3, redis_single: Redis) -> Iterator[dict[str, str]]:
-    made = _engines(cassandra, kafka, s3, redis_single)
+def engines(cassandra: Cassandra, kafka: Kafka, s3: S3, redis_single: Service[Redis]) -> Iterator[dict[str, str]]:
+    made = _engines(cassandra, kafka, s3, redis_single.address)
     yield made
     drop(made["REELWAY_METADATA_URL"])
 
@@ -47,7 +46,7 @@ def roles(engines: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> 
     for node in running.processes.values():
         node.start()
     try:
-        _until(lambda: _waits_for(running, "origin", "REELWAY_METADATA_URL", "reelway migrate"))
+        until_blocking(lambda: _waits_for(running, "origin", "REELWAY_METADATA_URL", "reelway migrate"))
         migrate(folder / "migrate", engines)
         running.wait_ready()
         yield running
@@ -64,13 +63,6 @@ def client(roles: Roles) -> Iterator[Client]:
     opened.close()
 
 
-def _until(true: Any) -> None:
-    deadline = time.monotonic() + SOON_S
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
 def _waits_for(roles: Roles, name: str, setting: str, remedy: str) -> bool:
     answer = roles.readiness(name)
     return answer is not None and not answer["ready"] and remedy in answer["waiting_for"].get(setting, "")
@@ -83,9 +75,11 @@ def test_a_clip_goes_from_its_upload_through_packaging_to_the_feed_and_its_like_
     created = client.create_upload(clip, "through all roles")
     client.send_file(created.location, clip, lambda _: None)
     assert [each["status"] for each in client.video_events(created.video_id)][-1] == "ready"
-    _until(lambda: created.video_id in [item["video"]["id"] for item in client.call("GET", "/v1/feed")["items"]])
+    until_blocking(
+        lambda: created.video_id in [item["video"]["id"] for item in client.call("GET", "/v1/feed")["items"]]
+    )
     client.call("PUT", f"/v1/videos/{created.video_id}/like")
-    _until(lambda: client.call("GET", f"/v1/videos/{created.video_id}")["counts"]["likes"] == 1)
+    until_blocking(lambda: client.call("GET", f"/v1/videos/{created.video_id}")["counts"]["likes"] == 1)
     media = Client("https://localhost", certificate=roles.certificate)
     playback = client.call("GET", f"/v1/videos/{created.video_id}")["playback"]
     assert b"#EXTM3U" in media._http.get(playback["hls"]).content
@@ -108,13 +102,13 @@ def test_feed_reads_are_answered_while_the_origin_is_killed_and_comes_back(roles
     reader = threading.Thread(target=read)
     reader.start()
     try:
-        _until(lambda: len(modes) > 5)
+        until_blocking(lambda: len(modes) > 5)
         roles.processes["origin"].kill()
         seen = len(modes)
-        _until(lambda: len(modes) > seen + 20)
+        until_blocking(lambda: len(modes) > seen + 20)
         roles.start("origin")
         seen = len(modes)
-        _until(lambda: len(modes) > seen + 20)
+        until_blocking(lambda: len(modes) > seen + 20)
     finally:
         stop.set()
         reader.join()
@@ -124,7 +118,7 @@ def test_feed_reads_are_answered_while_the_origin_is_killed_and_comes_back(roles
 def _ended(node: Node) -> str:
     node.start()
     try:
-        _until(lambda: node.ended_with is not None)
+        until_blocking(lambda: node.ended_with is not None)
     finally:
         node.kill()
     assert node.ended_with == 1

@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.services.node import Node
-from deploy.services.sentinel import primary
 from tests.gameday.people import World, upload
 from tests.gameday.site import Site
 
@@ -50,7 +49,7 @@ def _node(engine: str) -> Choose:
 
 
 async def _redis_primary(site: Site, _: World) -> Sequence[Node]:
-    return [await asyncio.to_thread(primary, site.services["redis"])]
+    return [await asyncio.to_thread(site.services["redis"].primary)]
 
 
 async def _busy_packager(site: Site, world: World) -> Sequence[Node]:
