@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
+from packager.launcher import NOT_STARTED
+
 LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 STDERR_LINES = 20
 LINE_BYTES = 64 * 1024
@@ -30,6 +32,10 @@ class ProcessError(Exception):
         super().__init__(message)
         self.usage = usage
         self.stderr_tail = stderr_tail
+
+
+class ProcessNotRun(ProcessError):
+    """The program could not be started, or who waited for it was killed: that says nothing about its input."""
 
 
 class ProcessFailed(ProcessError):
@@ -87,7 +93,8 @@ async def run(
 ) -> Finished:
     """Run `argv` to its end in its own session and process group, with `cwd` as its working folder.
 
-    Raises ProcessFailed, ProcessTimedOut or OutputTooLong. Cancelling kills the group before the cancellation goes on.
+    Raises ProcessNotRun, ProcessFailed, ProcessTimedOut or OutputTooLong. Cancelling kills the group before the
+    cancellation goes on.
     """
     descriptor, report = tempfile.mkstemp(prefix="usage-", suffix=".json", dir=cwd)
     os.close(descriptor)
@@ -112,13 +119,19 @@ async def run(
         ended = _End.TOO_LONG
     finally:
         await _stop(child)
-        usage = _take_report(report)
+        told = _take_report(report)
+    usage = told or Usage()
     if ended is _End.TOO_SLOW:
         message = f"{program} was still running after {limits.wall_s:.0f} s and was killed"
         raise ProcessTimedOut(message, usage, tuple(errors))
     if ended is _End.TOO_LONG:
         message = f"{program} wrote more than {limits.stdout_bytes} bytes and was killed"
         raise OutputTooLong(message, usage, tuple(errors))
+    if returncode == NOT_STARTED:
+        raise ProcessNotRun(errors[-1] if errors else f"{program} could not be started", usage, tuple(errors))
+    if returncode != 0 and told is None:
+        message = f"the launcher of {program} ended with {returncode} before it could tell how that went"
+        raise ProcessNotRun(message, usage, tuple(errors))
     if returncode != 0:
         raise ProcessFailed(program, returncode, usage, tuple(errors))
     return Finished(stdout, tuple(errors), usage)
@@ -193,12 +206,12 @@ async def _to_the_end(child: asyncio.subprocess.Process) -> None:
     await child.wait()
 
 
-def _take_report(report: str) -> Usage:
+def _take_report(report: str) -> Usage | None:
     try:
         document = json.loads(Path(report).read_text(encoding="ascii"))
         return Usage(float(document["cpu_s"]), int(document["max_rss_bytes"]))
     except (OSError, ValueError, KeyError):
-        # The launcher itself was killed before it could say.
-        return Usage()
+        # The launcher failed, or was killed before it could say.
+        return None
     finally:
         Path(report).unlink(missing_ok=True)

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.services.node import Node
+from deploy.services.sentinel import WatchedRedis
 from tests.gameday.people import World, upload
 from tests.gameday.site import Site
 
@@ -49,7 +50,9 @@ def _node(engine: str) -> Choose:
 
 
 async def _redis_primary(site: Site, _: World) -> Sequence[Node]:
-    return [await asyncio.to_thread(site.services["redis"].primary)]
+    redis = site.services["redis"]
+    assert isinstance(redis, WatchedRedis)
+    return [await asyncio.to_thread(redis.primary)]
 
 
 async def _busy_packager(site: Site, world: World) -> Sequence[Node]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from packager.process import OutputTooLong, ProcessFailed, ProcessLimits, ProcessTimedOut, run
+from packager.process import OutputTooLong, ProcessFailed, ProcessLimits, ProcessNotRun, ProcessTimedOut, run
 
 PYTHON = str(Path(sys.executable).resolve())
 
@@ -81,8 +81,14 @@ async def test_a_line_without_end_does_not_fill_the_memory(tmp_path: Path) -> No
 
 
 async def test_a_program_that_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ProcessFailed, match="could not be started"):
+    with pytest.raises(ProcessNotRun, match="could not be started"):
         await run(("/nowhere/ffmpeg",), cwd=tmp_path, limits=ProcessLimits())
+
+
+async def test_a_launcher_that_is_killed_is_not_taken_for_the_programs_own_end(tmp_path: Path) -> None:
+    code = "import os, signal\nos.kill(os.getppid(), signal.SIGKILL)"
+    with pytest.raises(ProcessNotRun, match="launcher"):
+        await run(child(code), cwd=tmp_path, limits=ProcessLimits())
 
 
 async def test_a_child_beyond_its_wall_time_is_killed_with_its_own_children(tmp_path: Path) -> None:
