@@ -460,3 +460,26 @@ async def test_the_verdict_comes_before_the_first_publication(
             hooks=Hooks(moderate=moderate, publish=publish),
         )
         assert happened == expected
+
+
+async def test_a_clip_without_keyframes_where_its_table_says_is_judged_by_its_rung(
+    clip: ClipMaker, tools: Tools, settings: PackagerSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "work").mkdir()
+    looked: list[int] = []
+
+    async def moderate(frames: tuple[Path, ...]) -> Verdict:
+        looked.append(len(frames))
+        return Allow()
+
+    monkeypatch.setattr("packager.first_stage.keyframe_samples", lambda _: (Fraction(1, 7), Fraction(8, 7)))
+    done = await package_file(
+        clip("silent"),
+        tmp_path / "out",
+        work_folder=tmp_path / "work",
+        tools=tools,
+        settings=settings,
+        hooks=Hooks(moderate=moderate),
+    )
+    assert isinstance(done, Packaged)
+    assert looked == [8]
