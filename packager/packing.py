@@ -77,7 +77,7 @@ class Packing:
         packed = await asyncio.to_thread(_fresh_folder, self.work / "packed")
         await self._shaka([track for _, track in self.tracks], packed)
         await asyncio.to_thread(_complete_mpd, packed / DASH_NAME)
-        if self.grown:
+        if not self.plan.remuxed:
             await asyncio.to_thread(self._add_ended_playlists, packed)
         return packed
 
@@ -137,7 +137,7 @@ class Packing:
         (packed / DASH_NAME).unlink()
 
     def _add_ended_playlists(self, packed: Path) -> None:
-        """For the players that began with the growing ones."""
+        """For the players that began with the growing ones, which an earlier start of the job may have published."""
         for rung, track in self.tracks:
             if rung in {None, self.plan.ladder.first}:
                 text = (packed / track.folder / PLAYLIST_NAME).read_text(encoding="utf-8")

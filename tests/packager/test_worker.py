@@ -215,7 +215,7 @@ async def test_an_upload_becomes_playable_then_ready(house: House, clip: Clip) -
     await house.upload(1, clip("bbb"))
     first = await house.status(1, VideoStatus.PLAYABLE)
     assert first.publication is not None
-    assert sorted(first.publication.files) == ["dash.mpd", "hls.m3u8", "poster.jpg"]
+    assert {"dash.mpd", "hls.m3u8", "poster.jpg"} <= first.publication.files.keys()
     assert len(first.publication.renditions) == 1
     last = await house.status(1, VideoStatus.READY)
     assert last.publication is not None
