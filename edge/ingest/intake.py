@@ -9,6 +9,8 @@ from edge.ingest import protocol, refusals
 from edge.ingest.body import Arriving, Checked, NotVideo, Overrun, Spooled
 from edge.ingest.model import Append, Reject, UploadState
 from edge.ingest.uploads import Hold, Progress, Uploads
+from edge.ingest.wire import BadField
+from origin.model import UploadKind
 from origin.views import UploadTicket
 
 
@@ -63,10 +65,14 @@ async def _nothing_more(incoming: Incoming, state: UploadState) -> UploadState:
 
 
 async def _store(uploads: Uploads, ticket: UploadTicket, state: UploadState, incoming: Incoming) -> int:
-    checked = Checked(incoming.body, state.offset, incoming.append.allowance)
-    if incoming.append.checksum is None:
+    of_clip = ticket.terms.kind is not UploadKind.PARTIAL
+    checked = Checked(incoming.body, state.offset, incoming.append.allowance, of_clip=of_clip)
+    if not incoming.append.checks:
         return await uploads.write(ticket, state, checked, incoming.progress, incoming.hold)
-    spooled = await Spooled.of(checked, incoming.append.checksum)
+    try:
+        spooled = await Spooled.of(checked, incoming.append.checks, incoming.body.trailers)
+    except BadField as error:
+        raise Rejected(Reject(refusals.bad_field(error))) from error
     try:
         return await uploads.write(ticket, state, spooled, incoming.progress, incoming.hold)
     finally:
@@ -83,7 +89,7 @@ async def _ended(uploads: Uploads, state: UploadState, incoming: Incoming) -> Up
     if not whole:
         return state
     await _fix_length(uploads, state, state.offset)
-    return await uploads.finish(state, incoming.request_id)
+    return await uploads.finish(state, incoming.request_id, append.digest)
 
 
 async def _fix_length(uploads: Uploads, state: UploadState, length: int | None) -> None:

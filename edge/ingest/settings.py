@@ -13,6 +13,8 @@ class IngestSettings:
     """Bytes of one durable part: what a crash of this process can cost a client at most."""
     live_uploads: int = 10
     """Unfinished uploads of one user at once."""
+    unfinished_bytes: int = 1 << 30
+    """Of all unfinished uploads of one user, each taken as what it was announced with, or as `max_bytes`."""
     idle_timeout_s: float = 30.0
     """A request whose body stops for so long is ended; what arrived is kept."""
     lock_wait_s: float = 5.0

@@ -46,7 +46,7 @@ async def test_an_upload_begins_with_a_video_that_is_uploading(house, uploads):
     video = await house.metadata.video(ticket.video_id)
     assert (video.status, video.creator_id, video.tags) == (VideoStatus.UPLOADING, 7, ("cat",))
     assert await uploads.find(ticket.upload_id) == ticket
-    assert await uploads.live_by(7) == {ticket.upload_id}
+    assert await uploads.live_by(7) == [ticket]
     assert await uploads.fix_length(ticket.upload_id, 9)
     assert not await uploads.fix_length(ticket.upload_id, 10)
     assert (await uploads.find(ticket.upload_id)).length == 9
@@ -60,7 +60,7 @@ async def test_a_finished_upload_is_joined_announced_and_queued(house, uploads):
     assert b"".join([block async for block in house.objects.get(event.raw_s3_path)]) == b"halfhalf"
     assert (await house.metadata.video(ticket.video_id)).status is VideoStatus.QUEUED
     assert (await uploads.find(ticket.upload_id)).finished
-    assert await uploads.live_by(7) == set()
+    assert await uploads.live_by(7) == []
 
 
 async def test_finishing_again_and_at_once_announces_once(house, uploads):
@@ -141,7 +141,7 @@ async def test_a_whole_upload_that_no_client_finished_is_announced_at_the_start(
 async def test_an_expired_upload_is_swept_with_its_parts_and_its_video(house, uploads, reconciler):
     ticket = await a_whole_upload(house, uploads, length=100)
     house.now_ms += UPLOAD_TTL_MS
-    assert await uploads.live_by(7) == set()
+    assert await uploads.live_by(7) == []
     assert await reconciler.once(thorough=True) == Reconciled(expired=1)
     with pytest.raises(NotFound):
         await uploads.find(ticket.upload_id)

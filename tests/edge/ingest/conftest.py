@@ -20,6 +20,7 @@ from edge.ingest.gateway import create_ingest
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from origin.metadata.base import NotFound
+from origin.model import ORDINARY, UploadTerms
 from origin.objects import Objects, open_objects
 from origin.views import UploadTicket
 
@@ -39,7 +40,13 @@ class Catalog:
     fail_finish: bool = False
 
     async def begin(
-        self, user_id: int, length: int | None, metadata: str, description: str, now_ms: int
+        self,
+        user_id: int,
+        length: int | None,
+        metadata: str,
+        description: str,
+        now_ms: int,
+        terms: UploadTerms = ORDINARY,
     ) -> UploadTicket:
         key = 1000 + len(self.descriptions)
         multipart = await self.objects.create_multipart(f"raw/{key + 1000}")
@@ -59,7 +66,7 @@ class Catalog:
             self.tickets[upload_id] = replace(ticket, length=length)
         return self.tickets[upload_id].length == length
 
-    async def finish(self, upload_id: int, request_id: str) -> None:
+    async def finish(self, upload_id: int, request_id: str, digest: str = "") -> None:
         ticket = await self.find(upload_id)
         if self.fail_finish:
             raise RuntimeError("the process dies here")
@@ -72,8 +79,8 @@ class Catalog:
         await self.objects.abort((await self.find(upload_id)).multipart_id)
         del self.tickets[upload_id]
 
-    async def live_by(self, user_id: int) -> set[int]:
-        return {key for key, each in self.tickets.items() if each.user_id == user_id and not each.finished}
+    async def live_by(self, user_id: int) -> list[UploadTicket]:
+        return [each for each in self.tickets.values() if each.user_id == user_id and not each.finished]
 
 
 @dataclass
