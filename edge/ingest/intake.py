@@ -47,7 +47,9 @@ async def take(uploads: Uploads, ticket: UploadTicket, state: UploadState, incom
     try:
         offset = await _store(uploads, ticket, state, incoming)
     except NotVideo as error:
-        await _void(uploads, state)
+        # With a checksum nothing is stored yet, and perhaps the bytes are only damaged.
+        if not append.checks:
+            await _void(uploads, state)
         raise Rejected(Reject(refusals.NOT_A_VIDEO)) from error
     except Overrun as error:
         await _void(uploads, state)

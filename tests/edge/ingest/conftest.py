@@ -17,12 +17,14 @@ from edge.gateway.limits.memory import MemoryLimits
 from edge.gateway.services import Services
 from edge.gateway.settings import GatewaySettings
 from edge.ingest.gateway import create_ingest
+from edge.ingest.locks import Locks
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from origin.metadata.base import NotFound
 from origin.model import ORDINARY, UploadTerms
 from origin.objects import Objects, open_objects
 from origin.views import UploadTicket
+from tests.edge.ingest.origins import Origin
 
 NOW_MS = 1_767_225_600_000
 CLIP = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 40
@@ -126,6 +128,7 @@ class World:
         user_id: int | None = 7,
         cut_off: bool = False,
         interim: bool = False,
+        trailers: dict[str, str] | None = None,
     ) -> Answered:
         """One request; a body given as several blocks has no Content-Length.
 
@@ -142,6 +145,8 @@ class World:
             for place, block in enumerate(blocks)
         ] or [{"type": "http.request", "body": b"", "more_body": cut_off}]
 
+        messages[-1]["trailers"] = [(name.lower().encode(), each.encode()) for name, each in (trailers or {}).items()]
+
         async def receive() -> dict[str, Any]:
             await asyncio.sleep(0)
             return messages.pop(0) if messages else {"type": "http.disconnect"}
@@ -152,7 +157,7 @@ class World:
         return await exchange(self.app, method, path, fields, receive)
 
     def remade(self, objects: Any = None, **settings: Any) -> World:
-        """The same, over another object store or with other settings."""
+        """The same, over another object store, catalog or locks, or with other settings."""
         return make_world(objects or self.objects, self.root, **settings)
 
 
@@ -207,11 +212,20 @@ async def world(tmp_path: Path) -> AsyncIterator[World]:
     await objects.close()
 
 
-def make_world(objects: Objects, root: Path, **settings: Any) -> World:
-    clock, catalog, stats = Clock(), Catalog(objects), IngestStats()
+@pytest.fixture
+async def origin(world: World) -> AsyncIterator[Origin]:
+    """Origin's own use cases behind `world`, instead of a dict."""
+    origin = Origin.on(world.objects, world.clock)
+    yield origin
+    await origin.close()
+
+
+def make_world(objects: Objects, root: Path, catalog: Any = None, locks: Locks | None = None, **settings: Any) -> World:
+    clock, stats = Clock(), IngestStats()
+    catalog = catalog or Catalog(objects)
     issuer = LocalIssuer(generate_private_key(SECP256R1()), "reelway")
     chosen = replace(IngestSettings(max_bytes=1 << 20, part_bytes=4096, live_uploads=5), **settings)
-    ingest = create_ingest(catalog, objects, chosen, clock, stats)
+    ingest = create_ingest(catalog, objects, chosen, clock, stats, locks)
     nobody: Any = Nobody()
     services = Services(
         nobody,
