@@ -7,10 +7,12 @@ Errors: the ones below, whatever stands behind, those of the engines, and RoleUn
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from origin.model import ORDINARY, UploadTerms, User, Visibility
+from origin.objects.abilities import PresignedPart
 from origin.views import CommentView, Interaction, Listed, Refused, UploadTicket, UserView, VideoView
 
 
@@ -144,3 +146,40 @@ class UploadCatalog(Protocol):
 
     async def live_by(self, user_id: int) -> Sequence[UploadTicket]:
         """Uploads of a user that no video came of yet: still receiving, or stored pieces of a final upload."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectAsked:
+    length: int
+    description: str
+    digest: str
+    """As the value of a `Repr-Digest` field (RFC 9530); empty when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectPart:
+    number: int
+    offset: int
+    request: PresignedPart
+
+
+@dataclass(frozen=True, slots=True)
+class DirectUpload:
+    """How an upload straight to the object store stands."""
+
+    ticket: UploadTicket
+    stored: Mapping[int, int]
+    """Sizes in bytes of the parts that have arrived, by number."""
+    missing: Sequence[DirectPart]
+
+
+class DirectUploads(Protocol):
+    """Implemented by `edge.ingest.direct`. Each raises ApiProblem for what is not the user's, expired or refused."""
+
+    async def begin(self, user_id: int, asked: DirectAsked) -> DirectUpload: ...
+
+    async def standing(self, user_id: int, upload_id: int) -> DirectUpload:
+        """With fresh addresses for what is missing."""
+
+    async def complete(self, user_id: int, upload_id: int, request_id: str) -> int:
+        """The video's id; idempotent. Raises what `UploadCatalog.finish` does."""

@@ -70,6 +70,12 @@ NOT_A_VIDEO = Problem(
 EMPTY = Problem(400, "empty_upload", "The upload is empty", "A clip has at least one byte.")
 GONE = Problem(410, "upload_expired", "The upload has expired", "Begin a new upload.")
 UNKNOWN = Problem(404, "not_found", "No such upload", "It never was, or it was ended. Begin a new upload.")
+NOT_DIRECT = Problem(
+    409,
+    "not_a_direct_upload",
+    "This upload does not go to the object store",
+    "It was begun at /v1/uploads: send its bytes there; with the last one it is complete.",
+)
 FOREIGN = Problem(403, "not_your_upload", "This is someone else's upload", "Only who began an upload may use it.")
 INTERRUPTED = Problem(
     423, "interrupted", "Another request took over", "A newer request for this upload is being answered."

@@ -19,3 +19,5 @@ class IngestSettings:
     """A request whose body stops for so long is ended; what arrived is kept."""
     lock_wait_s: float = 5.0
     """For an older request to the same upload to give way."""
+    presigned_s: int = 3600
+    """How long the addresses of a direct upload's parts can be used; new ones can be asked for."""

@@ -129,10 +129,11 @@ class World:
         cut_off: bool = False,
         interim: bool = False,
         trailers: dict[str, str] | None = None,
+        stays: bool = False,
     ) -> Answered:
         """One request; a body given as several blocks has no Content-Length.
 
-        `cut_off`: then the client goes away.
+        `cut_off`: then the client goes away. `stays`: it waits for the answer, which routes of Quart ask for.
         """
         blocks = [body] if isinstance(body, bytes) else list(body or [])
         fields = dict(headers or {})
@@ -149,6 +150,8 @@ class World:
 
         async def receive() -> dict[str, Any]:
             await asyncio.sleep(0)
+            if stays and not messages:
+                await asyncio.Event().wait()
             return messages.pop(0) if messages else {"type": "http.disconnect"}
 
         return await exchange(self.app, method, path, fields, receive, interim=interim)
@@ -220,7 +223,9 @@ async def origin(world: World) -> AsyncIterator[Origin]:
     await origin.close()
 
 
-def make_world(objects: Objects, root: Path, catalog: Any = None, locks: Locks | None = None, **settings: Any) -> World:
+def make_world(
+    objects: Objects, root: Path, catalog: Any = None, locks: Locks | None = None, direct: Any = None, **settings: Any
+) -> World:
     clock, stats = Clock(), IngestStats()
     catalog = catalog or Catalog(objects)
     issuer = LocalIssuer(generate_private_key(SECP256R1()), "reelway")
@@ -237,4 +242,5 @@ def make_world(objects: Objects, root: Path, catalog: Any = None, locks: Locks |
         GatewaySettings("https://localhost:8443", "https://localhost:8444", policies=()),
         clock,
     )
-    return World(create_gateway(services, ingest), catalog, objects, issuer, clock, stats, root)
+    direct_uploads = direct(catalog, objects, chosen, clock, stats) if direct else None
+    return World(create_gateway(services, ingest, direct_uploads), catalog, objects, issuer, clock, stats, root)
