@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from origin.metadata import upload_terms
@@ -45,7 +46,8 @@ _OF_USER = Statement("SELECT upload_id FROM uploads_of_user WHERE user_id = ? AN
 
 
 def _upload(row: Row) -> Upload:
-    return Upload(row[0], row[1], row[2], _STATES[row[3]], *row[4:10], terms=upload_terms.decode(row[10]))
+    upload = Upload(row[0], row[1], row[2], _STATES[row[3]], *row[4:10])
+    return replace(upload, terms=upload_terms.decode(row[10]))
 
 
 def _is_there(row: Row | None) -> bool:

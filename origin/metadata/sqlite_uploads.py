@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
 from origin.metadata import upload_terms
@@ -15,7 +16,8 @@ _STATES = tuple(UploadState)
 
 
 def _upload(row: tuple[Any, ...]) -> Upload:
-    return Upload(row[0], row[1], row[2], _STATES[row[3]], *row[4:10], terms=upload_terms.decode(row[10]))
+    upload = Upload(row[0], row[1], row[2], _STATES[row[3]], *row[4:10])
+    return replace(upload, terms=upload_terms.decode(row[10]))
 
 
 def create(connection: sqlite3.Connection, upload: Upload) -> None:
