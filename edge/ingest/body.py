@@ -9,10 +9,12 @@ from __future__ import annotations
 import asyncio
 import errno
 import tempfile
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import IO, Protocol
 
 from edge.asgi import Message, Receive
+from edge.gateway.problems import Problem
+from edge.ingest.boxes import BoxWatch, Movie
 from edge.ingest.checksums import Checks
 from edge.ingest.hashing import digester
 from edge.ingest.wire import Checksum
@@ -113,14 +115,27 @@ async def _of(receive: Receive) -> Message:
     return await receive()
 
 
-class Checked:
-    """Refuses every byte past the allowance and, where a clip begins, a first byte that no clip has."""
+class Unsuitable(BodyEnded):
+    """The clip's own header says why it is not taken."""
 
-    def __init__(self, source: Source, offset: int, allowance: int, *, of_clip: bool) -> None:
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.code)
+        self.problem = problem
+
+
+Judge = Callable[[Movie], Problem | None]
+
+
+class Checked:
+    """Refuses every byte past the allowance and, of a clip (`judge` is given), a first byte that none has and a header
+    that the judge refuses; the header is seen when it arrives with what comes before it."""
+
+    def __init__(self, source: Source, offset: int, allowance: int, judge: Judge | None) -> None:
         self._source = source
         self._offset = offset
         self._end = offset + allowance
-        self._of_clip = of_clip
+        self._judge = judge
+        self._boxes = BoxWatch() if judge is not None and offset == 0 else None
 
     async def block(self) -> bytes | None:
         block = await self._source.block()
@@ -128,10 +143,17 @@ class Checked:
             return None
         if self._offset + len(block) > self._end:
             raise Overrun
-        if self._of_clip and not first_bytes_fit(self._offset, block):
-            raise NotVideo
+        if self._judge is not None:
+            self._look(block, self._judge)
         self._offset += len(block)
         return block
+
+    def _look(self, block: bytes, judge: Judge) -> None:
+        if not first_bytes_fit(self._offset, block):
+            raise NotVideo
+        movie = self._boxes.feed(block) if self._boxes is not None else None
+        if movie is not None and (problem := judge(movie)):
+            raise Unsuitable(problem)
 
 
 class Spooled:

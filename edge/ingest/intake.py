@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from edge.gateway.problems import Problem
-from edge.ingest import protocol, refusals
-from edge.ingest.body import Arriving, Checked, NotVideo, Overrun, Spooled
+from edge.ingest import protocol, refusals, suitable
+from edge.ingest.body import Arriving, Checked, NotVideo, Overrun, Spooled, Unsuitable
 from edge.ingest.model import Append, Reject, UploadState
 from edge.ingest.uploads import Hold, Progress, Uploads
 from edge.ingest.wire import BadField
@@ -51,6 +52,9 @@ async def take(uploads: Uploads, ticket: UploadTicket, state: UploadState, incom
         if not append.checks:
             await _void(uploads, state)
         raise Rejected(Reject(refusals.NOT_A_VIDEO)) from error
+    except Unsuitable as error:
+        await _void(uploads, state)
+        raise Rejected(Reject(error.problem)) from error
     except Overrun as error:
         await _void(uploads, state)
         raise Rejected(Reject(protocol.overrun(append.speech))) from error
@@ -67,8 +71,8 @@ async def _nothing_more(incoming: Incoming, state: UploadState) -> UploadState:
 
 
 async def _store(uploads: Uploads, ticket: UploadTicket, state: UploadState, incoming: Incoming) -> int:
-    of_clip = ticket.terms.kind is not UploadKind.PARTIAL
-    checked = Checked(incoming.body, state.offset, incoming.append.allowance, of_clip=of_clip)
+    judge = None if ticket.terms.kind is UploadKind.PARTIAL else partial(suitable.refusal, settings=uploads.settings)
+    checked = Checked(incoming.body, state.offset, incoming.append.allowance, judge)
     if not incoming.append.checks:
         return await uploads.write(ticket, state, checked, incoming.progress, incoming.hold)
     try:

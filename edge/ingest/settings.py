@@ -11,6 +11,9 @@ class IngestSettings:
     """Largest upload. A clip of 60 s has 10–20 MB; phones at full bitrate send ten times that."""
     part_bytes: int = 4 << 20
     """Bytes of one durable part: what a crash of this process can cost a client at most."""
+    longest_ms: int = 60_500
+    """Of a clip, by its own header."""
+    most_tracks: int = 8
     live_uploads: int = 10
     """Unfinished uploads of one user at once."""
     unfinished_bytes: int = 1 << 30
