@@ -16,7 +16,7 @@ from tests.edge.ingest.test_real_clients import CLIP, System, a_session, served,
 SCRIPT = Path(__file__).with_name("tus_js.mjs")
 LIBRARY = SCRIPT.parents[3] / "edge" / "web" / "node_modules" / "tus-js-client"
 pytestmark = pytest.mark.skipif(
-    not LIBRARY.exists() or shutil.which("node") is None, reason="needs Node.js and the web app's packages (make web)"
+    not LIBRARY.exists() or shutil.which("node") is None, reason="needs Node.js and the packages of edge/web"
 )
 
 

@@ -5,8 +5,9 @@ import { createRequire } from 'node:module';
 const require = createRequire(new URL('../../../edge/web/package.json', import.meta.url));
 const tus = require('tus-js-client');
 const [endpoint, token, file, options] = process.argv.slice(2);
-const { abortAt, ...own } = JSON.parse(options);
+const { abortAt, repeat = 1, ...own } = JSON.parse(options);
 const statuses = [];
+const elapsedMs = [];
 let url = null;
 
 function send(more) {
@@ -30,9 +31,13 @@ function send(more) {
 }
 
 try {
-  url = await send();
-  if (abortAt) url = await send({ uploadUrl: url });
-  console.log(JSON.stringify({ url, statuses }));
+  for (let run = 0; run < repeat; run += 1) {
+    const begun = performance.now();
+    url = await send();
+    if (abortAt) url = await send({ uploadUrl: url });
+    elapsedMs.push(performance.now() - begun);
+  }
+  console.log(JSON.stringify({ url, statuses, elapsedMs }));
 } catch (error) {
   const code = error.originalResponse?.getStatus();
   console.log(JSON.stringify({ error: String(error), code, statuses }));
