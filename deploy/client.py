@@ -1,7 +1,14 @@
 """A client of the public API: what `reelway upload` and `reelway demo-data` are made of.
 
-Uploads speak tus 1.0.0. An upload that broke off goes on at the offset the server reports, in the same call or
-in a later one given the same location.
+    client = Client("https://localhost:8443", certificate=Path("var/tls/cert.pem"))
+    client.open_session("ada")
+    created = client.create_upload(Path("clip.mp4"), "by the #sea")
+    client.send_file(created.location, Path("clip.mp4"), print)
+    for document in client.video_events(created.video_id):
+        print(document["status"])
+
+Uploads speak tus 1.0.0 over HTTP/1.1. An upload that broke off goes on at the offset the server reports, in the same
+call or in a later one given the same location. `deploy.uploading` sends over several connections at once.
 """
 
 from __future__ import annotations
@@ -10,7 +17,7 @@ import base64
 import json
 import ssl
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -67,7 +74,7 @@ class Client:
 
     def call(self, method: str, path: str, body: Any = None) -> Any:
         """One JSON call; returns the parsed answer or None. Raises ApiProblem, Unreachable."""
-        response = self._send(method, path, json=body) if body is not None else self._send(method, path)
+        response = self.request(method, path, json=body) if body is not None else self.request(method, path)
         return response.json() if response.content else None
 
     def open_session(self, handle: str | None) -> Session:
@@ -77,32 +84,46 @@ class Client:
         return Session(answer["token"], answer["user"]["id"], answer["user"]["handle"])
 
     def create_upload(self, path: Path, description: str) -> Created:
-        fields = {"filename": path.name, "description": description}
-        encoded = ",".join(f"{name} {_base64(value)}".rstrip() for name, value in fields.items())
-        response = self._send(
-            "POST",
-            "/v1/uploads",
-            headers={**TUS, "Upload-Length": str(path.stat().st_size), "Upload-Metadata": encoded},
-        )
+        headers = {"Upload-Length": str(path.stat().st_size), **_described(path.name, description)}
+        return self._create(headers)
+
+    def create_piece(self, size_bytes: int) -> str:
+        """An upload of a piece of a clip; returns its location."""
+        return self._create({"Upload-Length": str(size_bytes), "Upload-Concat": "partial"}).location
+
+    def create_joined(self, locations: Sequence[str], name: str, description: str) -> Created:
+        """The upload of a clip that the server joins from pieces, once they are sent."""
+        return self._create({"Upload-Concat": f"final;{' '.join(locations)}", **_described(name, description)})
+
+    def _create(self, headers: Mapping[str, str]) -> Created:
+        response = self.request("POST", "/v1/uploads", headers={**TUS, **headers})
         location = str(httpx.URL(str(response.request.url)).join(response.headers["Location"]))
-        return Created(location, response.headers["Reelway-Video-Id"])
+        return Created(location, response.headers.get("Reelway-Video-Id", ""))
 
     def offset(self, location: str) -> int:
         """How many bytes the server holds. Raises ApiProblem (404 or 410: the upload is gone)."""
-        return int(self._send("HEAD", location, headers=TUS).headers["Upload-Offset"])
+        return int(self.request("HEAD", location, headers=TUS).headers["Upload-Offset"])
 
-    def send_file(self, location: str, path: Path, progress: Callable[[int], None]) -> None:
+    def joined(self, location: str) -> bool:
+        """Has the server joined an upload of pieces?"""
+        return "Upload-Offset" in self.request("HEAD", location, headers=TUS).headers
+
+    def send_file(
+        self, location: str, path: Path, progress: Callable[[int], None], span: tuple[int, int] | None = None
+    ) -> None:
         """Send what the server does not hold yet, resuming by itself after broken connections.
 
-        `progress` is told the bytes that the server has acknowledged. Raises ApiProblem, Unreachable.
+        `progress` is told the bytes that the server has acknowledged. `span`: the upload is of the bytes from the first
+        number to before the second. Raises ApiProblem, Unreachable.
         """
-        size, offset = path.stat().st_size, self.offset(location)
+        first, end = span or (0, path.stat().st_size)
+        size, offset = end - first, self.offset(location)
         deadline, wait_s = time.monotonic() + GIVE_UP_AFTER_S, 0.2
         with path.open("rb") as clip:
             while offset < size:
                 progress(offset)
                 try:
-                    offset = self._send_chunk(location, clip, offset)
+                    offset = self._send_chunk(location, _blocks(clip, first + offset, end), offset)
                     deadline, wait_s = time.monotonic() + GIVE_UP_AFTER_S, 0.2
                 except (Unreachable, ApiProblem) as error:
                     if isinstance(error, ApiProblem) and not _worth_a_retry(error):
@@ -141,9 +162,9 @@ class Client:
         except httpx.TransportError as error:
             raise Unreachable(str(error)) from error
 
-    def _send_chunk(self, location: str, clip: BinaryIO, offset: int) -> int:
+    def _send_chunk(self, location: str, blocks: Iterator[bytes], offset: int) -> int:
         headers = {**TUS, "Upload-Offset": str(offset), "Content-Type": "application/offset+octet-stream"}
-        response = self._send("PATCH", location, headers=headers, content=_blocks(clip, offset))
+        response = self.request("PATCH", location, headers=headers, content=blocks)
         return int(response.headers["Upload-Offset"])
 
     def _ask_again(self, location: str, offset: int, deadline: float, wait_s: float) -> tuple[int, float]:
@@ -162,7 +183,8 @@ class Client:
     def _headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
-    def _send(self, method: str, url: str, headers: Mapping[str, str] | None = None, **body: Any) -> httpx.Response:
+    def request(self, method: str, url: str, headers: Mapping[str, str] | None = None, **body: Any) -> httpx.Response:
+        """One request with the session's token. Raises ApiProblem, Unreachable."""
         try:
             response = self._http.request(method, url, headers={**self._headers(), **(headers or {})}, **body)
         except httpx.TransportError as error:
@@ -176,9 +198,14 @@ def _base64(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _blocks(clip: BinaryIO, offset: int) -> Iterator[bytes]:
-    clip.seek(offset)
-    left = CHUNK_BYTES
+def _described(name: str, description: str) -> dict[str, str]:
+    fields = {"filename": name, "description": description}
+    return {"Upload-Metadata": ",".join(f"{key} {_base64(value)}".rstrip() for key, value in fields.items())}
+
+
+def _blocks(clip: BinaryIO, start: int, end: int) -> Iterator[bytes]:
+    clip.seek(start)
+    left = min(CHUNK_BYTES, end - start)
     while left and (block := clip.read(min(READ_BYTES, left))):
         left -= len(block)
         yield block

@@ -25,6 +25,7 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.utils import wrap_app
 
+from deploy.tcp_requests import extended, keep_trailers
 from edge.asgi import AsgiApp
 
 logger = logging.getLogger(__name__)
@@ -62,9 +63,10 @@ class _Streams(dict[int, Any]):
 
 class _Connection(TCPServer):
     async def _read_data(self) -> None:
-        http2 = self.protocol.protocol
-        if isinstance(http2, H2Protocol):
-            http2.streams = _Streams(http2)
+        protocol = self.protocol.protocol
+        if isinstance(protocol, H2Protocol):
+            protocol.streams = _Streams(protocol)
+        keep_trailers(protocol)
         await super()._read_data()
 
     async def protocol_send(self, event: Event) -> None:
@@ -78,7 +80,7 @@ class TcpServer:
 
     def __init__(self, app: AsgiApp, config: Config) -> None:
         self._config = config
-        self._app = wrap_app(app, config.wsgi_max_body_size, "asgi")
+        self._app = wrap_app(extended(app), config.wsgi_max_body_size, "asgi")
         self._context = WorkerContext(None)
         self._connections: dict[asyncio.Task[object], asyncio.StreamWriter] = {}
         self._server: asyncio.Server | None = None

@@ -55,6 +55,33 @@ class UploadState(StrEnum):
     """The UploadEvent is in the event log."""
 
 
+class UploadKind(StrEnum):
+    WHOLE = "whole"
+    """A clip, sent through the gateway."""
+    PARTIAL = "partial"
+    """A piece of a clip (tus concatenation): no video comes of it alone."""
+    FINAL = "final"
+    """A clip made of partial uploads."""
+    DIRECT = "direct"
+    """A clip, sent straight to the object store."""
+
+
+@dataclass(frozen=True, slots=True)
+class UploadTerms:
+    """What was agreed when an upload began."""
+
+    kind: UploadKind = UploadKind.WHOLE
+    partials: tuple[int, ...] = ()
+    """Of a final upload: the uploads that it is made of, in order; one may come twice."""
+    digest: str = ""
+    """Of the whole file, `sha-256` or `sha-512`, one space and Base64; empty when the client did not say."""
+    part_bytes: int = 0
+    """Of a direct upload: the size of every part but the last."""
+
+
+ORDINARY = UploadTerms()
+
+
 @dataclass(frozen=True, slots=True)
 class User:
     """A viewer or creator. A guest has a made-up handle and may claim a better one once."""
@@ -150,6 +177,7 @@ class Upload:
     object_key: str
     created_at_ms: int
     expires_at_ms: int
+    terms: UploadTerms = ORDINARY
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,7 @@
-"""Picks up uploads that a crash or a client left: announces what is stored, sweeps what has expired."""
+"""Picks up uploads that a crash or a client left: announces what is stored, sweeps what has expired.
+
+Several may run: every step is harmless when another one did it a moment ago.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from dataclasses import dataclass
 
 from origin.eventlog.base import EventLogError
 from origin.metadata.base import Metadata, MetadataError
-from origin.model import Upload, UploadState
+from origin.model import Upload, UploadKind, UploadState
 from origin.objects.base import ObjectStoreError
 from origin.refusals import Refusal
 from origin.retry import Backoff
@@ -23,6 +26,10 @@ SOON = Backoff(base_s=2, cap_s=2)
 """Between the tries to announce what is stored: a second on average, so that two origins seldom try at once."""
 ANNOUNCED_KEPT_MS = 24 * 3600 * 1000
 """How long after its expiry a finished upload still answers HEAD."""
+ORPHANED_AFTER_MS = 2 * 24 * 3600 * 1000
+"""Twice the life of an upload: what is older and still open belongs to none."""
+MOST_SWEPT = 1_000
+SWEEP_EVERY_S = 3600.0
 _PAGE = 200
 _ERRORS = (MetadataError, ObjectStoreError, EventLogError, Refusal)
 
@@ -34,6 +41,8 @@ class Reconciled:
     announced: int = 0
     expired: int = 0
     forgotten: int = 0
+    swept: int = 0
+    """Multiparts, and leftovers of multiparts, that no upload knew of."""
     failed: int = 0
     """Left for the next pass."""
 
@@ -50,12 +59,16 @@ class Reconciler:
         self._every_s = every_s
 
     async def run(self) -> None:
-        """A thorough pass at once, then one every `every_s`; what waits for the log is announced once it is back."""
-        thorough = True
+        """A thorough pass at once and every SWEEP_EVERY_S, a quick one every `every_s`; what waits for the log is
+        announced once it is back."""
+        clock_s = asyncio.get_running_loop().time
+        thorough_at_s = clock_s()
         while True:
             try:
+                thorough = clock_s() >= thorough_at_s
                 done = await self.once(thorough=thorough)
-                thorough = False
+                if thorough:
+                    thorough_at_s = clock_s() + SWEEP_EVERY_S
                 if done != Reconciled():
                     logger.info("reconciled uploads", extra={"result": str(done)})
             except _ERRORS as error:
@@ -78,21 +91,30 @@ class Reconciler:
     async def _announce(self, done: Reconciled) -> None:
         """Announce the uploads that are stored, while the log takes it."""
         async for upload in self._all(UploadState.STORED):
+            # A partial upload waits there to be joined.
+            if upload.terms.kind is UploadKind.PARTIAL:
+                continue
             await self._finish(upload, done)
             if self._uploads.unannounced.is_set():
                 return
 
     async def once(self, *, thorough: bool) -> Reconciled:
-        """One pass. A thorough one also looks at the bytes of uploads that no client has finished."""
+        """One pass. A thorough one also looks at the bytes of uploads that no client has finished, and for bytes that
+        no upload knows of."""
         now_ms = self._clock()
         done = Reconciled()
         await self._announce(done)
         async for upload in self._all(UploadState.RECEIVING):
             await self._receiving(upload, done, now_ms, thorough)
+        async for upload in self._all(UploadState.STORED):
+            if upload.terms.kind is UploadKind.PARTIAL and upload.expires_at_ms <= now_ms:
+                await self._expire(upload, done)
         async for upload in self._all(UploadState.ANNOUNCED):
             if upload.expires_at_ms + ANNOUNCED_KEPT_MS <= now_ms:
                 await self._metadata.delete_upload(upload.upload_id)
                 done.forgotten += 1
+        if thorough:
+            done.swept = await self._uploads.sweep(now_ms - ORPHANED_AFTER_MS, MOST_SWEPT)
         return done
 
     async def _receiving(self, upload: Upload, done: Reconciled, now_ms: int, thorough: bool) -> None:
@@ -100,8 +122,14 @@ class Reconciler:
             if thorough and await self._uploads.is_complete(upload):
                 await self._finish(upload, done)
             elif upload.expires_at_ms <= now_ms:
-                await self._uploads.cancel(upload.upload_id)
-                done.expired += 1
+                await self._expire(upload, done)
+        except _ERRORS as error:
+            self._failed(upload, done, error)
+
+    async def _expire(self, upload: Upload, done: Reconciled) -> None:
+        try:
+            await self._uploads.cancel(upload.upload_id)
+            done.expired += 1
         except _ERRORS as error:
             self._failed(upload, done, error)
 

@@ -28,3 +28,19 @@ class AlreadyNamed(Refusal):
 
 class UploadIncomplete(Refusal):
     """An upload cannot be finished: fewer or more bytes are stored than were announced."""
+
+
+class NoSuchPartial(Refusal):
+    """A final upload names a part that is no partial upload of this user."""
+
+
+class NoDirectUploads(Refusal):
+    """The object store takes nothing from clients."""
+
+
+class NotAClip(Refusal):
+    """The bytes of an upload are no MP4 or QuickTime clip."""
+
+
+class WrongDigest(Refusal):
+    """The bytes of an upload are not what its digest says."""

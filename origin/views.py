@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from origin.events import InteractionType
-from origin.model import Comment, User, Video
+from origin.model import ORDINARY, Comment, UploadTerms, User, Video
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +75,5 @@ class UploadTicket:
     multipart_id: str
     finished: bool
     expires_at_ms: int
+    terms: UploadTerms = ORDINARY
+    object_key: str = ""

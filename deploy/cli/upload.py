@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import click
 
+from deploy import uploading
 from deploy.cli.given import ServerUrl, pass_settings
 from deploy.cli.terminal import Failed, Reporter
-from deploy.client import ApiProblem, Client, Created, Unreachable
+from deploy.client import ApiProblem, Client, Unreachable
 from deploy.settings import Settings
+from deploy.uploading import MOST_CONNECTIONS, Begun
 
 STATE_FOLDER = "cli"
 
@@ -55,6 +58,11 @@ def signed_in(settings: Settings, url: str, handle: str | None, token: str | Non
 @click.option("--handle", help="Upload as this named user (with the local issuer); default: a guest.")
 @click.option("--token", help="Upload with this bearer token instead.")
 @click.option("--url", type=ServerUrl(), help="The server's public address; default: REELWAY_PUBLIC_URL.")
+@click.option(
+    "--connections",
+    type=click.IntRange(1, MOST_CONNECTIONS),
+    help="Send as so many pieces at once; default: several where the way to the server is long.",
+)
 @click.option("--no-wait", is_flag=True, help="Do not follow the processing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @pass_settings
@@ -65,6 +73,7 @@ def upload(
     handle: str | None,
     token: str | None,
     url: str | None,
+    connections: int | None,
     no_wait: bool,
     as_json: bool,
 ) -> None:
@@ -75,7 +84,8 @@ def upload(
     address, reporter = url or settings.public_url, Reporter(as_json)
     try:
         client = signed_in(settings, address, handle, token)
-        failed = [path for path in files if not _one(settings, client, address, path, description, no_wait, reporter)]
+        sending = _Sending(settings, client, address, description, connections, reporter)
+        failed = [path for path in files if not _one(sending, path, no_wait)]
     except Unreachable as error:
         raise Failed(f"{error} (is the server running? `reelway up` starts one)") from error
     except ApiProblem as error:
@@ -86,58 +96,75 @@ def upload(
         raise Failed(f"{len(failed)} of {len(files)} clips failed")
 
 
-def _one(
-    settings: Settings, client: Client, url: str, path: Path, description: str, no_wait: bool, reporter: Reporter
-) -> bool:
-    began = time.monotonic()
+@dataclass(frozen=True, slots=True)
+class _Sending:
+    settings: Settings
+    client: Client
+    url: str
+    description: str
+    connections: int | None
+    reporter: Reporter
+
+
+def _one(sending: _Sending, path: Path, no_wait: bool) -> bool:
+    began, reporter = time.monotonic(), sending.reporter
     try:
-        created = _send(settings, client, url, path, description, reporter)
+        begun = _send(sending, path)
     except ApiProblem as error:
         reporter.event(f"{path.name}: refused: {error}", file=str(path), refused=error.code, detail=error.detail)
         return False
     sent_s = time.monotonic() - began
     size = path.stat().st_size
     reporter.event(
-        f"{path.name}: {size / 1e6:.1f} MB sent in {sent_s:.1f} s; it is video {created.video_id}",
+        f"{path.name}: {size / 1e6:.1f} MB sent in {sent_s:.1f} s; it is video {begun.video_id}",
         file=str(path),
-        video_id=created.video_id,
+        video_id=begun.video_id,
         sent_bytes=size,
         sent_s=round(sent_s, 3),
+        connections=len(begun.pieces),
     )
     try:
-        return True if no_wait else follow(client, created.video_id, path.name, reporter)
+        return True if no_wait else follow(sending.client, begun.video_id, path.name, reporter)
     except KeyboardInterrupt as error:
-        raise Failed(f"no longer following video {created.video_id}; the server goes on with it") from error
+        raise Failed(f"no longer following video {begun.video_id}; the server goes on with it") from error
 
 
-def _send(settings: Settings, client: Client, url: str, path: Path, description: str, reporter: Reporter) -> Created:
-    size, stamp = path.stat().st_size, path.stat().st_mtime_ns
+def _send(sending: _Sending, path: Path) -> Begun:
+    size, client, settings = path.stat().st_size, sending.client, sending.settings
     unfinished = remembered(settings, "uploads")
-    key = f"{url} {path.absolute()} {size} {stamp}"
-    created = _resumable(client, unfinished.get(key))
-    if created is None:
-        created = client.create_upload(path, description)
-        remember(settings, "uploads", {**unfinished, key: {"location": created.location, "video_id": created.video_id}})
-    began, first = time.monotonic(), client.offset(created.location)
-
-    def told(offset: int) -> None:
-        rate = (offset - first) / max(time.monotonic() - began, 1e-3)
-        left = f", {(size - offset) / rate:.0f} s left" if rate and offset < size else ""
-        reporter.progress(
-            path.name,
-            offset / size,
-            f"{offset / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s{left}",
-            file=str(path),
-            offset=offset,
-        )
-
+    key = f"{sending.url} {path.absolute()} {size} {path.stat().st_mtime_ns}"
+    begun = _resumable(client, unfinished.get(key))
+    if begun is None:
+        count = sending.connections or uploading.connections(client, size)
+        begun = uploading.begin(client, path, sending.description, count)
+        remember(settings, "uploads", {**unfinished, key: begun.to_json()})
     try:
-        client.send_file(created.location, path, told)
+        uploading.send(client, begun, path, _Told(sending.reporter, path, size))
     except ApiProblem:
         _forget(settings, key)
         raise
     _forget(settings, key)
-    return created
+    return begun
+
+
+class _Told:
+    """Shows how far an upload is, and how fast since its first report."""
+
+    def __init__(self, reporter: Reporter, path: Path, size: int) -> None:
+        self._reporter, self._path, self._size = reporter, path, size
+        self._first: tuple[float, int] | None = None
+
+    def __call__(self, offset: int) -> None:
+        began, first = self._first = self._first or (time.monotonic(), offset)
+        rate = (offset - first) / max(time.monotonic() - began, 1e-3)
+        left = f", {(self._size - offset) / rate:.0f} s left" if rate and offset < self._size else ""
+        self._reporter.progress(
+            self._path.name,
+            offset / self._size if self._size else 1.0,
+            f"{offset / 1e6:.1f} MB, {rate / 1e6:.1f} MB/s{left}",
+            file=str(self._path),
+            offset=offset,
+        )
 
 
 def _forget(settings: Settings, key: str) -> None:
@@ -146,14 +173,15 @@ def _forget(settings: Settings, key: str) -> None:
     )
 
 
-def _resumable(client: Client, unfinished: Mapping[str, str] | None) -> Created | None:
+def _resumable(client: Client, unfinished: Mapping[str, Any] | None) -> Begun | None:
+    """What was begun before, by this version of the command."""
     if unfinished is None:
         return None
     try:
-        client.offset(unfinished["location"])
-    except ApiProblem:
+        begun = uploading.from_json(unfinished)
+    except (KeyError, TypeError, ValueError):
         return None
-    return Created(unfinished["location"], unfinished["video_id"])
+    return begun if uploading.is_there(client, begun) else None
 
 
 def follow(client: Client, video_id: str, name: str, reporter: Reporter) -> bool:

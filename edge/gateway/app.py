@@ -15,6 +15,7 @@ from edge.gateway.auth import Authenticator
 from edge.gateway.bodies import BadInput
 from edge.gateway.context import context_of
 from edge.gateway.cursors import BadCursor
+from edge.gateway.ports import DirectUploads
 from edge.gateway.problems import Problem
 from edge.gateway.routes import description, feed, interactions, sessions, site, social, uploads, videos
 from edge.gateway.services import Services
@@ -24,8 +25,12 @@ from edge.gateway.site_files import load_site
 logger = logging.getLogger(__name__)
 
 
-def create_gateway(services: Services, ingest: AsgiApp | None = None) -> Quart:
-    """The public API and the web app. `ingest` answers the resumable uploads (`edge.ingest.gateway.create_ingest`).
+def create_gateway(
+    services: Services, ingest: AsgiApp | None = None, direct_uploads: DirectUploads | None = None
+) -> Quart:
+    """The public API and the web app. `ingest` answers the resumable uploads (`edge.ingest.gateway.create_ingest`);
+    `direct_uploads` are those straight to the object store, None where it takes none
+    (`edge.ingest.direct.create_direct`).
 
     Blocking (it reads the web app's files): for start-up. Raises site_files.BrokenSite.
     """
@@ -37,7 +42,7 @@ def create_gateway(services: Services, ingest: AsgiApp | None = None) -> Quart:
     app.after_request(_compressed)
     for noun in (sessions, videos, feed, interactions, social):
         noun.register(app, services)
-    uploads.register(app)
+    uploads.register(app, direct_uploads)
     description.register(app, services)
     if services.settings.site_folder is not None:
         site.register(app, load_site(services.settings.site_folder))

@@ -87,6 +87,17 @@ def video_edit(document: Mapping[str, object]) -> VideoEdit:
         raise BadInput("visibility", f"visibility must be one of {allowed}.") from error
 
 
+def direct_upload(document: Mapping[str, object]) -> tuple[int, str, str]:
+    """Length in bytes, description and digest of an upload straight to the object store."""
+    length = document.get("length")
+    if not isinstance(length, int) or isinstance(length, bool) or length < 1:
+        raise BadInput("length", "length must be the clip's size in bytes, a whole number from 1.")
+    digest = document.get("repr_digest", "")
+    if not isinstance(digest, str):
+        raise BadInput("repr_digest", "repr_digest must be a text as in the header field Repr-Digest.")
+    return length, description(document.get("description", "")), digest
+
+
 def description(value: object) -> str:
     """A video's description: up to 2200 characters of text; line breaks are kept."""
     return _text("description", value, MOST_DESCRIPTION)

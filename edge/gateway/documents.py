@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
-from edge.gateway.ports import FeedPage
+from edge.gateway.ports import DirectUpload, FeedPage
 from edge.gateway.prefetch_plan import Planned
 from origin.model import Publication, User, Video, Visibility
 from origin.views import CommentView, Listed, UserView, VideoView
@@ -148,6 +148,30 @@ def comment(view: CommentView) -> Document:
 
 def listed(entry: Listed) -> Document:
     return {**user(entry.user), "since": timestamp(entry.since_ms)}
+
+
+def direct_upload(upload: DirectUpload) -> Document:
+    ticket = upload.ticket
+    return {
+        "upload_id": str(ticket.upload_id),
+        "video_id": str(ticket.video_id),
+        "length": ticket.length,
+        "part_bytes": ticket.terms.part_bytes,
+        "expires_at": timestamp(ticket.expires_at_ms),
+        "stored": [{"number": number, "size_bytes": size} for number, size in sorted(upload.stored.items())],
+        "parts": [
+            {
+                "number": part.number,
+                "offset": part.offset,
+                "size_bytes": int(part.request.headers.get("content-length", 0)),
+                "method": part.request.method,
+                "url": part.request.url,
+                "headers": dict(part.request.headers),
+                "expires_in_s": part.request.expires_in_s,
+            }
+            for part in upload.missing
+        ],
+    }
 
 
 def page(items: Sequence[Document], next_cursor: str | None) -> Document:

@@ -13,13 +13,13 @@ _METHODS = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"
 _ALLOWED = (
     "Authorization, Content-Type, Last-Event-ID, X-Request-Id, X-HTTP-Method-Override, Tus-Resumable, "
     "Upload-Length, Upload-Defer-Length, Upload-Offset, Upload-Metadata, Upload-Checksum, Upload-Concat, "
-    "Upload-Complete, Upload-Incomplete, Upload-Draft-Interop-Version, Reelway-Description"
+    "Upload-Complete, Upload-Incomplete, Upload-Draft-Interop-Version, Content-Digest, Repr-Digest, Reelway-Description"
 )
 _EXPOSED = (
     "Location, ETag, Retry-After, RateLimit, RateLimit-Policy, X-Request-Id, Reelway-Video-Id, Tus-Version, "
     "Tus-Resumable, Tus-Max-Size, Tus-Extension, Tus-Checksum-Algorithm, Upload-Offset, Upload-Length, "
-    "Upload-Expires, Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Complete, Upload-Limit, "
-    "Upload-Draft-Interop-Version"
+    "Upload-Expires, Upload-Metadata, Upload-Defer-Length, Upload-Concat, Upload-Complete, Upload-Incomplete, "
+    "Upload-Limit, Upload-Draft-Interop-Version, Want-Content-Digest"
 )
 
 

@@ -13,6 +13,7 @@ from edge.gateway.problems import Problem
 
 _UPLOADS = "/v1/uploads"
 _CLASSES_BY_PATH = {"/v1/sessions": "sessions", "/v1/interactions": "interactions"}
+_CREATING = frozenset({_UPLOADS, f"{_UPLOADS}/direct"})
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -23,7 +24,7 @@ def route_class(method: str, path: str) -> str:
     if path in _CLASSES_BY_PATH:
         return _CLASSES_BY_PATH[path]
     if path == _UPLOADS or path.startswith(_UPLOADS + "/"):
-        return "create_upload" if path == _UPLOADS and method not in _SAFE else "upload"
+        return "create_upload" if path in _CREATING and method not in _SAFE else "upload"
     return "read" if method in _SAFE else "write"
 
 

@@ -155,4 +155,34 @@ SCHEMAS: Document = {
         {"handle": {"type": "string", "minLength": 3, "maxLength": 24, "pattern": "^[A-Za-z]"}}, optional=("handle",)
     ),
     "UploadDone": shape({"video_id": ID}),
+    "DirectAsked": shape(
+        {
+            "length": {"type": "integer", "minimum": 1, "description": "Bytes"},
+            "description": TEXT,
+            "repr_digest": {**TEXT, "description": "Of the whole clip, as in the field Repr-Digest (RFC 9530)"},
+        },
+        optional=("description", "repr_digest"),
+    ),
+    "DirectUpload": shape(
+        {
+            "upload_id": ID,
+            "video_id": ID,
+            "length": {"type": "integer"},
+            "part_bytes": {"type": "integer", "description": "Size of every part but the last"},
+            "expires_at": TIME,
+            "stored": {"type": "array", "items": shape({"number": COUNT, "size_bytes": COUNT})},
+            "parts": {"type": "array", "items": ref("DirectPart"), "description": "What is missing"},
+        }
+    ),
+    "DirectPart": shape(
+        {
+            "number": COUNT,
+            "offset": COUNT,
+            "size_bytes": COUNT,
+            "method": TEXT,
+            "url": TEXT,
+            "headers": {"type": "object", "additionalProperties": TEXT, "description": "Send exactly these"},
+            "expires_in_s": COUNT,
+        }
+    ),
 }

@@ -7,10 +7,12 @@ Errors: the ones below, whatever stands behind, those of the engines, and RoleUn
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence, Set
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-from origin.model import User, Visibility
+from origin.model import ORDINARY, UploadTerms, User, Visibility
+from origin.objects.abilities import PresignedPart
 from origin.views import CommentView, Interaction, Listed, Refused, UploadTicket, UserView, VideoView
 
 
@@ -110,24 +112,74 @@ class UploadCatalog(Protocol):
     """Implemented by `origin.uploads`: the records of uploads and the hand-over to packaging."""
 
     async def begin(
-        self, user_id: int, length: int | None, metadata: str, description: str, now_ms: int
+        self,
+        user_id: int,
+        length: int | None,
+        metadata: str,
+        description: str,
+        now_ms: int,
+        terms: UploadTerms = ORDINARY,
     ) -> UploadTicket:
-        """A video in status `uploading`, an upload and its multipart in the object store."""
+        """An upload and its multipart in the object store; a video in status `uploading`, but for a partial upload.
+
+        A final upload that was begun before from the same parts is returned, whatever became of it, so that a client
+        that lost the answer may ask again. Its length is that of its parts, once each has one. Raises NoSuchPartial,
+        NoDirectUploads.
+        """
 
     async def find(self, upload_id: int) -> UploadTicket:
         """Raises NotFound."""
 
     async def fix_length(self, upload_id: int, length: int) -> bool: ...
 
-    async def finish(self, upload_id: int, request_id: str) -> None:
-        """Join the parts, mark the upload stored, append the UploadEvent, queue the video.
+    async def finish(self, upload_id: int, request_id: str, digest: str = "") -> None:
+        """Join the parts, mark the upload stored, append the UploadEvent, queue the video; a partial upload is only
+        stored. `digest` is as in UploadTerms.
 
         Idempotent: called again after a crash at any point it completes what is missing and announces the upload once.
-        Raises NotFound, UploadIncomplete, and NoSuchObject when its parts are gone.
+        Raises NotFound, UploadIncomplete, NoSuchObject when its parts are gone, and NotAClip or WrongDigest when the
+        bytes are not what they must be; then the upload is ended.
         """
 
     async def cancel(self, upload_id: int) -> None:
-        """Abort the multipart, delete the upload and its never-finished video."""
+        """Abort the multipart, delete the upload, its never-finished video and the bytes of a partial one."""
 
-    async def live_by(self, user_id: int) -> Set[int]:
-        """Uploads of a user still receiving, for the concurrent limit."""
+    async def live_by(self, user_id: int) -> Sequence[UploadTicket]:
+        """Uploads of a user that no video came of yet: still receiving, or stored pieces of a final upload."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectAsked:
+    length: int
+    description: str
+    digest: str
+    """As the value of a `Repr-Digest` field (RFC 9530); empty when there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class DirectPart:
+    number: int
+    offset: int
+    request: PresignedPart
+
+
+@dataclass(frozen=True, slots=True)
+class DirectUpload:
+    """How an upload straight to the object store stands."""
+
+    ticket: UploadTicket
+    stored: Mapping[int, int]
+    """Sizes in bytes of the parts that have arrived, by number."""
+    missing: Sequence[DirectPart]
+
+
+class DirectUploads(Protocol):
+    """Implemented by `edge.ingest.direct`. Each raises ApiProblem for what is not the user's, expired or refused."""
+
+    async def begin(self, user_id: int, asked: DirectAsked) -> DirectUpload: ...
+
+    async def standing(self, user_id: int, upload_id: int) -> DirectUpload:
+        """With fresh addresses for what is missing."""
+
+    async def complete(self, user_id: int, upload_id: int, request_id: str) -> int:
+        """The video's id; idempotent. Raises what `UploadCatalog.finish` does."""

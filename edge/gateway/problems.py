@@ -92,6 +92,12 @@ def unavailable(detail: str) -> Problem:
     return Problem(503, "unavailable", "Not available now", detail, headers=(("Retry-After", str(RETRY_AFTER_S)),))
 
 
+DIRECT_NEEDS_S3 = Problem(
+    501,
+    "direct_upload_needs_s3",
+    "This object store takes no direct uploads",
+    "Direct uploads need an S3 object store. Upload to /v1/uploads instead: tus 1.0.0 or the IETF resumable upload.",
+)
 STORAGE_FULL = Problem(
     507,
     "storage_full",
@@ -143,6 +149,14 @@ def _refused(error: refusals.Refusal) -> Problem:
         return Problem(422, "comment_refused", "The comment is refused", detail)
     if isinstance(error, refusals.AlreadyNamed):
         return Problem(409, "already_named", "The handle is kept for good", detail)
+    if isinstance(error, refusals.NoSuchPartial):
+        return Problem(400, "unknown_partial_upload", "A part is no partial upload of yours", detail)
+    if isinstance(error, refusals.NoDirectUploads):
+        return DIRECT_NEEDS_S3
+    if isinstance(error, refusals.NotAClip):
+        return Problem(415, "not_a_video", "This is no clip", detail)
+    if isinstance(error, refusals.WrongDigest):
+        return Problem(400, "digest_mismatch", "The digest is not that of the upload", detail)
     if isinstance(error, refusals.UploadIncomplete):
         return Problem(409, "upload_incomplete", "The upload is not complete", detail)
     return Problem(422, "refused", "Refused", detail)

@@ -22,7 +22,7 @@ class BodyState(Enum):
 class RequestBody:
     """Chunks that arrived and were not read. Bounded by the flow-control window, not by itself."""
 
-    __slots__ = ("_chunks", "_expected", "received", "state", "unread")
+    __slots__ = ("_chunks", "_expected", "received", "state", "trailers", "unread")
 
     def __init__(self, expected: int | None) -> None:
         self._chunks: deque[bytearray | bytes] = deque()
@@ -30,6 +30,7 @@ class RequestBody:
         self.received = 0
         self.state = BodyState.OPEN
         self.unread = 0
+        self.trailers: list[tuple[bytes, bytes]] = []
 
     def feed(self, data: bytes) -> bool:
         """Add bytes. False when they go beyond the content-length: the request is malformed."""

@@ -120,7 +120,8 @@ class Exchange:
                 data, more = self.body.read()
                 self._body_delivered = not more
                 self._stream.body_was_read()
-                return {"type": "http.request", "body": data, "more_body": more}
+                message: Message = {"type": "http.request", "body": data, "more_body": more}
+                return message if more else {**message, "trailers": self.body.trailers}
             self._invite_body()
             self._changed.clear()
             if not self._body_delivered:
@@ -178,5 +179,5 @@ def http_scope(head: RequestHead, client: tuple[str, int], server: tuple[str, in
         "headers": head.headers,
         "client": client,
         "server": server,
-        "extensions": {"http.response.informational": {}, "http.response.trailers": {}},
+        "extensions": {"http.response.informational": {}, "http.response.trailers": {}, "http.request.trailers": {}},
     }

@@ -141,7 +141,8 @@ class RequestStreams:
     def _headers(self, event: HeadersReceived, client: tuple[str, int]) -> None:
         stream_id = event.stream_id
         if stream_id in self._seen:
-            # Request trailers: ASGI has no message for them.
+            if exchange := self._exchanges.get(stream_id):
+                exchange.body.trailers = list(event.headers)
             self._data(stream_id, b"", ended=event.stream_ended)
             return
         self._seen.add(stream_id)

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import IO, Protocol
 
 from edge.asgi import Message, Receive
-from edge.ingest.protocol import first_bytes_fit
+from edge.gateway.problems import Problem
+from edge.ingest.boxes import BoxWatch, Movie
+from edge.ingest.checksums import Checks
+from edge.ingest.hashing import digester
 from edge.ingest.wire import Checksum
+from origin.clips import first_bytes_fit
 from origin.objects.base import StoreFull, StoreUnavailable
 
 _SPOOL_BLOCK_BYTES = 256 << 10
+_HASHED_BYTES = 1 << 20
 
 
 class BodyEnded(Exception):
@@ -48,6 +52,10 @@ class NotVideo(BodyEnded):
 class WrongChecksum(BodyEnded):
     """The body is not what its checksum says."""
 
+    def __init__(self, field: str) -> None:
+        super().__init__(field)
+        self.field = field
+
 
 class Source(Protocol):
     async def block(self) -> bytes | None:
@@ -64,6 +72,8 @@ class Arriving:
         self._interrupted = False
         self.ended = False
         """The whole body was read, or no more will come."""
+        self.trailers: dict[str, str] = {}
+        """By lower-case name, once the whole body was read."""
 
     def interrupt(self) -> None:
         """Make the present or next `block` raise Interrupted."""
@@ -78,6 +88,8 @@ class Arriving:
                 self.ended = True
                 raise ClientGone
             self.ended = not message.get("more_body", False)
+            for name, value in message.get("trailers", ()):
+                self.trailers[name.decode("latin-1").lower()] = value.decode("latin-1")
             if message.get("body"):
                 return bytes(message["body"])
         return None
@@ -103,13 +115,27 @@ async def _of(receive: Receive) -> Message:
     return await receive()
 
 
-class Checked:
-    """Refuses a first byte that no clip has and every byte past the allowance."""
+class Unsuitable(BodyEnded):
+    """The clip's own header says why it is not taken."""
 
-    def __init__(self, source: Source, offset: int, allowance: int) -> None:
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.code)
+        self.problem = problem
+
+
+Judge = Callable[[Movie], Problem | None]
+
+
+class Checked:
+    """Refuses every byte past the allowance and, of a clip (`judge` is given), a first byte that none has and a header
+    that the judge refuses; the header is seen when it arrives with what comes before it."""
+
+    def __init__(self, source: Source, offset: int, allowance: int, judge: Judge | None) -> None:
         self._source = source
         self._offset = offset
         self._end = offset + allowance
+        self._judge = judge
+        self._boxes = BoxWatch() if judge is not None and offset == 0 else None
 
     async def block(self) -> bytes | None:
         block = await self._source.block()
@@ -117,25 +143,37 @@ class Checked:
             return None
         if self._offset + len(block) > self._end:
             raise Overrun
-        if not first_bytes_fit(self._offset, block):
-            raise NotVideo
+        if self._judge is not None:
+            self._look(block, self._judge)
         self._offset += len(block)
         return block
 
+    def _look(self, block: bytes, judge: Judge) -> None:
+        if not first_bytes_fit(self._offset, block):
+            raise NotVideo
+        movie = self._boxes.feed(block) if self._boxes is not None else None
+        if movie is not None and (problem := judge(movie)):
+            raise Unsuitable(problem)
+
 
 class Spooled:
-    """A body with a checksum (tus): it must not count before it is verified, and a part once stored cannot be taken
-    back, so it waits in a temporary file."""
+    """A body with a checksum: it must not count before it is verified, and a part once stored cannot be taken back, so
+    it waits in a temporary file."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
     @classmethod
-    async def of(cls, source: Source, checksum: Checksum) -> Spooled:
-        """Take the whole body. Raises WrongChecksum, BodyEnded, StoreFull, StoreUnavailable."""
+    async def of(cls, source: Source, checks: Checks, trailers: Mapping[str, str]) -> Spooled:
+        """Take the whole body; `trailers` are looked at behind it.
+
+        Raises WrongChecksum, BadField for a trailer that is missing or ill-formed, BodyEnded, StoreFull,
+        StoreUnavailable.
+        """
         file = await asyncio.to_thread(tempfile.TemporaryFile)
         try:
-            await _spool(source, checksum, file)
+            await _spool(source, file)
+            await asyncio.to_thread(_verify, file, checks.all(trailers))
         except BaseException:
             file.close()
             raise
@@ -148,19 +186,27 @@ class Spooled:
         self._file.close()
 
 
-async def _spool(source: Source, checksum: Checksum, file: IO[bytes]) -> None:
-    digest = hashlib.new(checksum.algorithm, usedforsecurity=False)
+async def _spool(source: Source, file: IO[bytes]) -> None:
     try:
         while (block := await source.block()) is not None:
-            digest.update(block)
             await asyncio.to_thread(file.write, block)
-        await asyncio.to_thread(file.seek, 0)
+        await asyncio.to_thread(file.flush)
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise StoreFull("no room to hold a body back for its checksum") from error
         raise StoreUnavailable(f"a body cannot be held back for its checksum: {error.strerror}") from error
-    if digest.digest() != checksum.digest:
-        raise WrongChecksum
+
+
+def _verify(file: IO[bytes], checksums: Sequence[Checksum]) -> None:
+    """Leaves the file at its beginning. Blocks; raises WrongChecksum."""
+    for checksum in checksums:
+        digest = digester(checksum.algorithm)
+        file.seek(0)
+        while block := file.read(_HASHED_BYTES):
+            digest.update(block)
+        if digest.digest() != checksum.digest:
+            raise WrongChecksum(checksum.field)
+    file.seek(0)
 
 
 class Cutter:

@@ -17,7 +17,7 @@ from edge.gateway.asgi import refuse_upload
 from edge.gateway.context import context_of
 from edge.gateway.ports import UploadCatalog
 from edge.gateway.problems import ApiProblem, Problem
-from edge.ingest import protocol, refusals, reply, rufh
+from edge.ingest import joining, protocol, quota, refusals, reply, rufh
 from edge.ingest.body import (
     Arriving,
     ClientGone,
@@ -43,9 +43,11 @@ from edge.ingest.model import (
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from edge.ingest.uploads import Uploads
+from edge.ingest.wire import TUS_CHECKSUM
 from edge.ingest.writers import Locked, Turn, Writers
 from origin.ids import parse_id
 from origin.metadata.base import NotFound
+from origin.model import UploadKind
 from origin.objects.base import Objects
 from origin.views import UploadTicket
 
@@ -113,7 +115,8 @@ class _Ingest:
             stats.slow += 1
             return refusals.TOO_SLOW
         if isinstance(error, WrongChecksum):
-            return refusals.CHECKSUM_MISMATCH
+            by_tus = error.field == TUS_CHECKSUM
+            return refusals.CHECKSUM_MISMATCH if by_tus else refusals.DIGEST_MISMATCH
         if isinstance(error, Locked):
             return refusals.LOCKED
         if isinstance(error, LocksUnavailable):
@@ -160,19 +163,50 @@ class _Ingest:
                 assert_never(decision)
 
     async def _create(self, exchange: _Exchange, create: Create) -> Report:
-        catalog, settings = self.uploads.catalog, self.uploads.settings
-        if len(await catalog.live_by(exchange.user_id)) >= settings.live_uploads:
-            raise Rejected(Reject(refusals.TOO_MANY_UPLOADS))
-        ticket = await catalog.begin(exchange.user_id, create.length, create.metadata, create.description, self.clock())
+        catalog, settings, terms = self.uploads.catalog, self.uploads.settings, create.terms
+        is_final = terms.kind is UploadKind.FINAL
+        # A final upload takes the place of its parts.
+        problem = quota.refusal(await catalog.live_by(exchange.user_id), 0 if is_final else create.length, settings)
+        if problem is not None and not is_final:
+            raise Rejected(Reject(problem))
+        ticket = await catalog.begin(
+            exchange.user_id, create.length, create.metadata, create.description, self.clock(), terms
+        )
         self.uploads.stats.created[create.speech.protocol.value] += 1
+        if is_final:
+            return await self._final(exchange, create, ticket)
         async with self._first_turn(ticket) as turn:
             state = await self.uploads.state(ticket, exchange.request_id)
             await self._interim(exchange, rufh.interim_created(create.speech, state, self._rules()))
             if create.takes_body:
                 allowance = settings.max_bytes if create.length is None else create.length
-                append = Append(create.speech, create.length, allowance, create.completes, create.checksum)
+                append = Append(create.speech, create.length, allowance, create.completes, create.checks)
                 state = await self._first_bytes(exchange, ticket, state, append, turn)
+        if state.finished:
+            await self._joined_with(exchange, ticket)
         return protocol.answer_created(create.speech, state, self._rules(), with_body=create.takes_body)
+
+    async def _final(self, exchange: _Exchange, create: Create, ticket: UploadTicket) -> Report:
+        rules = self._rules()
+        if (ticket.length or 0) > rules.max_bytes:
+            await self.uploads.catalog.cancel(ticket.upload_id)
+            raise Rejected(Reject(refusals.too_large(rules.max_bytes)))
+        async with self.writers.turn(ticket.upload_id) as turn:
+            # Read again: another request may have joined it while this one waited.
+            ticket = await self._ticket(exchange, str(ticket.upload_id))
+            state = await self._joined(exchange, ticket, turn)
+        return protocol.answer_created(create.speech, state, rules, with_body=False)
+
+    async def _joined(self, exchange: _Exchange, ticket: UploadTicket, turn: Turn) -> UploadState:
+        """Where an upload stands; a final one is joined if it can be."""
+        state = await self.uploads.state(ticket, exchange.request_id)
+        if ticket.terms.kind is not UploadKind.FINAL or state.finished:
+            return state
+        return await joining.join(self.uploads, ticket, state, turn, exchange.request_id)
+
+    async def _joined_with(self, exchange: _Exchange, ticket: UploadTicket) -> None:
+        if ticket.terms.kind is UploadKind.PARTIAL:
+            await joining.join_waiting(self.uploads, self.writers, ticket, exchange.request_id)
 
     @asynccontextmanager
     async def _first_turn(self, ticket: UploadTicket) -> AsyncIterator[Turn]:
@@ -197,7 +231,7 @@ class _Ingest:
     # one upload
 
     async def _resource(self, exchange: _Exchange, ticket: UploadTicket, turn: Turn) -> Report:
-        state = await self.uploads.state(ticket, exchange.request_id)
+        state = await self._joined(exchange, ticket, turn)
         if protocol.ends_by_length(exchange.request, state):
             # Every byte is here, but the process died before it could say so; to this client a HEAD is the end.
             state = await self.uploads.finish(state, exchange.request_id)
@@ -205,6 +239,8 @@ class _Ingest:
         match decision:
             case Append():
                 taken = await self._take(exchange, ticket, state, decision, turn)
+                if taken.finished:
+                    await self._joined_with(exchange, ticket)
                 return protocol.answer_appended(decision.speech, taken)
             case Cancel():
                 await self.uploads.catalog.cancel(state.upload_id)

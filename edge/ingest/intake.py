@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 from edge.gateway.problems import Problem
-from edge.ingest import protocol, refusals
-from edge.ingest.body import Arriving, Checked, NotVideo, Overrun, Spooled
+from edge.ingest import protocol, refusals, suitable
+from edge.ingest.body import Arriving, Checked, NotVideo, Overrun, Spooled, Unsuitable
 from edge.ingest.model import Append, Reject, UploadState
 from edge.ingest.uploads import Hold, Progress, Uploads
+from edge.ingest.wire import BadField
+from origin.model import UploadKind
 from origin.views import UploadTicket
 
 
@@ -45,8 +48,13 @@ async def take(uploads: Uploads, ticket: UploadTicket, state: UploadState, incom
     try:
         offset = await _store(uploads, ticket, state, incoming)
     except NotVideo as error:
-        await _void(uploads, state)
+        # With a checksum nothing is stored yet, and perhaps the bytes are only damaged.
+        if not append.checks:
+            await _void(uploads, state)
         raise Rejected(Reject(refusals.NOT_A_VIDEO)) from error
+    except Unsuitable as error:
+        await _void(uploads, state)
+        raise Rejected(Reject(error.problem)) from error
     except Overrun as error:
         await _void(uploads, state)
         raise Rejected(Reject(protocol.overrun(append.speech))) from error
@@ -63,10 +71,14 @@ async def _nothing_more(incoming: Incoming, state: UploadState) -> UploadState:
 
 
 async def _store(uploads: Uploads, ticket: UploadTicket, state: UploadState, incoming: Incoming) -> int:
-    checked = Checked(incoming.body, state.offset, incoming.append.allowance)
-    if incoming.append.checksum is None:
+    judge = None if ticket.terms.kind is UploadKind.PARTIAL else partial(suitable.refusal, settings=uploads.settings)
+    checked = Checked(incoming.body, state.offset, incoming.append.allowance, judge)
+    if not incoming.append.checks:
         return await uploads.write(ticket, state, checked, incoming.progress, incoming.hold)
-    spooled = await Spooled.of(checked, incoming.append.checksum)
+    try:
+        spooled = await Spooled.of(checked, incoming.append.checks, incoming.body.trailers)
+    except BadField as error:
+        raise Rejected(Reject(refusals.bad_field(error))) from error
     try:
         return await uploads.write(ticket, state, spooled, incoming.progress, incoming.hold)
     finally:
@@ -83,7 +95,7 @@ async def _ended(uploads: Uploads, state: UploadState, incoming: Incoming) -> Up
     if not whole:
         return state
     await _fix_length(uploads, state, state.offset)
-    return await uploads.finish(state, incoming.request_id)
+    return await uploads.finish(state, incoming.request_id, append.digest)
 
 
 async def _fix_length(uploads: Uploads, state: UploadState, length: int | None) -> None:

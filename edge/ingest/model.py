@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from edge.gateway.problems import Problem
-from edge.ingest.wire import Checksum
+from edge.ingest.checksums import Checks
+from origin.model import ORDINARY, UploadTerms
 
 Fields = tuple[tuple[str, str], ...]
 PREFIX = "/v1/uploads"
@@ -55,6 +56,7 @@ class UploadState:
     finished: bool
     expires_at_ms: int
     parts: int = 0
+    terms: UploadTerms = ORDINARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ class Create:
     takes_body: bool
     completes: bool
     """The body is the rest of the upload (IETF `Upload-Complete: ?1`)."""
-    checksum: Checksum | None = None
+    checks: Checks = Checks()
+    terms: UploadTerms = ORDINARY
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,9 @@ class Append:
     allowance: int
     """Most bytes that the body may have."""
     completes: bool
-    checksum: Checksum | None = None
+    checks: Checks = Checks()
+    digest: str = ""
+    """Of the whole upload, as `UploadTerms.digest` has it."""
 
 
 @dataclass(frozen=True, slots=True)

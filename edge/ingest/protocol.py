@@ -24,9 +24,7 @@ from edge.ingest.model import (
     UploadState,
 )
 from edge.ingest.wire import BadField
-
-FIRST_BYTES_FROM, FIRST_BYTES = 4, b"ftyp"
-"""ISO 14496-12 section 4.3: the type of the first box, behind its size."""
+from origin.model import UploadKind
 
 
 def decide_collection(request: UploadRequest, rules: Rules) -> Decision:
@@ -38,7 +36,7 @@ def decide_collection(request: UploadRequest, rules: Rules) -> Decision:
         if _protocol(request) is Protocol.TUS:
             problem = tus.wrong_version(request)
             return Reject(problem, tus.RESUMABLE) if problem else tus.decide_collection(request, rules)
-        if request.header("upload-complete") is None:
+        if not rufh.is_spoken(request):
             return Reject(refusals.unknown_protocol())
         return rufh.decide_collection(request, rufh.speech_of(request), rules)
     except (BadField, BadInput) as error:
@@ -79,7 +77,7 @@ def answer_appended(speech: Speech, state: UploadState) -> Report:
         case Protocol.TUS:
             return tus.appended(state)
         case Protocol.RUFH:
-            return rufh.appended(state)
+            return rufh.appended(speech, state)
         case _:
             assert_never(speech.protocol)
 
@@ -111,17 +109,6 @@ def is_whole(speech: Speech, *, completes: bool, offset: int, length: int | None
 def overrun(speech: Speech) -> Problem:
     """More bytes came than the upload can have."""
     return refusals.OVERRUN_TUS if speech.protocol is Protocol.TUS else refusals.OVERRUN_RUFH
-
-
-def first_bytes_fit(offset: int, block: bytes) -> bool:
-    """Can bytes that stand at `offset` of a file belong to an MP4 or QuickTime clip? Judged byte by byte, so that a
-    clip may be cut anywhere."""
-    start = max(offset, FIRST_BYTES_FROM)
-    end = min(offset + len(block), FIRST_BYTES_FROM + len(FIRST_BYTES))
-    if start >= end:
-        return True
-    expected = FIRST_BYTES[start - FIRST_BYTES_FROM : end - FIRST_BYTES_FROM]
-    return block[start - offset : end - offset] == expected
 
 
 def spoken_fields(request: UploadRequest) -> Fields:
@@ -163,4 +150,5 @@ def _malformed(request: UploadRequest, error: BadField | BadInput) -> Reject:
 
 def ends_by_length(request: UploadRequest, state: UploadState) -> bool:
     """Has an upload, to this request's protocol, arrived whole without having been handed over?"""
-    return _protocol(request) is Protocol.TUS and not state.finished and 0 < state.offset == state.length
+    told = _protocol(request) is Protocol.TUS or state.terms.kind is UploadKind.FINAL
+    return told and not state.finished and 0 < state.offset == state.length

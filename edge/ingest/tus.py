@@ -1,4 +1,5 @@
-"""tus 1.0.0 with creation (with upload, with deferred length), expiration, checksum and termination. Rules file.
+"""tus 1.0.0 with all its extensions: creation (with upload, with deferred length), expiration, checksum (and trailer),
+termination, concatenation (and of unfinished uploads). Rules file.
 
 Source: tus resumable upload protocol 1.0.0; where it is silent, as tusd answers.
 """
@@ -7,8 +8,10 @@ from __future__ import annotations
 
 from edge.gateway import bodies
 from edge.gateway.problems import Problem
-from edge.ingest import refusals, wire
+from edge.ingest import checksums, refusals, wire
+from edge.ingest.checksums import CONTENT_DIGEST, UPLOAD_CHECKSUM
 from edge.ingest.model import (
+    PREFIX,
     Append,
     Cancel,
     Create,
@@ -23,14 +26,19 @@ from edge.ingest.model import (
     UploadState,
     location,
 )
-from edge.ingest.wire import BadField, Checksum
+from edge.ingest.wire import BadField
+from origin.model import UploadKind, UploadTerms
 
 VERSION = "1.0.0"
-EXTENSIONS = "creation,creation-with-upload,creation-defer-length,expiration,checksum,termination"
+EXTENSIONS = (
+    "creation,creation-with-upload,creation-defer-length,expiration,checksum,checksum-trailer,termination,"
+    "concatenation,concatenation-unfinished"
+)
 CONTENT_TYPE = "application/offset+octet-stream"
 SPEECH = Speech(Protocol.TUS)
 RESUMABLE: Fields = (("Tus-Resumable", VERSION),)
 """On every answer, refusals too."""
+_CHECKED_BY = (UPLOAD_CHECKSUM, CONTENT_DIGEST)
 
 
 def abilities(rules: Rules) -> Fields:
@@ -58,20 +66,35 @@ def decide_collection(request: UploadRequest, rules: Rules) -> Decision:
     """A request to the collection. Raises BadField, bodies.BadInput."""
     if request.method != "POST":
         return _reject(refusals.method_not_allowed("POST, OPTIONS"))
-    length = _announced_length(request)
+    terms = _terms(request)
+    length = None if terms.kind is UploadKind.FINAL else _announced_length(request)
     if length is not None and length > rules.max_bytes:
         return _reject(refusals.too_large(rules.max_bytes))
     if length == 0:
         return _reject(refusals.EMPTY)
     metadata = request.header("upload-metadata") or ""
-    takes_body = _is_ours(request)
+    takes_body = _is_ours(request) and terms.kind is not UploadKind.FINAL
     if not takes_body and request.content_length:
         return _reject(refusals.media_type(CONTENT_TYPE))
     if takes_body and (request.content_length or 0) > (length or rules.max_bytes):
         return _reject(refusals.too_large(length or rules.max_bytes))
     values = wire.upload_metadata(metadata)
     described = bodies.description(wire.utf8("Upload-Metadata", values.get("description", b"")))
-    return Create(SPEECH, length, metadata, described, takes_body, completes=False, checksum=_checksum(request))
+    checks = checksums.of_head(request.headers, _CHECKED_BY)
+    return Create(SPEECH, length, metadata, described, takes_body, completes=False, checks=checks, terms=terms)
+
+
+def _terms(request: UploadRequest) -> UploadTerms:
+    """What `Upload-Concat` and `Repr-Digest` ask for."""
+    digest = checksums.of_whole(request.headers)
+    sent = request.header("upload-concat")
+    if sent is None:
+        return UploadTerms(digest=digest)
+    if sent == "partial":
+        return UploadTerms(UploadKind.PARTIAL, digest=digest)
+    if any(request.header(name) is not None for name in ("upload-length", "upload-defer-length")):
+        raise BadField("Upload-Length", "the length of a final upload is that of its parts")
+    return UploadTerms(UploadKind.FINAL, wire.final_upload(sent, PREFIX), digest)
 
 
 def _announced_length(request: UploadRequest) -> int | None:
@@ -100,6 +123,8 @@ def decide_resource(request: UploadRequest, state: UploadState, rules: Rules) ->
 
 
 def _append(request: UploadRequest, state: UploadState, rules: Rules) -> Decision:
+    if state.terms.kind in (UploadKind.FINAL, UploadKind.DIRECT):
+        return _reject(refusals.not_appendable(state.terms.kind))
     if not _is_ours(request):
         return _reject(refusals.media_type(CONTENT_TYPE))
     offset = wire.whole_number("Upload-Offset", request.header("upload-offset") or "")
@@ -111,7 +136,8 @@ def _append(request: UploadRequest, state: UploadState, rules: Rules) -> Decisio
     allowance = (rules.max_bytes if length is None else length) - state.offset
     if (request.content_length or 0) > allowance:
         return _reject(refusals.too_large(state.offset + allowance))
-    return Append(SPEECH, length, allowance, completes=False, checksum=_checksum(request))
+    checks = checksums.of_head(request.headers, _CHECKED_BY)
+    return Append(SPEECH, length, allowance, completes=False, checks=checks)
 
 
 def _fixed_length(request: UploadRequest, state: UploadState) -> int | None:
@@ -142,22 +168,31 @@ def cancelled() -> Report:
 def _standing(state: UploadState) -> Fields:
     length = ("Upload-Defer-Length", "1") if state.length is None else ("Upload-Length", str(state.length))
     metadata = (("Upload-Metadata", state.metadata),) if state.metadata else ()
-    offset = ("Upload-Offset", str(state.offset))
-    return (*RESUMABLE, offset, length, *metadata, ("Cache-Control", "no-store"), *_always(state))
+    # Of a final upload there is no offset before it is joined, and no length while a part has none.
+    waits = state.terms.kind is UploadKind.FINAL and not state.finished
+    offset = () if waits else (("Upload-Offset", str(state.offset)),)
+    lengths = () if waits and state.length is None else (length,)
+    known = (*offset, *lengths, *metadata, *_concat(state.terms))
+    return (*RESUMABLE, *known, ("Cache-Control", "no-store"), *_always(state))
+
+
+def _concat(terms: UploadTerms) -> Fields:
+    match terms.kind:
+        case UploadKind.PARTIAL:
+            return (("Upload-Concat", "partial"),)
+        case UploadKind.FINAL:
+            return (("Upload-Concat", "final;" + " ".join(location(each) for each in terms.partials)),)
+        case _:
+            return ()
 
 
 def _always(state: UploadState) -> Fields:
     expires = ("Upload-Expires", wire.http_date(state.expires_at_ms))
-    return (expires, ("Reelway-Video-Id", str(state.video_id)))
+    return (expires, ("Reelway-Video-Id", str(state.video_id))) if state.video_id else (expires,)
 
 
 def _is_ours(request: UploadRequest) -> bool:
     return (request.header("content-type") or "").partition(";")[0].strip().lower() == CONTENT_TYPE
-
-
-def _checksum(request: UploadRequest) -> Checksum | None:
-    sent = request.header("upload-checksum")
-    return None if sent is None else wire.upload_checksum(sent)
 
 
 def _reject(problem: Problem, fields: Fields = ()) -> Reject:

@@ -12,6 +12,7 @@ from edge.ingest.model import UploadState
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from origin.metadata.base import NotFound
+from origin.model import UploadKind
 from origin.objects.base import NoSuchObject, Objects
 from origin.parts import STRAY_NUMBERS, counting_parts
 from origin.views import UploadTicket
@@ -45,6 +46,9 @@ class Uploads:
         """
         if ticket.finished:
             return _state(ticket, ticket.length or 0, finished=True)
+        if ticket.terms.kind is UploadKind.DIRECT:
+            # Its bytes are the client's and the store's affair until it is complete.
+            return _state(ticket, 0, finished=False)
         try:
             stored = await self.objects.list_parts(ticket.multipart_id)
         except NoSuchObject:
@@ -79,9 +83,9 @@ class Uploads:
             await progress(offset)
         return offset
 
-    async def finish(self, state: UploadState, request_id: str) -> UploadState:
+    async def finish(self, state: UploadState, request_id: str, digest: str = "") -> UploadState:
         """Hand the upload over to packaging. Raises what the catalog raises; calling again is harmless."""
-        await self.catalog.finish(state.upload_id, request_id)
+        await self.catalog.finish(state.upload_id, request_id, digest)
         self.stats.finished += 1
         return replace(state, finished=True, length=state.offset)
 
@@ -95,4 +99,5 @@ def _state(ticket: UploadTicket, offset: int, *, finished: bool) -> UploadState:
         metadata=ticket.metadata,
         finished=finished,
         expires_at_ms=ticket.expires_at_ms,
+        terms=ticket.terms,
     )

@@ -1,6 +1,7 @@
 """Header fields of both upload protocols, parsed strictly. Rules file.
 
-Sources: tus 1.0.0 (Upload-Metadata, Upload-Checksum), RFC 9651 (structured fields: booleans and integers).
+Sources: tus 1.0.0 (Upload-Metadata, Upload-Checksum, Upload-Concat), RFC 9651 (structured fields: booleans and
+integers), RFC 9530 (digest fields).
 Every parser raises BadField with the field's name and a sentence, whatever bytes it is given.
 """
 
@@ -8,15 +9,19 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import re
 from dataclasses import dataclass
 from email.utils import formatdate
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from origin.ids import parse_id
 
 _TUS_INTEGER = re.compile(r"[0-9]{1,15}")
 _SF_INTEGER = re.compile(r"(-?[0-9]{1,15})(?: *;.*)?")
 _SF_BOOLEAN = re.compile(r"\?([01])(?: *;.*)?")
 _MOST_METADATA = 16
+_MOST_PARTIALS = 64
 
 
 class BadField(ValueError):
@@ -71,9 +76,16 @@ def upload_metadata(text: str) -> dict[str, bytes]:
 class Checksum:
     algorithm: str
     digest: bytes
+    field: str
+    """The header field that said so."""
 
 
-DIGEST_BYTES = {"sha1": 20, "sha256": 32}
+TUS_CHECKSUM = "Upload-Checksum"
+DIGEST_BYTES = {"sha1": 20, "sha256": 32, "crc32c": 4}
+"""Of tus, in the order of our preference."""
+_RFC_DIGEST_BYTES = {"sha-512": 64, "sha-256": 32}
+"""The active ones of RFC 9530's registry, the stronger first."""
+_DIGEST_MEMBER = re.compile(r"([a-z*][a-z0-9_.*-]*)=:([A-Za-z0-9+/=]*):(?: *;.*)?")
 
 
 def upload_checksum(text: str) -> Checksum:
@@ -84,7 +96,52 @@ def upload_checksum(text: str) -> Checksum:
     digest = _base64("Upload-Checksum", encoded)
     if len(digest) != DIGEST_BYTES[algorithm]:
         raise BadField("Upload-Checksum", f"a {algorithm} digest has {DIGEST_BYTES[algorithm]} bytes")
-    return Checksum(algorithm, digest)
+    return Checksum(algorithm, digest, TUS_CHECKSUM)
+
+
+def content_digest(text: str) -> Checksum | None:
+    """`Content-Digest`: the digest of this message's content. None when no algorithm is one of ours."""
+    return _rfc_digest("Content-Digest", text)
+
+
+def repr_digest(text: str) -> Checksum | None:
+    """`Repr-Digest`: the digest of the whole upload. None when no algorithm is one of ours."""
+    return _rfc_digest("Repr-Digest", text)
+
+
+def _rfc_digest(name: str, text: str) -> Checksum | None:
+    values: dict[str, str] = {}
+    for member in text.split(","):
+        match = _DIGEST_MEMBER.fullmatch(member.strip(" \t"))
+        if not match:
+            raise BadField(name, "a dictionary of digests like sha-256=:…: is expected (RFC 9530)")
+        values[match[1]] = match[2]
+    for algorithm, size_bytes in _RFC_DIGEST_BYTES.items():
+        if algorithm in values:
+            digest = _base64(name, values[algorithm])
+            if len(digest) != size_bytes:
+                raise BadField(name, f"a {algorithm} digest has {size_bytes} bytes")
+            return Checksum(algorithm, digest, name)
+    return None
+
+
+def final_upload(text: str, prefix: str) -> tuple[int, ...]:
+    """The uploads that `Upload-Concat: final;/v1/uploads/1 https://…/v1/uploads/2` names, in order."""
+    form, _, names = text.partition(";")
+    if form.strip() != "final" or not names.strip():
+        raise BadField("Upload-Concat", "partial, or final; and the addresses of partial uploads, is expected")
+    uploads = tuple(_upload_of(name, prefix) for name in names.split())
+    if len(uploads) > _MOST_PARTIALS:
+        raise BadField("Upload-Concat", f"at most {_MOST_PARTIALS} partial uploads are joined")
+    return uploads
+
+
+def _upload_of(address: str, prefix: str) -> int:
+    folder, _, name = urlsplit(address).path.rpartition("/")
+    if folder == prefix:
+        with contextlib.suppress(ValueError):
+            return parse_id(name)
+    raise BadField("Upload-Concat", f"{address[:80]} is no upload of this server")
 
 
 def utf8(name: str, value: bytes) -> str:

@@ -10,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Sequence
+from dataclasses import replace
 
+from origin.metadata import upload_terms
 from origin.metadata.base import NotFound
 from origin.metadata.cassandra_buckets import day_of_id, shard_of
 from origin.metadata.cassandra_lists import EVERYBODY, Listing, name_bucket, of_shards, page_of
@@ -19,12 +21,12 @@ from origin.model import Upload, UploadState
 
 _STATES = tuple(UploadState)
 _SELECT = """SELECT upload_id, video_id, user_id, state, length, metadata, multipart_id, object_key,
-    toUnixTimestamp(created_at), toUnixTimestamp(expires_at) FROM uploads"""
+    toUnixTimestamp(created_at), toUnixTimestamp(expires_at), terms FROM uploads"""
 _READ = Statement(f"{_SELECT} WHERE upload_id = ?")
 _SEVERAL = Statement(f"{_SELECT} WHERE upload_id IN ?")
 _CREATE = Statement(
     "INSERT INTO uploads (upload_id, video_id, user_id, length, metadata, multipart_id, object_key, created_at,"
-    " expires_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1"
+    " expires_at, terms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1"
 )
 _ADVANCE = Statement("UPDATE uploads USING TIMESTAMP ? SET state = ? WHERE upload_id = ?")
 _DELETE = Statement("DELETE FROM uploads WHERE upload_id = ?")
@@ -43,7 +45,8 @@ _OF_USER = Statement("SELECT upload_id FROM uploads_of_user WHERE user_id = ? AN
 
 
 def _upload(row: Row) -> Upload:
-    return Upload(row[0], row[1], row[2], _STATES[row[3]], *row[4:])
+    upload = Upload(row[0], row[1], row[2], _STATES[row[3]], *row[4:10])
+    return replace(upload, terms=upload_terms.decode(row[10]))
 
 
 def _is_there(row: Row | None) -> bool:
@@ -66,6 +69,7 @@ async def create(session: CassandraSession, upload: Upload) -> None:
         upload.object_key,
         upload.created_at_ms,
         upload.expires_at_ms,
+        upload_terms.encode(upload.terms),
     )
 
 

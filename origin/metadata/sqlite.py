@@ -37,15 +37,17 @@ from origin.model import (
 from origin.sqlite_database import Database, DatabaseError, DatabaseFull, DatabaseTooNew
 
 R = TypeVar("R")
+_SCRIPTS = ("schema.sql", "schema_2.sql")
+"""The n-th takes the schema from version n to n + 1."""
 
 
 class SqliteMetadata:
     """`Metadata` on `origin.sqlite_database`: writes share commits, reads run beside them."""
 
     def __init__(self, path: str) -> None:
-        schema = files("origin.metadata").joinpath("schema.sql").read_text()
+        folder = files("origin.metadata")
         with _metadata_errors():
-            self._database = Database(path, [schema])
+            self._database = Database(path, [folder.joinpath(name).read_text() for name in _SCRIPTS])
 
     async def _read(self, work: Callable[[sqlite3.Connection], R]) -> R:
         with _metadata_errors():

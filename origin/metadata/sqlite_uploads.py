@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from typing import Any
 
+from origin.metadata import upload_terms
 from origin.metadata.base import NotFound
 from origin.model import Upload, UploadState
 
 _SELECT = """SELECT upload_id, video_id, user_id, state, length, metadata, multipart_id, object_key,
-    created_at_ms, expires_at_ms FROM uploads"""
+    created_at_ms, expires_at_ms, terms FROM uploads"""
 _STATES = tuple(UploadState)
 
 
 def _upload(row: tuple[Any, ...]) -> Upload:
-    return Upload(row[0], row[1], row[2], _STATES[row[3]], *row[4:])
+    upload = Upload(row[0], row[1], row[2], _STATES[row[3]], *row[4:10])
+    return replace(upload, terms=upload_terms.decode(row[10]))
 
 
 def create(connection: sqlite3.Connection, upload: Upload) -> None:
     connection.execute(
-        "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO uploads VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             upload.upload_id,
             upload.video_id,
@@ -31,6 +34,7 @@ def create(connection: sqlite3.Connection, upload: Upload) -> None:
             upload.object_key,
             upload.created_at_ms,
             upload.expires_at_ms,
+            upload_terms.encode(upload.terms),
         ),
     )
 

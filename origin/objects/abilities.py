@@ -49,6 +49,10 @@ class DirectParts(Protocol):
     async def presign_part(self, multipart_id: str, number: int, size_bytes: int, expires_in_s: int) -> PresignedPart:
         """Allow one part of exactly that size. Touches no network. Raises ValueError for what the store never takes."""
 
+    async def list_direct(self, multipart_id: str) -> Mapping[int, int]:
+        """The sizes in bytes of the parts that have arrived, by number. Raises NoSuchObject for a multipart that is
+        completed or aborted."""
+
     async def complete_direct(self, multipart_id: str, sizes_bytes: Sequence[int]) -> ObjectInfo:
         """Join parts 1, 2, … after verifying that the store holds exactly these sizes; calling again is harmless.
 

@@ -8,7 +8,7 @@ verified again when the object is read whole, or MD5 for the parts of a multipar
 from __future__ import annotations
 
 import email.utils
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from origin.objects import crc32
 from origin.objects.abilities import PresignedPart, Swept
@@ -115,6 +115,9 @@ class S3Objects:
 
     async def presign_part(self, multipart_id: str, number: int, size_bytes: int, expires_in_s: int) -> PresignedPart:
         return await self._direct.presign(multipart_id, number, size_bytes, expires_in_s)
+
+    async def list_direct(self, multipart_id: str) -> Mapping[int, int]:
+        return await self._direct.sizes(multipart_id)
 
     async def complete_direct(self, multipart_id: str, sizes_bytes: Sequence[int]) -> ObjectInfo:
         return await self._direct.complete(multipart_id, sizes_bytes)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from origin.objects.abilities import PresignedPart
 from origin.objects.base import NoSuchObject, ObjectInfo
@@ -37,6 +37,10 @@ class Direct:
             ContentLength=size_bytes,
         )
         return PresignedPart(url, "PUT", {"content-length": str(size_bytes)}, expires_in_s)
+
+    async def sizes(self, identifier: str) -> Mapping[int, int]:
+        upload = upload_of(identifier, direct=True)
+        return {part.s3_number: part.size_bytes for part in await self._client.send(self._multiparts.sent, upload)}
 
     async def complete(self, identifier: str, sizes_bytes: Sequence[int]) -> ObjectInfo:
         upload = upload_of(identifier, direct=True)

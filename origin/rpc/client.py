@@ -5,12 +5,12 @@ Beyond the errors of the use cases every method raises RoleUnavailable.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence, Set
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from functools import partial
 
-from origin.model import User, Visibility
+from origin.model import ORDINARY, UploadTerms, User, Visibility
 from origin.rpc import codec
 from origin.rpc import origin_pb2 as pb
 from origin.rpc.channel import RemoteRole
@@ -142,10 +142,21 @@ class RemoteUploads:
         self._ask = partial(role.ask, SERVICES["Uploads"])
 
     async def begin(
-        self, user_id: int, length: int | None, metadata: str, description: str, now_ms: int
+        self,
+        user_id: int,
+        length: int | None,
+        metadata: str,
+        description: str,
+        now_ms: int,
+        terms: UploadTerms = ORDINARY,
     ) -> UploadTicket:
         request = pb.BeginRequest(
-            user_id=user_id, length=length, metadata=metadata, description=description, now_ms=now_ms
+            user_id=user_id,
+            length=length,
+            metadata=metadata,
+            description=description,
+            now_ms=now_ms,
+            terms=codec.encode_terms(terms),
         )
         return codec.decode_ticket(await self._ask("Begin", request, pb.UploadTicket))
 
@@ -156,11 +167,13 @@ class RemoteUploads:
         request = pb.FixLengthRequest(upload_id=upload_id, length=length)
         return (await self._ask("FixLength", request, pb.FixLengthResponse)).fixed
 
-    async def finish(self, upload_id: int, request_id: str) -> None:
-        await self._ask("Finish", pb.FinishRequest(upload_id=upload_id, request_id=request_id), pb.Done)
+    async def finish(self, upload_id: int, request_id: str, digest: str = "") -> None:
+        request = pb.FinishRequest(upload_id=upload_id, request_id=request_id, digest=digest)
+        await self._ask("Finish", request, pb.Done)
 
     async def cancel(self, upload_id: int) -> None:
         await self._ask("Cancel", pb.UploadRequest(upload_id=upload_id), pb.Done)
 
-    async def live_by(self, user_id: int) -> Set[int]:
-        return frozenset((await self._ask("LiveBy", pb.LiveByRequest(user_id=user_id), pb.LiveByResponse)).upload_ids)
+    async def live_by(self, user_id: int) -> Sequence[UploadTicket]:
+        answer = await self._ask("LiveBy", pb.LiveByRequest(user_id=user_id), pb.LiveByResponse)
+        return [codec.decode_ticket(ticket) for ticket in answer.tickets]

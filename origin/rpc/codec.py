@@ -15,6 +15,8 @@ from origin.model import (
     Failure,
     Publication,
     StartupFile,
+    UploadKind,
+    UploadTerms,
     User,
     Video,
     VideoStatus,
@@ -26,6 +28,8 @@ from origin.views import CommentView, Interaction, Listed, Refused, UploadTicket
 _STATUS = {status: pb.VideoStatus.Value(f"VIDEO_STATUS_{status.name}") for status in VideoStatus}
 _VISIBILITY = {visibility: pb.Visibility.Value(f"VISIBILITY_{visibility.name}") for visibility in Visibility}
 _INTERACTION = {kind: pb.InteractionType.Value(f"INTERACTION_TYPE_{kind.name}") for kind in InteractionType}
+_KIND = {kind: pb.UploadKind.Value(f"UPLOAD_KIND_{kind.name}") for kind in UploadKind}
+_KIND_OF: dict[int, UploadKind] = {number: kind for kind, number in _KIND.items()}
 _STATUS_OF: dict[int, VideoStatus] = {number: status for status, number in _STATUS.items()}
 _VISIBILITY_OF: dict[int, Visibility] = {number: visibility for visibility, number in _VISIBILITY.items()}
 _INTERACTION_OF: dict[int, InteractionType] = {number: kind for kind, number in _INTERACTION.items()}
@@ -226,6 +230,8 @@ def encode_ticket(ticket: UploadTicket) -> pb.UploadTicket:
         multipart_id=ticket.multipart_id,
         finished=ticket.finished,
         expires_at_ms=ticket.expires_at_ms,
+        terms=encode_terms(ticket.terms),
+        object_key=ticket.object_key,
     )
 
 
@@ -239,4 +245,17 @@ def decode_ticket(message: pb.UploadTicket) -> UploadTicket:
         multipart_id=message.multipart_id,
         finished=message.finished,
         expires_at_ms=message.expires_at_ms,
+        terms=decode_terms(message.terms),
+        object_key=message.object_key,
     )
+
+
+def encode_terms(terms: UploadTerms) -> pb.UploadTerms:
+    return pb.UploadTerms(
+        kind=_KIND[terms.kind], partials=terms.partials, digest=terms.digest, part_bytes=terms.part_bytes
+    )
+
+
+def decode_terms(message: pb.UploadTerms) -> UploadTerms:
+    kind = _KIND_OF.get(message.kind, UploadKind.WHOLE)
+    return UploadTerms(kind, tuple(message.partials), message.digest, message.part_bytes)

@@ -106,6 +106,27 @@ INTERACTION_TYPE_COMMENT: InteractionType.ValueType  # 10
 INTERACTION_TYPE_UNCOMMENT: InteractionType.ValueType  # 11
 Global___InteractionType: _TypeAlias = InteractionType  # noqa: Y015
 
+class _UploadKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _UploadKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_UploadKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    UPLOAD_KIND_UNSPECIFIED: _UploadKind.ValueType  # 0
+    UPLOAD_KIND_WHOLE: _UploadKind.ValueType  # 1
+    UPLOAD_KIND_PARTIAL: _UploadKind.ValueType  # 2
+    UPLOAD_KIND_FINAL: _UploadKind.ValueType  # 3
+    UPLOAD_KIND_DIRECT: _UploadKind.ValueType  # 4
+
+class UploadKind(_UploadKind, metaclass=_UploadKindEnumTypeWrapper): ...
+
+UPLOAD_KIND_UNSPECIFIED: UploadKind.ValueType  # 0
+UPLOAD_KIND_WHOLE: UploadKind.ValueType  # 1
+UPLOAD_KIND_PARTIAL: UploadKind.ValueType  # 2
+UPLOAD_KIND_FINAL: UploadKind.ValueType  # 3
+UPLOAD_KIND_DIRECT: UploadKind.ValueType  # 4
+Global___UploadKind: _TypeAlias = UploadKind  # noqa: Y015
+
 @_typing.final
 class Done(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -1065,6 +1086,8 @@ class UploadTicket(_message.Message):
     MULTIPART_ID_FIELD_NUMBER: _builtins.int
     FINISHED_FIELD_NUMBER: _builtins.int
     EXPIRES_AT_MS_FIELD_NUMBER: _builtins.int
+    TERMS_FIELD_NUMBER: _builtins.int
+    OBJECT_KEY_FIELD_NUMBER: _builtins.int
     upload_id: _builtins.int
     video_id: _builtins.int
     user_id: _builtins.int
@@ -1073,6 +1096,9 @@ class UploadTicket(_message.Message):
     multipart_id: _builtins.str
     finished: _builtins.bool
     expires_at_ms: _builtins.int
+    object_key: _builtins.str
+    @_builtins.property
+    def terms(self) -> Global___UploadTerms: ...
     def __init__(
         self,
         *,
@@ -1084,16 +1110,47 @@ class UploadTicket(_message.Message):
         multipart_id: _builtins.str = ...,
         finished: _builtins.bool = ...,
         expires_at_ms: _builtins.int = ...,
+        terms: Global___UploadTerms | None = ...,
+        object_key: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_length", b"_length", "length", b"length"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_length", b"_length", "length", b"length", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_length", b"_length", "expires_at_ms", b"expires_at_ms", "finished", b"finished", "length", b"length", "metadata", b"metadata", "multipart_id", b"multipart_id", "upload_id", b"upload_id", "user_id", b"user_id", "video_id", b"video_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_length", b"_length", "expires_at_ms", b"expires_at_ms", "finished", b"finished", "length", b"length", "metadata", b"metadata", "multipart_id", b"multipart_id", "object_key", b"object_key", "terms", b"terms", "upload_id", b"upload_id", "user_id", b"user_id", "video_id", b"video_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__length: _TypeAlias = _typing.Literal["length"]  # noqa: Y015
     _WhichOneofArgType__length: _TypeAlias = _typing.Literal["_length", b"_length"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__length) -> _WhichOneofReturnType__length | None: ...
 
 Global___UploadTicket: _TypeAlias = UploadTicket  # noqa: Y015
+
+@_typing.final
+class UploadTerms(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    PARTIALS_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    PART_BYTES_FIELD_NUMBER: _builtins.int
+    kind: Global___UploadKind.ValueType
+    digest: _builtins.str
+    part_bytes: _builtins.int
+    @_builtins.property
+    def partials(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def __init__(
+        self,
+        *,
+        kind: Global___UploadKind.ValueType = ...,
+        partials: _abc.Iterable[_builtins.int] | None = ...,
+        digest: _builtins.str = ...,
+        part_bytes: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "kind", b"kind", "part_bytes", b"part_bytes", "partials", b"partials"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___UploadTerms: _TypeAlias = UploadTerms  # noqa: Y015
 
 @_typing.final
 class BeginRequest(_message.Message):
@@ -1104,11 +1161,14 @@ class BeginRequest(_message.Message):
     METADATA_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     NOW_MS_FIELD_NUMBER: _builtins.int
+    TERMS_FIELD_NUMBER: _builtins.int
     user_id: _builtins.int
     length: _builtins.int
     metadata: _builtins.str
     description: _builtins.str
     now_ms: _builtins.int
+    @_builtins.property
+    def terms(self) -> Global___UploadTerms: ...
     def __init__(
         self,
         *,
@@ -1117,10 +1177,11 @@ class BeginRequest(_message.Message):
         metadata: _builtins.str = ...,
         description: _builtins.str = ...,
         now_ms: _builtins.int = ...,
+        terms: Global___UploadTerms | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_length", b"_length", "length", b"length"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_length", b"_length", "length", b"length", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_length", b"_length", "description", b"description", "length", b"length", "metadata", b"metadata", "now_ms", b"now_ms", "user_id", b"user_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_length", b"_length", "description", b"description", "length", b"length", "metadata", b"metadata", "now_ms", b"now_ms", "terms", b"terms", "user_id", b"user_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__length: _TypeAlias = _typing.Literal["length"]  # noqa: Y015
     _WhichOneofArgType__length: _TypeAlias = _typing.Literal["_length", b"_length"]  # noqa: Y015
@@ -1194,17 +1255,20 @@ class FinishRequest(_message.Message):
 
     UPLOAD_ID_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
     upload_id: _builtins.int
     request_id: _builtins.str
+    digest: _builtins.str
     def __init__(
         self,
         *,
         upload_id: _builtins.int = ...,
         request_id: _builtins.str = ...,
+        digest: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["request_id", b"request_id", "upload_id", b"upload_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "request_id", b"request_id", "upload_id", b"upload_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -1233,17 +1297,17 @@ Global___LiveByRequest: _TypeAlias = LiveByRequest  # noqa: Y015
 class LiveByResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
-    UPLOAD_IDS_FIELD_NUMBER: _builtins.int
+    TICKETS_FIELD_NUMBER: _builtins.int
     @_builtins.property
-    def upload_ids(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    def tickets(self) -> _containers.RepeatedCompositeFieldContainer[Global___UploadTicket]: ...
     def __init__(
         self,
         *,
-        upload_ids: _abc.Iterable[_builtins.int] | None = ...,
+        tickets: _abc.Iterable[Global___UploadTicket] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["upload_ids", b"upload_ids"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["tickets", b"tickets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

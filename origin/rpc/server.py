@@ -124,7 +124,12 @@ class _Uploads:
     async def begin(self, request: pb.BeginRequest) -> pb.UploadTicket:
         length = request.length if request.HasField("length") else None
         ticket = await self._uploads.begin(
-            request.user_id, length, request.metadata, request.description, request.now_ms
+            request.user_id,
+            length,
+            request.metadata,
+            request.description,
+            request.now_ms,
+            codec.decode_terms(request.terms),
         )
         return codec.encode_ticket(ticket)
 
@@ -135,7 +140,7 @@ class _Uploads:
         return pb.FixLengthResponse(fixed=await self._uploads.fix_length(request.upload_id, request.length))
 
     async def finish(self, request: pb.FinishRequest) -> pb.Done:
-        await self._uploads.finish(request.upload_id, request.request_id)
+        await self._uploads.finish(request.upload_id, request.request_id, request.digest)
         return pb.Done()
 
     async def cancel(self, request: pb.UploadRequest) -> pb.Done:
@@ -143,4 +148,5 @@ class _Uploads:
         return pb.Done()
 
     async def live_by(self, request: pb.LiveByRequest) -> pb.LiveByResponse:
-        return pb.LiveByResponse(upload_ids=sorted(await self._uploads.live_by(request.user_id)))
+        live = await self._uploads.live_by(request.user_id)
+        return pb.LiveByResponse(tickets=[codec.encode_ticket(ticket) for ticket in live])

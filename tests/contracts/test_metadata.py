@@ -17,7 +17,9 @@ from origin.model import (
     Publication,
     StartupFile,
     Upload,
+    UploadKind,
     UploadState,
+    UploadTerms,
     User,
     Video,
     VideoStatus,
@@ -214,7 +216,7 @@ async def test_listings_are_newest_first_paged_and_show_what_they_should(metadat
 
 
 async def test_an_upload_lives_from_receiving_to_announced_and_never_back(metadata):
-    upload = an_upload(5)
+    upload = an_upload(5, terms=UploadTerms(UploadKind.FINAL, (3, 4, 3), "sha-256 AAAA", 8 << 20))
     await metadata.create_upload(upload)
     assert await metadata.upload(5) == upload
     await metadata.advance_upload(5, UploadState.ANNOUNCED)

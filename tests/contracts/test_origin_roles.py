@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from functools import partial
 
 import pytest
 
@@ -13,9 +14,17 @@ from origin.events import InteractionEvent, InteractionType, Topic, UploadEvent,
 from origin.ids import NoIds
 from origin.metadata import MetadataFull, MetadataUnavailable
 from origin.metadata.base import HandleTaken, MetadataTooNew, NotFound
-from origin.model import User, VideoStatus, Visibility
+from origin.model import UploadKind, UploadTerms, User, VideoStatus, Visibility
 from origin.objects.base import NoSuchObject, StoreFull, StoreUnavailable
-from origin.refusals import AlreadyNamed, CommentRefused, NotCreator, SelfFollow, UploadIncomplete
+from origin.refusals import (
+    AlreadyNamed,
+    CommentRefused,
+    NoDirectUploads,
+    NoSuchPartial,
+    NotCreator,
+    SelfFollow,
+    UploadIncomplete,
+)
 from origin.views import Interaction
 from tests.contracts.roles import NOW_MS, SHOWN
 
@@ -205,7 +214,7 @@ async def test_an_upload_is_begun_found_and_finished_once(roles):
     ticket = await roles.upload(ann)
     assert (ticket.length, ticket.metadata, ticket.finished) == (5, "filename YQ==", False)
     assert await roles.uploads.find(ticket.upload_id) == ticket
-    assert set(await roles.uploads.live_by(ann.user_id)) == {ticket.upload_id}
+    assert await roles.uploads.live_by(ann.user_id) == [ticket]
     with pytest.raises(UploadIncomplete, match="0 of 5"):
         await roles.uploads.finish(ticket.upload_id, "req-1")
     await roles.objects.put_part(ticket.multipart_id, 1, five_bytes())
@@ -214,7 +223,22 @@ async def test_an_upload_is_begun_found_and_finished_once(roles):
     records = await roles.eventlog.read(Topic.UPLOADS, {}, 100)
     assert [decode(UploadEvent, record.value).request_id for record in records] == ["req-1"]
     assert (await roles.uploads.find(ticket.upload_id)).finished
-    assert set(await roles.uploads.live_by(ann.user_id)) == set()
+    assert await roles.uploads.live_by(ann.user_id) == []
+
+
+async def test_what_was_agreed_about_an_upload_is_kept(roles):
+    ann = await roles.user("ann")
+    begin = partial(roles.uploads.begin, ann.user_id, now_ms=0, metadata="", description="")
+    piece = await begin(length=5, terms=UploadTerms(UploadKind.PARTIAL))
+    assert (piece.video_id, piece.length) == (0, 5)
+    terms = UploadTerms(UploadKind.FINAL, (piece.upload_id, piece.upload_id), "sha-256 AAAA")
+    final = await begin(length=None, terms=terms)
+    assert (final.terms, final.length) == (terms, 10)
+    assert await roles.uploads.find(final.upload_id) == final
+    with pytest.raises(NoSuchPartial):
+        await begin(length=None, terms=UploadTerms(UploadKind.FINAL, (final.upload_id,)))
+    with pytest.raises(NoDirectUploads):
+        await begin(length=5, terms=UploadTerms(UploadKind.DIRECT, part_bytes=5 << 20))
 
 
 async def test_a_deferred_length_is_fixed_once(roles):

@@ -343,9 +343,9 @@ async def test_a_migration_keeps_what_the_version_before_stored(cassandra):
         newer = [*scripts(), "ALTER TABLE videos ADD IF NOT EXISTS note text; -- a comment; with a semicolon\n"]
         async with opened(url) as metadata:
             await metadata.create_video(a_video(1))
-            assert await asyncio.to_thread(prepare, target, newer) == [f"migrated {target.keyspace} to schema 2"]
+            assert await asyncio.to_thread(prepare, target, newer) == [f"migrated {target.keyspace} to schema 3"]
             assert await metadata.video(1) == a_video(1)
-            with pytest.raises(MetadataTooNew, match=r"schema 2.*knows 1"):
+            with pytest.raises(MetadataTooNew, match=r"schema 3.*knows 2"):
                 await metadata.check()
         with pytest.raises(MetadataTooNew):
             await prepare_metadata(url)
@@ -358,9 +358,9 @@ async def test_a_schema_that_is_behind_or_missing_names_the_remedy(empty):
         for call in (metadata.check, lambda: metadata.user(1)):
             with pytest.raises(MetadataUnprepared, match=r"nowhere_at_all.*reelway migrate"):
                 await call()
-    empty.rows("DELETE FROM schema_migrations WHERE scope = 'tables' AND version = 1")
+    empty.rows("DELETE FROM schema_migrations WHERE scope = 'tables' AND version = 2")
     async with opened(empty.url) as metadata:
-        with pytest.raises(MetadataUnprepared, match="schema 0, this program needs 1: run `reelway migrate`"):
+        with pytest.raises(MetadataUnprepared, match="schema 1, this program needs 2: run `reelway migrate`"):
             await metadata.check()
         assert len(await prepare_metadata(empty.url)) == 1
         await metadata.check()

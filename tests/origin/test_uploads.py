@@ -8,8 +8,9 @@ import pytest
 from origin.eventlog import LogUnavailable
 from origin.events import Topic, UploadEvent
 from origin.metadata import NotFound
-from origin.model import Publication, UploadState, VideoStatus
+from origin.model import Publication, UploadKind, UploadState, UploadTerms, VideoStatus
 from origin.objects import NoSuchObject
+from origin.objects.abilities import Swept
 from origin.packaging import PackagingCatalog
 from origin.reconciling import ANNOUNCED_KEPT_MS, Reconciled, Reconciler
 from origin.refusals import UploadIncomplete
@@ -47,7 +48,7 @@ async def test_an_upload_begins_with_a_video_that_is_uploading(house, uploads):
     video = await house.metadata.video(ticket.video_id)
     assert (video.status, video.creator_id, video.tags) == (VideoStatus.UPLOADING, 7, ("cat",))
     assert await uploads.find(ticket.upload_id) == ticket
-    assert await uploads.live_by(7) == {ticket.upload_id}
+    assert await uploads.live_by(7) == [ticket]
     assert await uploads.fix_length(ticket.upload_id, 9)
     assert not await uploads.fix_length(ticket.upload_id, 10)
     assert (await uploads.find(ticket.upload_id)).length == 9
@@ -61,7 +62,7 @@ async def test_a_finished_upload_is_joined_announced_and_queued(house, uploads):
     assert b"".join([block async for block in house.objects.get(event.raw_s3_path)]) == b"halfhalf"
     assert (await house.metadata.video(ticket.video_id)).status is VideoStatus.QUEUED
     assert (await uploads.find(ticket.upload_id)).finished
-    assert await uploads.live_by(7) == set()
+    assert await uploads.live_by(7) == []
 
 
 async def test_finishing_again_and_at_once_announces_once(house, uploads):
@@ -142,13 +143,73 @@ async def test_a_whole_upload_that_no_client_finished_is_announced_at_the_start(
 async def test_an_expired_upload_is_swept_with_its_parts_and_its_video(house, uploads, reconciler):
     ticket = await a_whole_upload(house, uploads, length=100)
     house.now_ms += UPLOAD_TTL_MS
-    assert await uploads.live_by(7) == set()
+    assert await uploads.live_by(7) == []
     assert await reconciler.once(thorough=True) == Reconciled(expired=1)
     with pytest.raises(NotFound):
         await uploads.find(ticket.upload_id)
     with pytest.raises(NoSuchObject):
         await house.objects.list_parts(ticket.multipart_id)
     assert (await house.metadata.video(ticket.video_id)).status is VideoStatus.DELETED
+
+
+async def a_stored_piece(house, uploads):
+    ticket = await uploads.begin(7, 4, "", "", house.now_ms, UploadTerms(UploadKind.PARTIAL))
+    await house.objects.put_part(ticket.multipart_id, 1, body(b"half"))
+    await uploads.finish(ticket.upload_id, "")
+    return ticket
+
+
+async def test_a_stored_piece_waits_to_be_joined_and_expires_with_its_bytes(house, uploads, reconciler):
+    ticket = await a_stored_piece(house, uploads)
+    assert await reconciler.once(thorough=True) == Reconciled()
+    assert [each.finished for each in await uploads.live_by(7)] == [True]
+    assert b"".join([block async for block in house.objects.get(ticket.object_key)]) == b"half"
+    house.now_ms += UPLOAD_TTL_MS
+    assert await reconciler.once(thorough=False) == Reconciled(expired=1)
+    with pytest.raises(NoSuchObject):
+        await house.objects.stat(ticket.object_key)
+    assert await announced(house) == []
+
+
+async def test_several_that_sweep_at_once_end_the_same_and_report_no_failure(house, uploads):
+    for _ in range(3):
+        await a_whole_upload(house, uploads, length=100)
+        await a_stored_piece(house, uploads)
+    finished = await a_whole_upload(house, uploads)
+    house.now_ms += UPLOAD_TTL_MS
+    several = [Reconciler(uploads, house.metadata, house.clock) for _ in range(4)]
+    others = [
+        Reconciler(
+            Uploads(house.metadata, house.objects, house.eventlog, house.clock, house.mint), house.metadata, house.clock
+        )
+    ]
+    done = await asyncio.gather(*(each.once(thorough=True) for each in (*several, *others)))
+    assert sum(each.failed for each in done) == 0
+    assert await uploads.live_by(7) == []
+    assert [info.key async for info in house.objects.list("")] == [f"raw/{finished.video_id}"]
+
+
+async def test_what_no_upload_knows_of_is_swept_where_the_store_leaves_it(house):
+    class Leaving:
+        """A store that leaves multiparts behind."""
+
+        swept: tuple[int, int] | None = None
+
+        def __getattr__(self, name):
+            return getattr(house.objects, name)
+
+        async def sweep(self, before_ms: int, limit: int) -> Swept:
+            self.swept = (before_ms, limit)
+            return Swept(2, 3)
+
+    store = Leaving()
+    uploads = Uploads(house.metadata, store, house.eventlog, house.clock, house.mint)
+    reconciler = Reconciler(uploads, house.metadata, house.clock)
+    assert await reconciler.once(thorough=False) == Reconciled()
+    assert await reconciler.once(thorough=True) == Reconciled(swept=5)
+    # Never a multipart that an upload may still use.
+    assert store.swept is not None
+    assert store.swept[0] < house.now_ms - UPLOAD_TTL_MS
 
 
 async def test_a_cancelled_upload_is_gone_and_cancelling_again_is_no_error(house, uploads):

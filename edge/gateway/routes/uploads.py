@@ -7,26 +7,37 @@ from __future__ import annotations
 
 from quart import Quart, Response
 
-from edge.gateway import bodies
-from edge.gateway.problems import ApiProblem, Problem
-from edge.gateway.routes.exchange import required_user
-
-DIRECT_NEEDS_S3 = Problem(
-    501,
-    "direct_upload_needs_s3",
-    "This object store takes no direct uploads",
-    "Direct uploads need an S3 object store. Upload to /v1/uploads instead: tus 1.0.0 or the IETF resumable upload.",
-)
+from edge.gateway import bodies, documents
+from edge.gateway.ports import DirectAsked, DirectUploads
+from edge.gateway.problems import DIRECT_NEEDS_S3, ApiProblem
+from edge.gateway.routes.exchange import answer, document, request_id, required_user
 
 
-def register(app: Quart) -> None:
+def register(app: Quart, uploads: DirectUploads | None) -> None:
+    """`uploads` is None where the object store is embedded."""
+
     @app.post("/v1/uploads/direct")
-    async def direct() -> Response:
-        required_user()
-        raise ApiProblem(DIRECT_NEEDS_S3)
+    async def begin_direct() -> Response:
+        user_id, offered = required_user(), _offered(uploads)
+        asked = DirectAsked(*bodies.direct_upload(await document()))
+        begun = documents.direct_upload(await offered.begin(user_id, asked))
+        response = answer(begun, status=201)
+        response.headers["Location"] = f"/v1/uploads/{begun['upload_id']}"
+        response.headers["Reelway-Video-Id"] = str(begun["video_id"])
+        return response
+
+    @app.get("/v1/uploads/<upload_id>/parts")
+    async def parts(upload_id: str) -> Response:
+        user_id = required_user()
+        return answer(documents.direct_upload(await _offered(uploads).standing(user_id, bodies.path_id(upload_id))))
 
     @app.post("/v1/uploads/<upload_id>/complete")
     async def complete(upload_id: str) -> Response:
-        required_user()
-        bodies.path_id(upload_id)
+        user_id, key = required_user(), bodies.path_id(upload_id)
+        return answer({"video_id": str(await _offered(uploads).complete(user_id, key, request_id()))})
+
+
+def _offered(uploads: DirectUploads | None) -> DirectUploads:
+    if uploads is None:
         raise ApiProblem(DIRECT_NEEDS_S3)
+    return uploads

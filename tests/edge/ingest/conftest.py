@@ -21,9 +21,11 @@ from edge.ingest.locks import Locks, open_locks
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from origin.metadata.base import NotFound
+from origin.model import ORDINARY, UploadTerms
 from origin.objects import Objects, open_objects
 from origin.parts import counting_parts
 from origin.views import UploadTicket
+from tests.edge.ingest.origins import Origin
 
 NOW_MS = 1_767_225_600_000
 CLIP = b"\x00\x00\x00\x18ftypmp42" + bytes(range(256)) * 40
@@ -42,7 +44,13 @@ class Catalog:
     fail_finish: bool = False
 
     async def begin(
-        self, user_id: int, length: int | None, metadata: str, description: str, now_ms: int
+        self,
+        user_id: int,
+        length: int | None,
+        metadata: str,
+        description: str,
+        now_ms: int,
+        terms: UploadTerms = ORDINARY,
     ) -> UploadTicket:
         key = 1000 + len(self.descriptions)
         multipart = await self.objects.create_multipart(f"raw/{key + 1000}")
@@ -62,7 +70,7 @@ class Catalog:
             self.tickets[upload_id] = replace(ticket, length=length)
         return self.tickets[upload_id].length == length
 
-    async def finish(self, upload_id: int, request_id: str) -> None:
+    async def finish(self, upload_id: int, request_id: str, digest: str = "") -> None:
         ticket = await self.find(upload_id)
         if self.fail_finish:
             raise RuntimeError("the process dies here")
@@ -76,8 +84,8 @@ class Catalog:
         await self.objects.abort((await self.find(upload_id)).multipart_id)
         del self.tickets[upload_id]
 
-    async def live_by(self, user_id: int) -> set[int]:
-        return {key for key, each in self.tickets.items() if each.user_id == user_id and not each.finished}
+    async def live_by(self, user_id: int) -> list[UploadTicket]:
+        return [each for each in self.tickets.values() if each.user_id == user_id and not each.finished]
 
 
 @dataclass
@@ -123,10 +131,12 @@ class World:
         user_id: int | None = 7,
         cut_off: bool = False,
         interim: bool = False,
+        trailers: dict[str, str] | None = None,
+        stays: bool = False,
     ) -> Answered:
         """One request; a body given as several blocks has no Content-Length.
 
-        `cut_off`: then the client goes away.
+        `cut_off`: then the client goes away. `stays`: it waits for the answer, which routes of Quart ask for.
         """
         blocks = [body] if isinstance(body, bytes) else list(body or [])
         fields = dict(headers or {})
@@ -139,8 +149,12 @@ class World:
             for place, block in enumerate(blocks)
         ] or [{"type": "http.request", "body": b"", "more_body": cut_off}]
 
+        messages[-1]["trailers"] = [(name.lower().encode(), each.encode()) for name, each in (trailers or {}).items()]
+
         async def receive() -> dict[str, Any]:
             await asyncio.sleep(0)
+            if stays and not messages:
+                await asyncio.Event().wait()
             return messages.pop(0) if messages else {"type": "http.disconnect"}
 
         return await exchange(self.app, method, path, fields, receive, interim=interim)
@@ -150,11 +164,11 @@ class World:
 
     def beside(self, objects: Any, locks: Locks, **settings: Any) -> World:
         """Another gateway of the same uploads."""
-        return make_world(objects, self.root, locks, self.catalog, **settings)
+        return make_world(objects, self.root, self.catalog, locks, **settings)
 
     def remade(self, objects: Any = None, **settings: Any) -> World:
-        """The same, over another object store or with other settings."""
-        return make_world(objects or self.objects, self.root, open_locks("memory:"), **settings)
+        """The same, over another object store, catalog or locks, or with other settings."""
+        return make_world(objects or self.objects, self.root, **settings)
 
 
 async def exchange(
@@ -203,13 +217,25 @@ class Nobody:
 @pytest.fixture
 async def world(tmp_path: Path) -> AsyncIterator[World]:
     objects = open_objects(f"file://{tmp_path}/objects")
-    world = make_world(objects, tmp_path, open_locks("memory:"))
+    world = make_world(objects, tmp_path)
     yield world
     await objects.close()
 
 
-def make_world(objects: Objects, root: Path, locks: Locks, catalog: Catalog | None = None, **settings: Any) -> World:
-    clock, catalog, stats = Clock(), catalog or Catalog(objects), IngestStats()
+@pytest.fixture
+async def origin(world: World) -> AsyncIterator[Origin]:
+    """Origin's own use cases behind `world`, instead of a dict."""
+    origin = Origin.on(world.objects, world.clock)
+    yield origin
+    await origin.close()
+
+
+def make_world(
+    objects: Objects, root: Path, catalog: Any = None, locks: Locks | None = None, direct: Any = None, **settings: Any
+) -> World:
+    clock, stats = Clock(), IngestStats()
+    catalog = catalog or Catalog(objects)
+    locks = locks or open_locks("memory:")
     issuer = LocalIssuer(KEY, "reelway")
     chosen = replace(IngestSettings(max_bytes=1 << 20, part_bytes=4096, live_uploads=5), **settings)
     ingest = create_ingest(catalog, objects, chosen, clock, stats, locks)
@@ -224,4 +250,5 @@ def make_world(objects: Objects, root: Path, locks: Locks, catalog: Catalog | No
         GatewaySettings("https://localhost:8443", "https://localhost:8444", policies=()),
         clock,
     )
-    return World(create_gateway(services, ingest), catalog, objects, issuer, clock, stats, root)
+    direct_uploads = direct(catalog, objects, chosen, clock, stats) if direct else None
+    return World(create_gateway(services, ingest, direct_uploads), catalog, objects, issuer, clock, stats, root)

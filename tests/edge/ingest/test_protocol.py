@@ -26,6 +26,7 @@ from edge.ingest.model import (
     UploadState,
 )
 from edge.ingest.wire import BadField
+from origin.clips import first_bytes_fit
 
 NOW_MS = 1_767_225_600_000
 RULES = Rules(1000, NOW_MS)
@@ -188,7 +189,7 @@ def test_first_bytes_are_judged_the_same_however_they_are_cut(cuts: list[int], r
         edges = sorted({0, len(data), *(min(cut, len(data)) for cut in cuts)})
         pieces = [(start, data[start:end]) for start, end in pairwise(edges)]
         whole = data[4:8] == b"ftyp"[: len(data[4:8])]
-        assert all(protocol.first_bytes_fit(start, piece) for start, piece in pieces) == whole
+        assert all(first_bytes_fit(start, piece) for start, piece in pieces) == whole
 
 
 def test_accepting_is_a_closed_union() -> None:

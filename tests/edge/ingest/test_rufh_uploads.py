@@ -154,7 +154,7 @@ async def test_delete_cancels(world: World) -> None:
     [
         ({}, 400),
         ({"Upload-Complete": "1"}, 400),
-        ({**WHOLE, "Upload-Draft-Interop-Version": "3"}, 400),
+        ({**WHOLE, "Upload-Draft-Interop-Version": "4"}, 400),
         ({**WHOLE, "Upload-Draft-Interop-Version": "eight"}, 400),
         ({**MORE, "Upload-Length": "-1"}, 400),
         ({**MORE, "Upload-Length": "1048577"}, 413),

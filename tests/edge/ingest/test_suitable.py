@@ -1,0 +1,138 @@
+"""Clips judged while they arrive: by their first bytes, by their header, by what their user has unfinished."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from edge.ingest.boxes import MOST_MOOV_BYTES, BoxWatch, Movie, read_movie
+
+if TYPE_CHECKING:
+    from conftest import World
+
+TUS = {"Tus-Resumable": "1.0.0"}
+OCTETS = {**TUS, "Content-Type": "application/offset+octet-stream"}
+
+
+def box(kind: bytes, *content: bytes) -> bytes:
+    body = b"".join(content)
+    return (8 + len(body)).to_bytes(4, "big") + kind + body
+
+
+def large(kind: bytes, *content: bytes) -> bytes:
+    body = b"".join(content)
+    return (1).to_bytes(4, "big") + kind + (16 + len(body)).to_bytes(8, "big") + body
+
+
+def mvhd(seconds: float, *, is_long: bool = False) -> bytes:
+    if is_long:
+        return box(b"mvhd", b"\1\0\0\0", bytes(16), (600).to_bytes(4, "big"), int(seconds * 600).to_bytes(8, "big"))
+    return box(b"mvhd", bytes(12), (600).to_bytes(4, "big"), int(seconds * 600).to_bytes(4, "big"), bytes(80))
+
+
+def trak(handler: bytes) -> bytes:
+    return box(b"trak", box(b"tkhd", bytes(84)), box(b"mdia", box(b"hdlr", bytes(8), handler, bytes(12))))
+
+
+def clip(*moov: bytes, before: bytes = b"", media: int = 9000) -> bytes:
+    return box(b"ftyp", b"mp42", bytes(4)) + before + box(b"moov", *moov) + box(b"mdat", bytes(media))
+
+
+GOOD = clip(mvhd(20), trak(b"vide"), trak(b"soun"))
+
+
+async def send(world: World, body: bytes, piece: int = 1000) -> tuple[int, str, str]:
+    made = await world.ask("POST", "/v1/uploads", {**TUS, "Upload-Length": str(len(body))})
+    where = made.headers["location"]
+    pieces = [body[start : start + piece] for start in range(0, len(body), piece)]
+    answer = await world.ask("PATCH", where, {**OCTETS, "Upload-Offset": "0"}, pieces)
+    return answer.status, json.loads(answer.body)["code"] if answer.body else "", where
+
+
+async def test_a_clip_that_fits_is_taken(world: World) -> None:
+    assert (await send(world, GOOD))[0] == 204
+
+
+@pytest.mark.parametrize(
+    ("moov", "code"),
+    [
+        ((mvhd(61), trak(b"vide")), "too_long"),
+        ((mvhd(4000, is_long=True), trak(b"vide")), "too_long"),
+        ((mvhd(20), trak(b"soun")), "no_video"),
+        ((mvhd(20),), "no_video"),
+        ((mvhd(20), *[trak(b"vide")] * 9), "too_many_streams"),
+    ],
+)
+async def test_a_header_that_rules_a_clip_out_ends_the_upload_before_the_media_is_stored(
+    world: World, moov: tuple[bytes, ...], code: str
+) -> None:
+    status, said, where = await send(world, clip(*moov, media=200_000))
+    assert (status, said) == (422, code)
+    assert (await world.ask("HEAD", where, TUS)).status == 404
+    assert world.stats.stored_bytes < 8192
+    assert world.stats.voided == 1
+
+
+async def test_the_header_is_judged_too_when_it_comes_last_in_the_same_request(world: World) -> None:
+    body = box(b"ftyp", b"mp42") + large(b"mdat", bytes(50_000)) + box(b"moov", mvhd(90), trak(b"vide"))
+    assert (await send(world, body))[:2] == (422, "too_long")
+
+
+@pytest.mark.parametrize(
+    "moov",
+    [
+        (mvhd(0), trak(b"vide"), box(b"mvex")),
+        (mvhd(9000), trak(b"vide"), box(b"mvex")),
+        (box(b"mvhd", b"\0\0"), trak(b"vide")),
+        (box(b"mvhd", bytes(16), b"\xff" * 4, bytes(80)), trak(b"vide")),
+    ],
+    ids=["fragmented", "fragmented with a duration", "cut header", "no timescale"],
+)
+async def test_what_the_header_does_not_say_is_left_to_packaging(world: World, moov: tuple[bytes, ...]) -> None:
+    assert (await send(world, clip(*moov)))[0] == 204
+
+
+async def test_no_megabyte_of_what_is_no_video_is_stored(world: World) -> None:
+    status, code, _ = await send(world, b"\x89PNG\r\n\x1a\n" + bytes(500_000))
+    assert (status, code) == (415, "not_a_video")
+    assert world.stats.stored_bytes == 0
+
+
+async def test_a_user_may_not_have_too_many_unfinished_bytes(world: World) -> None:
+    world = world.remade(unfinished_bytes=3 << 20)
+    for length in ("1048576", "1048576"):
+        assert (await world.ask("POST", "/v1/uploads", {**TUS, "Upload-Length": length})).status == 201
+    # A length that is not known may become the largest.
+    assert (await world.ask("POST", "/v1/uploads", {**TUS, "Upload-Defer-Length": "1"})).status == 201
+    answer = await world.ask("POST", "/v1/uploads", {**TUS, "Upload-Length": "1"})
+    assert (answer.status, json.loads(answer.body)["code"]) == (429, "too_many_unfinished_bytes")
+    assert (await world.ask("POST", "/v1/uploads", {**TUS, "Upload-Length": "1"}, user_id=8)).status == 201
+
+
+@given(st.lists(st.integers(1, 40), max_size=200))
+def test_a_header_is_found_however_the_bytes_are_cut(cuts: list[int]) -> None:
+    body = clip(mvhd(20), trak(b"vide"), trak(b"soun"), before=large(b"free", bytes(50)), media=50)
+    watch, found = BoxWatch(), []
+    for size in [*cuts, len(body)]:
+        found.append(watch.feed(body[:size]))
+        body = body[size:]
+    assert [movie for movie in found if movie] == [Movie(20_000, 2, 1)]
+
+
+@given(st.binary(max_size=200), st.lists(st.integers(1, 50), max_size=10))
+def test_no_bytes_make_the_watch_fail_or_hold_much(data: bytes, cuts: list[int]) -> None:
+    watch = BoxWatch()
+    for size in [*cuts, len(data)]:
+        watch.feed(data[:size])
+        data = data[size:]
+    read_movie(data)
+
+
+def test_a_header_that_is_too_large_is_not_held() -> None:
+    watch = BoxWatch()
+    assert watch.feed((MOST_MOOV_BYTES + 9).to_bytes(4, "big") + b"moov") is None
+    assert watch.over
