@@ -8,7 +8,7 @@ DEV := $(VENV)/.dev
 WEB := edge/web/node_modules/.runtime
 WEB_DEV := edge/web/node_modules/.dev
 
-.PHONY: up services fetch test check lint format bench bench-packager gameday proto lock clean chromium
+.PHONY: up services fetch test check lint format bench bench-packager bench-ingest gameday proto lock clean chromium
 
 up: $(RUNTIME) $(WEB)  ## Start everything on the embedded default and keep running
 	@$(BIN)/reelway up
@@ -41,6 +41,9 @@ format: $(DEV)
 
 bench: $(DEV) $(WEB)  ## The figures, as JSON lines; ONLY="feed events" for some of them
 	@$(BIN)/python -m tests.bench $(ONLY)
+
+bench-ingest: $(DEV)  ## Uploads; beside @tus/server where TUS_PEER names a node_modules folder that has it and @tus/file-store
+	@$(BIN)/python -m tests.bench.bench_ingest $(TUS_PEER)
 
 gameday: $(DEV) $(WEB)  ## Kill one part of a whole system after another, under load, and print what that cost
 	@$(BIN)/python -m tests.gameday

@@ -34,6 +34,7 @@ from edge.gateway.spool.forwarder import Forwarder
 from edge.gateway.spool.model import SpoolSettings
 from edge.gateway.spool.social import SpooledSocial
 from edge.gateway.spool.spool import open_spool
+from edge.ingest.direct import create_direct
 from edge.ingest.gateway import create_ingest
 from edge.ingest.locks import open_locks
 from edge.ingest.settings import IngestSettings
@@ -191,9 +192,7 @@ def _packager(site: Site, made: Composition) -> None:
     """Uploads become renditions, behind moderation."""
     settings, log, objects = site.settings, site.engines.eventlog(), site.engines.objects()
     worker = PackagerWorker(
-        PackagerSettings(
-            jobs_at_once=settings.packager_jobs, limits=UploadLimits(size_bytes=settings.upload_max_bytes)
-        ),
+        PackagerSettings(jobs_at_once=settings.packager_jobs, limits=_clip_limits(settings)),
         log,
         objects,
         PackagingCatalog(site.engines.metadata(), objects, log, site.clock, site.changes),
@@ -299,19 +298,21 @@ async def _gateway(
         clock=clock,
         audience=settings.auth_audience,
     )
-    ingest_stats, locks = IngestStats(), open_locks(speed.url)
+    ingest_stats, locks, objects = IngestStats(), open_locks(speed.url), site.engines.objects()
     site.stack.push_async_callback(locks.close)
-    ingest = create_ingest(
-        origin.uploads,
-        site.engines.objects(),
-        IngestSettings(max_bytes=settings.upload_max_bytes),
-        clock,
-        ingest_stats,
-        locks,
-    )
-    gateway = create_gateway(services, ingest)
+    clip = _clip_limits(settings)
+    longest_ms = clip.duration_ms + clip.duration_tolerance_ms
+    taken = IngestSettings(max_bytes=clip.size_bytes, longest_ms=longest_ms, most_tracks=clip.streams)
+    ingest = create_ingest(origin.uploads, objects, taken, clock, ingest_stats, locks)
+    direct = create_direct(origin.uploads, objects, taken, clock, ingest_stats)
+    gateway = create_gateway(services, ingest, direct)
     made.served.append(Served("public", front(gateway, media) if media else gateway, settings.gateway_bind, tls=True))
     made.stats |= {"gateway": services.stats, "ingest": ingest_stats, "last_good": last_good.stats}
+
+
+def _clip_limits(settings: Settings) -> UploadLimits:
+    """What a gateway and a packager refuse alike."""
+    return UploadLimits(size_bytes=settings.upload_max_bytes)
 
 
 async def _spooled(site: Site, made: Composition, social: Social | RemoteSocial) -> SpooledSocial:

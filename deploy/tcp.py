@@ -14,6 +14,7 @@ import asyncio
 import logging
 import socket
 from contextlib import suppress
+from copy import copy
 from typing import Any
 
 from hypercorn.asyncio.tcp_server import TCPServer
@@ -33,6 +34,9 @@ MOST_CONNECTIONS = 10_000
 TLS_SHUTDOWN_S = 1.0
 """For a client's answer to our close_notify; one that never reads would hold the connection for 30 s otherwise."""
 LAST_WORDS_S = 0.5
+HTTP1_QUEUE = 2
+"""Pieces of a request's body, 64 KiB each, that wait for the app. (Over HTTP/2 flow control bounds them; a full queue
+would hold up the other requests of the connection.)"""
 _NO_ERROR = 0
 """RFC 9113 section 7."""
 
@@ -66,6 +70,9 @@ class _Connection(TCPServer):
         protocol = self.protocol.protocol
         if isinstance(protocol, H2Protocol):
             protocol.streams = _Streams(protocol)
+        else:
+            protocol.config = copy(protocol.config)
+            protocol.config.max_app_queue_size = HTTP1_QUEUE
         keep_trailers(protocol)
         await super()._read_data()
 

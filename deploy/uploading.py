@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -75,9 +76,18 @@ def begin(client: Client, path: Path, description: str, connections: int = 1) ->
         made = client.create_upload(path, description)
         return Begun(made.location, made.video_id, (Piece(made.location, 0, size),))
     cuts = [size * n // count for n in range(count + 1)]
-    pieces = tuple(Piece(client.create_piece(end - start), start, end) for start, end in pairwise(cuts))
-    made = client.create_joined([piece.location for piece in pieces], path.name, description)
-    return Begun(made.location, made.video_id, pieces)
+    pieces: list[Piece] = []
+    try:
+        for start, end in pairwise(cuts):
+            pieces.append(Piece(client.create_piece(end - start), start, end))
+        made = client.create_joined([piece.location for piece in pieces], path.name, description)
+    except (ApiProblem, Unreachable):
+        # Left behind they would count against what the user may have unfinished.
+        for piece in pieces:
+            with contextlib.suppress(ApiProblem, Unreachable):
+                client.request("DELETE", piece.location, headers=TUS)
+        raise
+    return Begun(made.location, made.video_id, tuple(pieces))
 
 
 def is_there(client: Client, begun: Begun) -> bool:

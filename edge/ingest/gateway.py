@@ -167,7 +167,7 @@ class _Ingest:
         is_final = terms.kind is UploadKind.FINAL
         # A final upload takes the place of its parts.
         problem = quota.refusal(await catalog.live_by(exchange.user_id), 0 if is_final else create.length, settings)
-        if problem is not None and not is_final:
+        if problem is not None:
             raise Rejected(Reject(problem))
         ticket = await catalog.begin(
             exchange.user_id, create.length, create.metadata, create.description, self.clock(), terms

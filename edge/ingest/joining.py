@@ -50,9 +50,12 @@ async def _blocks(objects: Objects, pieces: Sequence[UploadTicket], offset: int)
 
 
 async def join(uploads: Uploads, ticket: UploadTicket, state: UploadState, hold: Hold, request_id: str) -> UploadState:
-    """Join a final upload if every part of it is stored; returns its state. Raises what writing and finishing raise,
-    NotFound when a part is gone."""
-    pieces = await asyncio.gather(*(uploads.catalog.find(each) for each in ticket.terms.partials))
+    """Join a final upload if every part of it is stored; returns its state. One of which a part was ended waits until
+    it expires or is ended itself. Raises what writing and finishing raise."""
+    try:
+        pieces = await asyncio.gather(*(uploads.catalog.find(each) for each in ticket.terms.partials))
+    except NotFound:
+        return state
     if not all(piece.finished for piece in pieces):
         return state
     length = sum(piece.length or 0 for piece in pieces)

@@ -136,5 +136,18 @@ async def test_what_the_server_refuses_ends_every_connection_with_its_reason(
     assert refused.value.status in (404, 415)
 
 
+async def test_pieces_of_an_upload_that_could_not_begin_are_ended(system: System, do: Do, clip: Path) -> None:
+    def conversation(client: Client) -> None:
+        for _ in range(8):
+            client.create_piece(5)
+        with pytest.raises(ApiProblem) as refused:
+            uploading.begin(client, clip, "", 4)
+        assert refused.value.code == "too_many_uploads"
+        client.create_piece(5)
+        client.create_piece(5)
+
+    await do(conversation)
+
+
 async def test_a_short_way_takes_one_connection(do: Do) -> None:
     assert await do(lambda client: uploading.connections(client, 1 << 20)) == 1

@@ -79,6 +79,26 @@ async def test_a_final_upload_made_before_its_pieces_are_whole_is_joined_with_th
     assert (await joining.ask("PATCH", where, {**OCTETS, "Upload-Offset": str(len(CLIP))}, b"x")).status == 403
 
 
+async def test_a_final_upload_whose_piece_was_ended_can_still_be_asked_about_and_ended(
+    joining: World, origin: Origin
+) -> None:
+    first, second = await piece(joining, CLIP[:5000]), await piece(joining, b"", 100)
+    where = (await join(joining, first, second)).headers["location"]
+    assert (await joining.ask("DELETE", second, TUS)).status == 204
+    head = await joining.ask("HEAD", where, TUS)
+    assert head.status == 200
+    assert "upload-offset" not in head.headers
+    assert (await joining.ask("DELETE", where, TUS)).status == 204
+    assert (await joining.ask("HEAD", where, TUS)).status == 404
+    assert await origin.events() == []
+
+
+async def test_waiting_final_uploads_are_bounded_like_all_others(joining: World, origin: Origin) -> None:
+    first, second = await piece(joining, CLIP[:5000]), await piece(joining, b"", 100)
+    statuses = [(await join(joining, first, *[second] * count)).status for count in range(1, 5)]
+    assert statuses == [201, 201, 201, 429]
+
+
 async def test_a_client_that_lost_the_answer_gets_the_same_final_upload(joining: World, origin: Origin) -> None:
     pieces = [await piece(joining, CLIP[:5000]), await piece(joining, CLIP[5000:])]
     one, other = await join(joining, *pieces), await join(joining, *pieces)

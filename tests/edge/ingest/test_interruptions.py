@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from origin.objects.base import StoreFull
+from origin.objects.base import StoreFull, StoreUnavailable
 
 if TYPE_CHECKING:
     from conftest import Answered, World
@@ -122,6 +123,47 @@ async def test_a_full_disk_is_said_and_the_upload_goes_on_later(world: World, tm
     rest = await other.ask("PATCH", where, {**OCTETS, "Upload-Offset": "4096"}, CLIP[4096:])
     assert rest.status == 204
     assert await other.stored(1000) == CLIP
+
+
+class FailsAt:
+    """An object store that is away when a part is put, as often as it is told."""
+
+    def __init__(self, objects: Any, number: int, times: int) -> None:
+        self._objects = objects
+        self._number, self._times = number, times
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._objects, name)
+
+    async def put_part(self, multipart_id: str, number: int, body: AsyncIterator[bytes]) -> Any:
+        if number == self._number and self._times:
+            self._times -= 1
+            raise StoreUnavailable("away")
+        return await self._objects.put_part(multipart_id, number, body)
+
+
+async def test_a_store_that_fails_at_part_3_is_said_and_what_was_acknowledged_is_not_sent_again(world: World) -> None:
+    other = world.remade(objects=FailsAt(world.objects, 3, 2))
+    where = await create(other)
+    for offset in (0, 8192):
+        answer = await other.ask("PATCH", where, {**OCTETS, "Upload-Offset": str(offset)}, CLIP[offset:])
+        assert (answer.status, json.loads(answer.body)["code"]) == (503, "unavailable")
+        assert "retry-after" in answer.headers
+        assert (await other.ask("HEAD", where, TUS)).headers["upload-offset"] == "8192"
+    assert (await other.ask("PATCH", where, {**OCTETS, "Upload-Offset": "8192"}, CLIP[8192:])).status == 204
+    assert await other.stored(1000) == CLIP
+
+
+async def test_a_file_name_is_only_told_and_never_becomes_a_path(world: World) -> None:
+    names = ["../../etc/passwd", "/etc/passwd", "..\\..\\x", "a\0b", "\u202egpj.exe", "x" * 300]
+    for name in names:
+        encoded = base64.b64encode(name.encode()).decode()
+        fields = {**TUS, "Upload-Length": str(len(CLIP)), "Upload-Metadata": f"filename {encoded}"}
+        where = (await world.ask("POST", "/v1/uploads", fields)).headers["location"]
+        assert (await world.ask("PATCH", where, {**OCTETS, "Upload-Offset": "0"}, CLIP)).status == 204
+        assert (await world.ask("HEAD", where, TUS)).headers["upload-metadata"] == f"filename {encoded}"
+    keys = [info.key async for info in world.objects.list("")]
+    assert keys == [f"raw/{2000 + number}" for number in range(len(names))]
 
 
 @given(cuts=st.lists(st.tuples(st.integers(0, len(CLIP)), st.booleans(), st.booleans()), max_size=6))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -67,6 +69,22 @@ async def test_a_stream_reset_in_mid_body_keeps_what_had_arrived(world: World, r
         rest = await client.request("PATCH", where, head, CLIP[100_000:])
         assert rest.status == 200
     assert await world.stored(1000) == CLIP
+
+
+async def test_a_checksum_may_come_behind_the_body(world: World, running: Running) -> None:
+    made = await world.ask("POST", "/v1/uploads", {"Tus-Resumable": "1.0.0", "Upload-Length": "100"})
+    right = base64.b64encode(hashlib.sha256(CLIP[:100]).digest())
+    more = {"tus_resumable": "1.0.0", "content_type": "application/offset+octet-stream", "upload_offset": "0"}
+    async with running.client() as client:
+        assert client.h3 is not None
+        for body, status in ((CLIP[:99] + b"?", 460), (CLIP[:100], 204)):
+            head = fields(world, **more, trailer="Upload-Checksum", te="trailers")
+            stream = client.begin("PATCH", made.headers["location"], head, end=False)
+            client.send(stream, body)
+            client.h3.send_headers(stream, [(b"upload-checksum", b"sha256 " + right)], end_stream=True)
+            client.flush()
+            assert (await client.finish(stream)).status == status
+    assert await world.stored(1000) == CLIP[:100]
 
 
 async def test_a_picture_is_refused_while_it_is_being_sent(world: World, running: Running) -> None:
