@@ -13,7 +13,7 @@ WEB_DEV := edge/web/node_modules/.dev
 up: $(RUNTIME) $(WEB)  ## Start everything on the embedded default and keep running
 	@$(BIN)/reelway up
 
-services: $(RUNTIME)  ## The real engines on loopback until Ctrl-C, and the settings that use them; NODES=3 for clusters, FRESH=1 to begin anew
+services: $(RUNTIME) $(WEB)  ## The real engines on loopback until Ctrl-C, and the settings that use them; NODES=3 for clusters, FRESH=1 to begin anew
 	@$(BIN)/python -m deploy.services --nodes $(NODES) $(if $(FRESH),--fresh)
 
 fetch: $(RUNTIME)  ## Bring the engines' programs into ~/.cache/reelway

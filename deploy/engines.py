@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from contextlib import AsyncExitStack
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 from urllib.parse import urlsplit
@@ -52,6 +52,15 @@ def claim(data: Path, what: str, stack: AsyncExitStack) -> None:
         raise CannotStart(f"another Reelway process has {what} in the data folder {data}; {remedy}") from error
 
 
+@contextmanager
+def readable(setting: str) -> Iterator[None]:
+    """Around what reads the URL of a setting: CannotStart, with the setting's name, where it is wrong."""
+    try:
+        yield
+    except ValueError as error:
+        raise CannotStart(f"REELWAY_{setting.upper()}: {error}") from error
+
+
 class _Checked(Protocol):
     async def check(self) -> None: ...
 
@@ -64,7 +73,8 @@ E = TypeVar("E", bound=_Checked)
 class Engines:
     """What outlives the process. The stack closes what was opened, the last first.
 
-    Every method raises its port's errors, and CannotStart where another process owns the embedded engines.
+    Every method raises its port's errors, and CannotStart where another process owns the embedded engines or a setting
+    is no URL of its engine.
     """
 
     def __init__(self, settings: Settings, clock: Callable[[], int], stack: AsyncExitStack) -> None:
@@ -94,10 +104,13 @@ class Engines:
     async def speed(self) -> Speed:
         """The speed layer's server; Redis clients connect to its `url`."""
         if "redis_url" not in self._opened:
-            self._claim(self._settings.redis_url)
-            self._keep("redis_url", await open_speed(self._settings.redis_url, self._settings.data))
-        speed: Speed = self._opened["redis_url"]
-        return speed
+            url = self._settings.redis_url
+            self._claim(url)
+            with readable("redis_url"):
+                speed = await open_speed(url, self._settings.data)
+            self._keep("redis_url", speed)
+        opened: Speed = self._opened["redis_url"]
+        return opened
 
     def metadata(self) -> Metadata:
         return self._once("metadata_url", open_metadata)
@@ -125,7 +138,9 @@ class Engines:
         if setting not in self._opened:
             url = getattr(self._settings, setting)
             self._claim(url)
-            self._keep(setting, open_at(url))
+            with readable(setting):
+                opened = open_at(url)
+            self._keep(setting, opened)
         engine: E = self._opened[setting]
         return engine
 

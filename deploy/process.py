@@ -15,10 +15,10 @@ from deploy.admin import AdminParts, create_admin
 from deploy.clock import now_ms
 from deploy.compose import Composition, Site, compose
 from deploy.engines import CannotStart, Engines, claim
-from deploy.listen import GRACE_S, Listener, PortTaken, Tls
+from deploy.listen import GRACE_S, Listener, PortTaken, Tls, bind_tcp
 from deploy.readiness import ENGINE_ERRORS, Readiness
 from deploy.roles import Role
-from deploy.setting_forms import Bind
+from deploy.setting_forms import Bind, host_and_port
 from deploy.settings import Settings, masked
 from deploy.supervise import Supervisor
 from deploy.telemetry import configure_logging
@@ -120,6 +120,8 @@ class Process:
         await self._readiness.wait_for(self._made.awaited)
         self._supervisor.add("engines", partial(self._readiness.watch, {**engines.checks, **self._made.awaited}))
         for server in self._made.calls:
+            # gRPC would say of a taken port neither which setting moves it nor why in words.
+            bind_tcp(host_and_port(server.bind)).close()
             stack.push_async_callback(server.stop, 0.0)
             await server.start()
         for served in self._made.served:

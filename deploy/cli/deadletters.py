@@ -14,6 +14,7 @@ import click
 from deploy.cli.given import existing, pass_settings
 from deploy.cli.terminal import Failed, Reporter, table
 from deploy.clock import now_ms
+from deploy.engines import CannotStart, readable
 from deploy.settings import Settings
 from origin.deadletters import GivenUp, Poison, Replayed, again, read_letter, replayed_note, waiting
 from origin.eventlog import EventLog, EventLogError, LogUnavailable, Record, open_eventlog
@@ -47,7 +48,8 @@ def _with_log(settings: Settings, work: Callable[[EventLog], Awaitable[T]]) -> T
         existing(Path(unquote(parts.path)), "event log")
 
     async def run() -> T:
-        log = open_eventlog(settings.events_url, now_ms)
+        with readable("events_url"):
+            log = open_eventlog(settings.events_url, now_ms)
         try:
             return await work(log)
         finally:
@@ -55,7 +57,7 @@ def _with_log(settings: Settings, work: Callable[[EventLog], Awaitable[T]]) -> T
 
     try:
         return asyncio.run(run())
-    except (EventLogError, MetadataError) as error:
+    except (CannotStart, EventLogError, MetadataError) as error:
         raise Failed(str(error)) from error
 
 
@@ -147,7 +149,8 @@ async def replay_letter(settings: Settings, topic: str, place: str, log: EventLo
 
 async def _reopen(settings: Settings, video_id: int) -> None:
     """Packaging leaves a video alone that has ended."""
-    metadata = open_metadata(settings.metadata_url)
+    with readable("metadata_url"):
+        metadata = open_metadata(settings.metadata_url)
     try:
         await metadata.transition(video_id, {VideoStatus.FAILED}, VideoStatus.QUEUED)
     finally:

@@ -72,7 +72,7 @@ class RpcServer:
         host, _ = parse_bind(bind)
         if tls is None and not is_loopback(host):
             raise Unprotected(f"gRPC without TLS is served on loopback only, not on {bind}: give certificates")
-        self._bind = bind
+        self.bind = bind
         self._services = services
         self._errors = errors
         self._credentials = None if tls is None else server_credentials(tls)
@@ -128,10 +128,10 @@ class RpcServer:
     def _listen(self) -> int:
         try:
             if self._credentials is None:
-                return int(self._server.add_insecure_port(self._bind))
-            return int(self._server.add_secure_port(self._bind, self._credentials))
+                return int(self._server.add_insecure_port(self.bind))
+            return int(self._server.add_secure_port(self.bind, self._credentials))
         except RuntimeError as error:
-            raise OSError(f"cannot listen for gRPC on {self._bind}: {error}") from error
+            raise OSError(f"cannot listen for gRPC on {self.bind}: {error}") from error
 
     def _handler(self, service: Service) -> Any:
         handlers = {}

@@ -66,6 +66,37 @@ def test_a_folder_where_nothing_ever_ran_is_left_alone(run: Run, tmp_path: Path,
     assert list(tmp_path.iterdir()) == []
 
 
+UNREADABLE = {
+    "REELWAY_METADATA_URL": "cassandra://127.0.0.1/reelway?local_dc=dc1&bogus=1",
+    "REELWAY_OBJECTS_URL": "s3://reelway?bogus=1",
+    "REELWAY_EVENTS_URL": "kafka://127.0.0.1?bogus=1",
+    "REELWAY_REDIS_URL": "redis://127.0.0.1?bogus=1",
+}
+
+
+ENGINES_OF = {
+    ("serve", "origin"): tuple(UNREADABLE),
+    ("migrate",): ("REELWAY_METADATA_URL", "REELWAY_OBJECTS_URL", "REELWAY_EVENTS_URL"),
+    ("dlq", "list"): ("REELWAY_EVENTS_URL",),
+}
+
+
+@pytest.mark.parametrize(
+    ("command", "setting"), [(command, setting) for command, settings in ENGINES_OF.items() for setting in settings]
+)
+def test_an_option_that_an_engine_does_not_have_is_one_line_that_names_the_setting(
+    run: Run, nobody: str, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], setting: str
+) -> None:
+    monkeypatch.setenv("REELWAY_ADMIN_BIND", nobody)
+    monkeypatch.setenv(setting, UNREADABLE[setting])
+    ended = run(*command)
+    assert ended.code == 1
+    assert "Traceback" not in ended.err
+    last = ended.err.splitlines()[-1]
+    assert last.startswith(f"reelway: {setting}: ")
+    assert "bogus" in last
+
+
 def test_a_token_is_not_signed_with_a_key_that_no_server_has(run: Run, tmp_path: Path) -> None:
     assert run("token", "--user", "7").code == 1
     assert run("token", "--user", "ada").code == 2
@@ -120,12 +151,31 @@ def test_a_certificate_that_was_named_is_never_made_or_replaced(
 
 
 @pytest.mark.slow
-def test_a_taken_port_is_named_with_the_setting_that_moves_it(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("command", "setting"),
+    [(("up",), "REELWAY_GATEWAY_BIND"), (("serve", "scorer"), "REELWAY_SCORER_GRPC_BIND")],
+    ids=["HTTP", "gRPC"],
+)
+def test_a_taken_port_is_named_with_the_setting_that_moves_it(
+    run: Run, nobody: str, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], setting: str
+) -> None:
+    monkeypatch.setenv("REELWAY_ADMIN_BIND", nobody)
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        monkeypatch.setenv("REELWAY_GATEWAY_BIND", f"127.0.0.1:{taken.getsockname()[1]}")
-        ended = run("up")
+        monkeypatch.setenv(setting, f"127.0.0.1:{taken.getsockname()[1]}")
+        ended = run(*command)
     assert ended.code == 1
-    assert "REELWAY_GATEWAY_BIND" in ended.err
+    assert f"set {setting} to another" in ended.err.splitlines()[-1]
+
+
+def test_grpc_without_certificates_on_every_address_is_refused_with_the_settings_that_give_them(
+    run: Run, nobody: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REELWAY_ADMIN_BIND", nobody)
+    monkeypatch.setenv("REELWAY_SCORER_GRPC_BIND", "0.0.0.0:7103")
+    ended = run("serve", "scorer")
+    assert ended.code == 1
+    assert "loopback only" in ended.err
+    assert "REELWAY_GRPC_TLS_CERT, _KEY and _CA" in ended.err
 
 
 @pytest.mark.slow

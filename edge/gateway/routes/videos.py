@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
 from quart import Quart, Response, request
 
 from edge.gateway import bodies, documents
+from edge.gateway.lastgood.asking import AWAY
 from edge.gateway.limit_fields import bucket_key
 from edge.gateway.open_streams import OpenStreams
 from edge.gateway.routes.exchange import answer, document, nothing, required_user, viewer_id
 from edge.gateway.services import Services
 from origin.metadata.base import NotFound
 from origin.views import VideoView
+
+logger = logging.getLogger(__name__)
 
 
 def register(app: Quart, services: Services) -> None:
@@ -87,7 +91,12 @@ async def _stream(
 
 
 async def _following(changes: AsyncIterator[VideoView]) -> VideoView | None:
-    return await anext(changes, None)
+    """The next state; None at the end, and when it cannot be told: the client asks again, and no status is left."""
+    try:
+        return await anext(changes, None)
+    except AWAY as error:
+        logger.info("an event stream ends early", extra={"error": str(error)})
+        return None
 
 
 async def _close(changes: AsyncIterator[VideoView], upcoming: asyncio.Task[VideoView | None] | None) -> None:

@@ -12,6 +12,7 @@ import pytest
 from edge.gateway.app import create_gateway
 from feed.rpc.client import open_feeds
 from origin import deadline
+from origin.roles import RoleUnavailable
 from origin.rpc.client import open_origin
 from tests.edge.gateway.conftest import Client, make_client
 
@@ -47,6 +48,19 @@ async def test_a_role_that_is_away_is_a_503_that_says_when_to_come_back(alone, m
     assert (answered.status, answered.code) == (503, "unavailable")
     assert int(answered.headers["retry-after"]) > 0
     assert "127.0.0.1" not in answered.body.decode()
+
+
+async def test_an_event_stream_ends_when_the_origin_goes_away_in_the_middle(client):
+    first_of = client.house.changes
+
+    async def interrupted(video_id: int, viewer_id: int) -> AsyncIterator[Any]:
+        yield await anext(first_of(video_id, viewer_id))
+        raise RoleUnavailable("the origin did not answer: the server is stopping")
+
+    client.house.changes = interrupted
+    answered = await client.ask("GET", "/v1/videos/11/events")
+    assert answered.status == 200
+    assert answered.body.count(b"event: video") == 1
 
 
 async def test_what_a_route_asks_of_other_roles_has_the_requests_deadline(client):
