@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import signal
-from collections.abc import Callable
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AsyncExitStack, contextmanager, suppress
 from dataclasses import fields
 from functools import partial
 from typing import Any
@@ -72,20 +72,14 @@ class Process:
             try:
                 if not await self._started(stack):
                     return
-            except BadPair as error:
-                raise CannotStart(f"{error}; see REELWAY_TLS_CERT and REELWAY_TLS_KEY") from error
-            except PortTaken as error:
-                raise CannotStart(f"{error}; {_choose(self._settings, error.address)}") from error
-            except Unprotected as error:
-                raise CannotStart(f"{error}: REELWAY_GRPC_TLS_CERT, _KEY and _CA") from error
-            except _START_ERRORS as error:
-                raise CannotStart(str(error)) from error
-            del self._readiness.waiting["start"]
-            announce()
-            await self._stop.wait()
-            logger.info("draining")
-            await asyncio.gather(self._drain_listeners(GRACE_S), *(each.stop(GRACE_S) for each in self._made.calls))
-            await self._supervisor.drain(LOOP_GRACE_S)
+                del self._readiness.waiting["start"]
+                announce()
+                await self._stop.wait()
+                logger.info("draining")
+                await asyncio.gather(self._drain_listeners(GRACE_S), *(each.stop(GRACE_S) for each in self._made.calls))
+            finally:
+                # While what the loops use is still open: they would open it again.
+                await self._supervisor.drain(LOOP_GRACE_S)
         logger.info("stopped")
 
     async def _started(self, stack: AsyncExitStack) -> bool:
@@ -96,7 +90,8 @@ class Process:
             await asyncio.wait({start, stop}, return_when=asyncio.FIRST_COMPLETED)
             if not start.done():
                 return False
-            await start
+            with _in_words(self._settings):
+                await start
             return True
         finally:
             for task in (start, stop):
@@ -114,7 +109,6 @@ class Process:
         engines = Engines(settings, now_ms, stack)
         await engines.open(self._roles)
         await self._readiness.wait_for(engines.checks)
-        stack.push_async_callback(self._supervisor.drain, LOOP_GRACE_S)
         site = Site(settings, engines, now_ms, self._supervisor, stack, _grpc_tls(settings))
         await compose(self._roles, site, self._made)
         await self._readiness.wait_for(self._made.awaited)
@@ -161,6 +155,21 @@ class Process:
 
     async def _told_to_drain(self) -> None:
         self.stop()
+
+
+@contextmanager
+def _in_words(settings: Settings) -> Iterator[None]:
+    """What keeps the process from starting, with the setting that helps."""
+    try:
+        yield
+    except BadPair as error:
+        raise CannotStart(f"{error}; see REELWAY_TLS_CERT and REELWAY_TLS_KEY") from error
+    except PortTaken as error:
+        raise CannotStart(f"{error}; {_choose(settings, error.address)}") from error
+    except Unprotected as error:
+        raise CannotStart(f"{error}: REELWAY_GRPC_TLS_CERT, _KEY and _CA") from error
+    except _START_ERRORS as error:
+        raise CannotStart(str(error)) from error
 
 
 def _grpc_tls(settings: Settings) -> GrpcTls | None:
