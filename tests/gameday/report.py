@@ -120,6 +120,7 @@ def _summary(results: Sequence[Result]) -> str:
         "normal after",
         "whole after",
         "lost",
+        "load average, generator late",
     )
     return _markdown(head, [_summary_row(each) for each in results])
 
@@ -137,6 +138,7 @@ def _summary_row(result: Result) -> list[str]:
         f"{result.survived_s:.1f} s",
         whole,
         _lost(result),
+        f"{result.load_average:.1f}, p99 {late_p99_ms(result.answers):.0f} ms",
     ]
 
 
