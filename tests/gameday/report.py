@@ -172,7 +172,7 @@ def _legend() -> str:
         "Victims are killed with -9 (or frozen) and stay away for 10 s. Latencies are from when a request was due. "
         "*during*: until 10 s after the victim was started again. *put off*: 503, 423 and 409, after which the clients "
         "came again. *normal after*: the last answer that was none or took over 1 s. *whole after*: since then no "
-        "spooled act, and no page or video from the gateway's memory."
+        "spooled act, no global_hot page, and nothing from the gateway's memory."
     )
 
 
