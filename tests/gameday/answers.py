@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+GENERAL = "global_hot"
+"""The mode of a feed page that knows nothing of its reader."""
 SLOW_S = 1.0
 """From here on an answer does not count as normal."""
 
@@ -93,3 +95,10 @@ def last_trouble_s(answers: Iterable[Answer], since_s: float) -> float:
         if each.due_s >= since_s and (each.outcome is not Outcome.ANSWERED or each.took_s > SLOW_S)
     ]
     return max(troubled, default=0.0)
+
+
+def last_general_s(answers: Iterable[Answer], since_s: float) -> float:
+    """When the last feed page came that was the same for everybody; 0.0: never."""
+    return max(
+        (each.due_s + each.took_s for each in answers if each.due_s >= since_s and each.mode == GENERAL), default=0.0
+    )

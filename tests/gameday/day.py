@@ -17,7 +17,7 @@ import httpx
 from deploy.engines import ENGINE_SETTINGS
 from tests.e2e.clips import moving
 from tests.e2e.roles import migrate
-from tests.gameday.answers import Span, last_trouble_s
+from tests.gameday.answers import Span, last_general_s, last_trouble_s
 from tests.gameday.audit import Auditor
 from tests.gameday.faults import AWAY_S, FAULTS, Fault
 from tests.gameday.journal import Journal
@@ -161,7 +161,7 @@ async def _one(name: str, fault: Fault, site: Site, world: World, auditor: Audit
         await watch.look()
     answers = [each for each in world.journal.answers if began_s <= each.due_s]
     trouble_s = last_trouble_s(answers, struck_s)
-    whole_s = max(trouble_s, watch.away_s, struck_s)
+    whole_s = max(trouble_s, last_general_s(answers, struck_s), watch.away_s, struck_s)
     return Result(
         name,
         fault.title,

@@ -120,6 +120,7 @@ def _summary(results: Sequence[Result]) -> str:
         "normal after",
         "whole after",
         "lost",
+        "load average, generator late",
     )
     return _markdown(head, [_summary_row(each) for each in results])
 
@@ -137,6 +138,7 @@ def _summary_row(result: Result) -> list[str]:
         f"{result.survived_s:.1f} s",
         whole,
         _lost(result),
+        f"{result.load_average:.1f}, p99 {late_p99_ms(result.answers):.0f} ms",
     ]
 
 
@@ -170,7 +172,7 @@ def _legend() -> str:
         "Victims are killed with -9 (or frozen) and stay away for 10 s. Latencies are from when a request was due. "
         "*during*: until 10 s after the victim was started again. *put off*: 503, 423 and 409, after which the clients "
         "came again. *normal after*: the last answer that was none or took over 1 s. *whole after*: since then no "
-        "spooled act, and no page or video from the gateway's memory."
+        "spooled act, no global_hot page, and nothing from the gateway's memory."
     )
 
 
