@@ -45,8 +45,8 @@ bench: $(DEV) $(WEB)  ## The figures, as JSON lines; ONLY="feed events" for some
 bench-ingest: $(DEV)  ## Uploads; beside @tus/server where TUS_PEER names a node_modules folder that has it and @tus/file-store
 	@$(BIN)/python -m tests.bench.bench_ingest $(TUS_PEER)
 
-gameday: $(DEV) $(WEB)  ## Kill one part of a whole system after another, under load, and print what that cost
-	@$(BIN)/python -m tests.gameday
+gameday: $(DEV) $(WEB) fetch  ## Every role on clusters under load; one fault after another, and what each cost; FAULT=name for one
+	@$(BIN)/python -m tests.gameday $(FAULT)
 
 proto: $(DEV)  ## Generate the Python of the gRPC interfaces anew
 	@VENV=$(VENV) deploy/setup/protos
