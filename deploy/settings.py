@@ -127,8 +127,8 @@ class Settings:
     """What playback URLs begin with; default: the public URL where an edge is in the gateway's process, else
     https://localhost and the edge's port."""
     origin_url: str = _setting(_origin_url, a_url("inprocess:", "http://"))
-    """Where an edge fetches what it does not hold, several as http://a:8445,b:8445; default: the origin in this process,
-    else this machine's."""
+    """Where an edge fetches what it does not hold, several as http://a:8445,b:8445; default: the origin in this
+    process, else this machine's."""
     tls_cert: Path = _setting(lambda s: f"{s['data']}/tls/cert.pem", a_path)
     """Certificate chain in PEM; default: a self-signed pair made in the data folder."""
     tls_key: Path = _setting(lambda s: f"{s['data']}/tls/key.pem", a_path)
