@@ -19,7 +19,9 @@ def refusal(movie: Movie, settings: IngestSettings) -> Problem | None:
             "upload again.",
         )
     if movie.video_tracks == 0:
-        return _refused("no_video", "The clip has no picture", "This file has no video track. Choose another clip.")
+        return _refused(
+            "no_video_track", "The clip has no picture", "This file has no video track. Choose another clip."
+        )
     if movie.tracks > settings.most_tracks:
         return _refused(
             "too_many_streams",

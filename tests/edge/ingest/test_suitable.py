@@ -62,8 +62,8 @@ async def test_a_clip_that_fits_is_taken(world: World) -> None:
     [
         ((mvhd(61), trak(b"vide")), "too_long"),
         ((mvhd(4000, is_long=True), trak(b"vide")), "too_long"),
-        ((mvhd(20), trak(b"soun")), "no_video"),
-        ((mvhd(20),), "no_video"),
+        ((mvhd(20), trak(b"soun")), "no_video_track"),
+        ((mvhd(20),), "no_video_track"),
         ((mvhd(20), *[trak(b"vide")] * 9), "too_many_streams"),
     ],
 )
