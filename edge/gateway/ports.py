@@ -182,4 +182,4 @@ class DirectUploads(Protocol):
         """With fresh addresses for what is missing."""
 
     async def complete(self, user_id: int, upload_id: int, request_id: str) -> int:
-        """The video's id; idempotent. Raises what `UploadCatalog.finish` does."""
+        """The video's id; idempotent. Raises what finishing an upload raises."""

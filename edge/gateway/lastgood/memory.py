@@ -88,5 +88,6 @@ class Memory:
         self._stats.hot = len(self._hot)
 
     def hot(self, now_ms: int) -> list[int]:
-        """Of the hot list what can be shown from memory."""
-        return [view.video.video_id for view in self.recall(self._hot, now_ms)]
+        """Of the hot list what can be shown from memory; until one is known, what was read last."""
+        video_ids = self._hot or tuple(reversed(self._videos))[: self._settings.hot_most]
+        return [view.video.video_id for view in self.recall(video_ids, now_ms)]

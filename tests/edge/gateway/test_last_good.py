@@ -338,6 +338,14 @@ def test_a_read_during_which_too_much_was_forgotten_is_not_trusted():
     assert not memory.recall([1], NOW_MS)
 
 
+def test_until_a_hot_list_is_known_what_was_read_last_stands_for_it():
+    memory = Memory(LastGoodSettings(hot_most=2), LastGoodStats())
+    memory.learn([1, 2, 3], [a_view(1), a_view(2), a_view(3)], memory.moment(), NOW_MS)
+    assert memory.hot(NOW_MS) == [3, 2]
+    memory.learn_hot([1])
+    assert memory.hot(NOW_MS) == [1]
+
+
 @given(st.lists(st.tuples(st.integers(1, 8), st.sampled_from([*Visibility, None])), max_size=40))
 def test_memory_is_bounded_and_holds_only_what_was_public_when_last_read(reads):
     memory = Memory(LastGoodSettings(videos_most=3), LastGoodStats())
