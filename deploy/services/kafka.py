@@ -127,7 +127,8 @@ def _format(folder: Path, libraries: Path, homes: Sequence[Path]) -> None:
         identity.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
 
     def run(home: Path) -> subprocess.CompletedProcess[str]:
-        options = ["format", "-t", identity.read_text(), "-c", str(home / "server.properties")]
+        # One word each: an identity may begin with a dash, and would be taken for an option.
+        options = ["format", f"--cluster-id={identity.read_text()}", f"--config={home / 'server.properties'}"]
         command = java(_FORMAT_HEAP_MIB, [libraries], _LOGGING, "kafka.tools.StorageTool", *options)
         return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True)
 

@@ -46,7 +46,8 @@ class TestClusters:
             with cassandra_session(service) as again:
                 assert {row.id for row in again.execute("SELECT id FROM kept.rows")} == set(range(100))
 
-    async def test_kafka(self, tmp_path: Path) -> None:
+    async def test_kafka_also_where_its_identity_begins_with_a_dash(self, tmp_path: Path) -> None:
+        (tmp_path / "cluster-id").write_text("-9kXw0AHTaWBm1lQk3T4cg")
         with start_kafka(tmp_path, services_cache(), nodes=3) as service:
             hosts = service.address.hosts
             admin = AIOKafkaAdminClient(bootstrap_servers=hosts)
