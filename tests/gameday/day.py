@@ -6,6 +6,7 @@ import asyncio
 import os
 import random
 import signal
+import ssl
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -27,6 +28,7 @@ from tests.gameday.report import Result
 from tests.gameday.site import ROLES, Site
 
 PEOPLE = 50
+CONNECTIONS_EACH = 6
 LIBRARY = 6
 BEFORE_S = 10.0
 SINCE_BACK_S = 10.0
@@ -106,15 +108,10 @@ async def _stop(site: Site, say: Say) -> None:
 
 
 async def _populated(site: Site, folder: Path, closing: AsyncExitStack) -> World:
-    limits = httpx.Limits(max_connections=200, max_keepalive_connections=200)
-    client = httpx.AsyncClient(base_url=site.roles.public_url, verify=site.roles.trust(), limits=limits, timeout=None)
-    closing.push_async_callback(client.aclose)
-    people = []
-    for _ in range(PEOPLE):
-        answer = (await client.post("/v1/sessions", json={}, timeout=30)).raise_for_status().json()
-        people.append(Person(int(answer["user"]["id"]), answer["token"]))
+    trust = site.roles.trust()
+    people = [await _newcomer(site.roles.public_url, trust, closing) for _ in range(PEOPLE)]
     clip = await asyncio.to_thread(lambda: moving(folder / "clip.mp4", seconds=2).read_bytes())
-    world = World(client, people, [], clip, Journal(), random.Random(1))
+    world = World(people, [], clip, Journal(), random.Random(1))
     for _ in range(LIBRARY):
         await upload(world, time.monotonic())
     world.library = sorted(world.journal.acknowledged_uploads)
@@ -122,12 +119,21 @@ async def _populated(site: Site, folder: Path, closing: AsyncExitStack) -> World
     return world
 
 
+async def _newcomer(url: str, trust: ssl.SSLContext, closing: AsyncExitStack) -> Person:
+    limits = httpx.Limits(max_connections=CONNECTIONS_EACH, keepalive_expiry=60)
+    client = httpx.AsyncClient(base_url=url, verify=trust, limits=limits, timeout=None)
+    closing.push_async_callback(client.aclose)
+    answer = (await client.post("/v1/sessions", json={}, timeout=30)).raise_for_status().json()
+    return Person(int(answer["user"]["id"]), answer["token"], client)
+
+
 async def _packaged(world: World) -> None:
-    headers = {"Authorization": f"Bearer {world.people[0].token}"}
+    someone = world.people[0]
+    headers = {"Authorization": f"Bearer {someone.token}"}
     deadline_s = time.monotonic() + LIBRARY_READY_S
     for video_id in world.library:
         while True:
-            answer = await world.client.get(f"/v1/videos/{video_id}", headers=headers, timeout=30)
+            answer = await someone.client.get(f"/v1/videos/{video_id}", headers=headers, timeout=30)
             if answer.status_code == 200 and answer.json()["status"] == "ready":
                 break
             if time.monotonic() > deadline_s:

@@ -29,8 +29,11 @@ COME_AGAIN = frozenset({409, 423, 429, 503, 507})
 
 @dataclass(slots=True)
 class Person:
+    """Has connections of their own, as a phone has; a pool for everybody searches all of them at each request."""
+
     user_id: int
     token: str
+    client: httpx.AsyncClient
     shown: list[dict[str, Any]] = field(default_factory=list)
     """Videos of the last page."""
 
@@ -39,7 +42,6 @@ class Person:
 class World:
     """Where the people live."""
 
-    client: httpx.AsyncClient
     people: list[Person]
     library: list[int]
     """Videos that are ready before the load begins."""
@@ -59,7 +61,7 @@ class World:
         response: httpx.Response | None = None
         try:
             async with asyncio.timeout(patience_s):
-                response = await self.client.request(method, url, headers=headers, **sent)
+                response = await person.client.request(method, url, headers=headers, **sent)
         except TimeoutError:
             detail = f"no answer in {patience_s:.0f} s"
         except httpx.HTTPError as error:
