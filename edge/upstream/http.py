@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from urllib.parse import urlsplit
 
 import httpx
@@ -18,6 +19,7 @@ from edge.upstream.base import (
     UpstreamTimedOut,
     UpstreamUnreachable,
 )
+from edge.upstream.connections import Connection, Connections
 
 _REPEATABLE = frozenset({"GET", "HEAD"})
 
@@ -48,8 +50,9 @@ class HttpLimits:
 class HttpResponse:
     """See UpstreamResponse."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, give_back: Callable[[], None]) -> None:
         self._response = response
+        self._give_back: Callable[[], None] | None = give_back
         self.status = response.status_code
         self.headers: Headers = tuple((name.lower(), value) for name, value in response.headers.raw)
 
@@ -64,7 +67,12 @@ class HttpResponse:
 
     async def aclose(self) -> None:
         """See UpstreamResponse.aclose."""
-        await self._response.aclose()
+        try:
+            await self._response.aclose()
+        finally:
+            if self._give_back is not None:
+                self._give_back()
+                self._give_back = None
 
 
 class HttpUpstream:
@@ -75,14 +83,7 @@ class HttpUpstream:
         self._base = f"{parts.scheme}://{parts.netloc}"
         self._authority = parts.netloc.rpartition("@")[2].encode()
         self._limits = limits
-        # The transport, not a client: a client follows redirects, keeps cookies and adds fields of its own.
-        self._transport = httpx.AsyncHTTPTransport(
-            limits=httpx.Limits(
-                max_connections=limits.max_connections,
-                max_keepalive_connections=limits.max_connections,
-                keepalive_expiry=limits.idle_s,
-            )
-        )
+        self._connections = Connections(limits.max_connections, limits.pool_s, limits.idle_s)
 
     async def send(self, request: UpstreamRequest) -> UpstreamResponse:
         """See Upstream.send. A GET or HEAD that met a dying kept-alive connection is sent once more."""
@@ -99,18 +100,22 @@ class HttpUpstream:
 
     async def close(self) -> None:
         """See Upstream.close."""
-        await self._transport.aclose()
+        await self._connections.close()
 
     async def _exchange(self, request: UpstreamRequest) -> HttpResponse:
+        connection = await self._connections.take()
+        try:
+            response = await self._sent(connection, request)
+        except BaseException:
+            self._connections.give_back(connection)
+            raise
+        return HttpResponse(response, partial(self._connections.give_back, connection))
+
+    async def _sent(self, connection: Connection, request: UpstreamRequest) -> httpx.Response:
         headers = [field for field in request.headers if field[0] != b"host"]
         headers.append((b"host", next((v for n, v in request.headers if n == b"host"), self._authority)))
         limits = self._limits
-        timeouts = {
-            "connect": limits.connect_s,
-            "read": limits.answer_s,
-            "write": limits.read_s,
-            "pool": limits.pool_s,
-        }
+        timeouts = {"connect": limits.connect_s, "read": limits.answer_s, "write": limits.read_s}
         outgoing = httpx.Request(
             request.method,
             self._base + request.target,
@@ -119,13 +124,13 @@ class HttpUpstream:
             extensions={"timeout": timeouts},
         )
         try:
-            response = await self._transport.handle_async_request(outgoing)
+            response = await connection.transport.handle_async_request(outgoing)
         except httpx.HTTPError as error:
             raise _translated(error) from error
         response.request = outgoing
         # Looked up anew for the body, which nobody else can go on with.
         timeouts["read"] = limits.read_s
-        return HttpResponse(response)
+        return response
 
 
 def _translated(error: Exception) -> UpstreamError:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -100,6 +101,15 @@ async def upstream(request: pytest.FixtureRequest, application: Application) -> 
         yield opened
         await opened.close()
         return
+    async with _served(application) as port:
+        others = f",{NOBODY}" if request.param == "several" else ""
+        opened = open_upstream(f"http://127.0.0.1:{port}{others}", HttpLimits(max_connections=4))
+        yield opened
+        await opened.close()
+
+
+@asynccontextmanager
+async def _served(application: Application) -> AsyncIterator[int]:
     port = free_port()
     config, stop = Config(), asyncio.Event()
     config.bind = [f"127.0.0.1:{port}"]
@@ -107,10 +117,7 @@ async def upstream(request: pytest.FixtureRequest, application: Application) -> 
     config.graceful_timeout = 0.1
     serving = asyncio.create_task(serve(application, config, shutdown_trigger=stop.wait))  # type: ignore[arg-type]
     await _listening(port)
-    others = f",{NOBODY}" if request.param == "several" else ""
-    opened = open_upstream(f"http://127.0.0.1:{port}{others}", HttpLimits(max_connections=4))
-    yield opened
-    await opened.close()
+    yield port
     stop.set()
     await serving
 
@@ -310,3 +317,14 @@ async def test_a_body_that_has_begun_may_pause_for_longer_than_another_would_be_
     assert (await _read(upstream, UpstreamRequest("GET", "/")))[0] == 200
     await upstream.close()
     server.close()
+
+
+async def test_who_finds_no_connection_free_in_time_is_told_so_and_the_next_gets_one(application: Application) -> None:
+    async with _served(application) as port:
+        opened = open_upstream(f"http://127.0.0.1:{port}", HttpLimits(max_connections=1, pool_s=0.2))
+        busy = await opened.send(UpstreamRequest("GET", "/stream"))
+        with pytest.raises(UpstreamUnreachable, match="no connection was free"):
+            await opened.send(UpstreamRequest("GET", "/echo"))
+        await busy.aclose()
+        assert (await _read(opened, UpstreamRequest("GET", "/echo")))[0] == 203
+        await opened.close()
