@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from edge.gateway.ports import DirectAsked, DirectPart, DirectUpload, UploadCatalog
 from edge.gateway.problems import ApiProblem
-from edge.ingest import checksums, quota, refusals
+from edge.ingest import checksums, refusals
+from edge.ingest.beginning import begin_within_quota
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
 from edge.ingest.wire import BadField
@@ -45,10 +47,9 @@ class Direct:
             digest = checksums.of_whole({"repr-digest": asked.digest} if asked.digest else {})
         except BadField as error:
             raise ApiProblem(refusals.bad_field(error)) from error
-        if problem := quota.refusal(await self.catalog.live_by(user_id), asked.length, settings):
-            raise ApiProblem(problem)
         terms = UploadTerms(UploadKind.DIRECT, digest=digest, part_bytes=direct.PART_BYTES)
-        ticket = await self.catalog.begin(user_id, asked.length, "", asked.description, self.clock(), terms)
+        begin = partial(self.catalog.begin, user_id, asked.length, "", asked.description, self.clock(), terms)
+        ticket = await begin_within_quota(self.catalog, settings, user_id, asked.length, begin)
         self.stats.created["direct"] += 1
         return await self._standing(ticket, {})
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import assert_never
 
 from edge.asgi import AsgiApp, Receive, Scope, Send
@@ -17,7 +18,8 @@ from edge.gateway.asgi import refuse_upload
 from edge.gateway.context import context_of
 from edge.gateway.ports import UploadCatalog
 from edge.gateway.problems import ApiProblem, Problem
-from edge.ingest import joining, protocol, quota, refusals, reply, rufh
+from edge.ingest import joining, protocol, refusals, reply, rufh
+from edge.ingest.beginning import begin_within_quota
 from edge.ingest.body import (
     Arriving,
     ClientGone,
@@ -166,12 +168,11 @@ class _Ingest:
         catalog, settings, terms = self.uploads.catalog, self.uploads.settings, create.terms
         is_final = terms.kind is UploadKind.FINAL
         # A final upload takes the place of its parts.
-        problem = quota.refusal(await catalog.live_by(exchange.user_id), 0 if is_final else create.length, settings)
-        if problem is not None:
-            raise Rejected(Reject(problem))
-        ticket = await catalog.begin(
-            exchange.user_id, create.length, create.metadata, create.description, self.clock(), terms
+        begin = partial(
+            catalog.begin, exchange.user_id, create.length, create.metadata, create.description, self.clock(), terms
         )
+        length = 0 if is_final else create.length
+        ticket = await begin_within_quota(catalog, settings, exchange.user_id, length, begin)
         self.uploads.stats.created[create.speech.protocol.value] += 1
         if is_final:
             return await self._final(exchange, create, ticket)

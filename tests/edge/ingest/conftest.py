@@ -53,10 +53,10 @@ class Catalog:
         terms: UploadTerms = ORDINARY,
     ) -> UploadTicket:
         key = 1000 + len(self.descriptions)
+        self.descriptions[key] = description
         multipart = await self.objects.create_multipart(f"raw/{key + 1000}")
         ticket = UploadTicket(key, key + 1000, user_id, length, metadata, multipart, False, now_ms + LIFETIME_MS)
         self.tickets[key] = ticket
-        self.descriptions[key] = description
         return ticket
 
     async def find(self, upload_id: int) -> UploadTicket:

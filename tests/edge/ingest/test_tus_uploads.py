@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 from typing import TYPE_CHECKING
 
 import pytest
+
+from edge.ingest.locks import open_locks
 
 if TYPE_CHECKING:
     from conftest import Answered, World
@@ -204,6 +207,17 @@ async def test_a_user_has_a_bounded_number_of_unfinished_uploads(world: World) -
     answer = await world.ask("POST", COLLECTION, {**TUS, "Upload-Length": "5"})
     assert (answer.status, code(answer)) == (429, "too_many_uploads")
     assert "retry-after" in answer.headers
+
+
+async def test_the_bound_holds_also_where_many_are_begun_at_once_at_two_gateways(world: World) -> None:
+    gateways = (world, world.beside(world.objects, open_locks("memory:")))
+    fields = {**TUS, "Upload-Length": "5"}
+    answers = await asyncio.gather(*(each.ask("POST", COLLECTION, fields) for each in gateways * 6))
+    assert {answer.status for answer in answers} <= {201, 429}
+    assert len(world.catalog.tickets) == [answer.status for answer in answers].count(201) <= 5
+    while len(world.catalog.tickets) < 5:
+        await create(world)
+    assert code(await world.ask("POST", COLLECTION, fields)) == "too_many_uploads"
 
 
 async def test_a_crash_between_the_last_byte_and_the_announcement_is_mended_by_the_next_request(world: World) -> None:
