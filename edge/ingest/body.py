@@ -128,30 +128,33 @@ Judge = Callable[[Movie], Problem | None]
 
 class Checked:
     """Refuses every byte past the allowance and, of a clip (`judge` is given), a first byte that none has and a header
-    that the judge refuses; the header is seen when it arrives with what comes before it."""
+    that the judge refuses; the header is seen by `watch`, which has seen all that comes before."""
 
-    def __init__(self, source: Source, offset: int, allowance: int, judge: Judge | None) -> None:
+    def __init__(
+        self, source: Source, offset: int, allowance: int, judge: Judge | None, watch: BoxWatch | None = None
+    ) -> None:
         self._source = source
-        self._offset = offset
+        self.offset = offset
+        """Of the next byte."""
         self._end = offset + allowance
         self._judge = judge
-        self._boxes = BoxWatch() if judge is not None and offset == 0 else None
+        self._watch = watch
 
     async def block(self) -> bytes | None:
         block = await self._source.block()
         if block is None:
             return None
-        if self._offset + len(block) > self._end:
+        if self.offset + len(block) > self._end:
             raise Overrun
         if self._judge is not None:
             self._look(block, self._judge)
-        self._offset += len(block)
+        self.offset += len(block)
         return block
 
     def _look(self, block: bytes, judge: Judge) -> None:
-        if not first_bytes_fit(self._offset, block):
+        if not first_bytes_fit(self.offset, block):
             raise NotVideo
-        movie = self._boxes.feed(block) if self._boxes is not None else None
+        movie = self._watch.feed(block) if self._watch is not None else None
         if movie is not None and (problem := judge(movie)):
             raise Unsuitable(problem)
 

@@ -37,6 +37,10 @@ class BoxWatch:
         self.over = False
         """Nothing more will be learnt."""
 
+    @property
+    def held_bytes(self) -> int:
+        return len(self._head) + len(self._moov or b"")
+
     def feed(self, block: bytes) -> Movie | None:
         """The movie, with the block that ends its `moov`."""
         view = memoryview(block)

@@ -7,7 +7,8 @@ from functools import partial
 
 from edge.gateway.problems import Problem
 from edge.ingest import protocol, refusals, suitable
-from edge.ingest.body import Arriving, Checked, NotVideo, Overrun, Spooled, Unsuitable
+from edge.ingest.body import Arriving, Checked, Judge, NotVideo, Overrun, Spooled, Unsuitable
+from edge.ingest.boxes import BoxWatch
 from edge.ingest.model import Append, Reject, UploadState
 from edge.ingest.uploads import Hold, Progress, Uploads
 from edge.ingest.wire import BadField
@@ -71,8 +72,27 @@ async def _nothing_more(incoming: Incoming, state: UploadState) -> UploadState:
 
 
 async def _store(uploads: Uploads, ticket: UploadTicket, state: UploadState, incoming: Incoming) -> int:
-    judge = None if ticket.terms.kind is UploadKind.PARTIAL else partial(suitable.refusal, settings=uploads.settings)
-    checked = Checked(incoming.body, state.offset, incoming.append.allowance, judge)
+    if ticket.terms.kind is UploadKind.PARTIAL:
+        return await _write(uploads, ticket, state, incoming, _checked(incoming, state))
+    judge = partial(suitable.refusal, settings=uploads.settings)
+    watch = uploads.watches.take(ticket.upload_id, state.offset)
+    checked = _checked(incoming, state, judge, watch)
+    try:
+        return await _write(uploads, ticket, state, incoming, checked)
+    finally:
+        if watch is not None:
+            uploads.watches.keep(ticket.upload_id, checked.offset, watch)
+
+
+def _checked(
+    incoming: Incoming, state: UploadState, judge: Judge | None = None, watch: BoxWatch | None = None
+) -> Checked:
+    return Checked(incoming.body, state.offset, incoming.append.allowance, judge, watch)
+
+
+async def _write(
+    uploads: Uploads, ticket: UploadTicket, state: UploadState, incoming: Incoming, checked: Checked
+) -> int:
     if not incoming.append.checks:
         return await uploads.write(ticket, state, checked, incoming.progress, incoming.hold)
     try:

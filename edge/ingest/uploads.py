@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from edge.gateway.ports import UploadCatalog
@@ -11,6 +11,7 @@ from edge.ingest.body import Cutter, Source
 from edge.ingest.model import UploadState
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
+from edge.ingest.watches import Watches
 from origin.metadata.base import NotFound
 from origin.model import UploadKind
 from origin.objects.base import NoSuchObject, Objects
@@ -38,6 +39,7 @@ class Uploads:
     objects: Objects
     settings: IngestSettings
     stats: IngestStats
+    watches: Watches = field(default_factory=Watches)
 
     async def state(self, ticket: UploadTicket, request_id: str) -> UploadState:
         """Where an upload stands: its offset is what the object store holds.

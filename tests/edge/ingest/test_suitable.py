@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.ingest.boxes import MOST_MOOV_BYTES, BoxWatch, Movie, read_movie
+from edge.ingest.locks import open_locks
+from edge.ingest.watches import MOST_BYTES, MOST_UPLOADS, Watches
 
 if TYPE_CHECKING:
     from conftest import World
@@ -80,6 +82,46 @@ async def test_a_header_that_rules_a_clip_out_ends_the_upload_before_the_media_i
 async def test_the_header_is_judged_too_when_it_comes_last_in_the_same_request(world: World) -> None:
     body = box(b"ftyp", b"mp42") + large(b"mdat", bytes(50_000)) + box(b"moov", mvhd(90), trak(b"vide"))
     assert (await send(world, body))[:2] == (422, "too_long")
+
+
+async def in_requests(world: World, body: bytes, piece: int) -> tuple[int, str, int]:
+    """One request for each piece: the last answer, and the offset that it was for."""
+    made = await world.ask("POST", "/v1/uploads", {**TUS, "Upload-Length": str(len(body))})
+    for start in range(0, len(body), piece):
+        fields = {**OCTETS, "Upload-Offset": str(start)}
+        answer = await world.ask("PATCH", made.headers["location"], fields, body[start : start + piece])
+        if answer.status != 204:
+            return answer.status, json.loads(answer.body)["code"], start
+    return answer.status, "", start
+
+
+async def test_the_header_is_judged_too_when_it_comes_in_pieces(world: World) -> None:
+    first = clip(mvhd(61), trak(b"vide"), media=400)
+    assert await in_requests(world, first, 1) == (422, "too_long", len(first) - 409)
+    last = box(b"ftyp", b"mp42") + large(b"mdat", bytes(30_000)) + box(b"moov", mvhd(90), trak(b"vide"))
+    assert (await in_requests(world, last, 1000))[:2] == (422, "too_long")
+    assert (await in_requests(world, GOOD, 1000))[0] == 204
+
+
+async def test_where_the_beginning_was_not_seen_the_header_is_left_to_packaging(world: World) -> None:
+    body = clip(mvhd(61), trak(b"vide"), media=400)
+    made = await world.ask("POST", "/v1/uploads", {**TUS, "Upload-Length": str(len(body))})
+    other = world.beside(world.objects, open_locks("memory:"))
+    fields = {**OCTETS, "Upload-Offset": "0"}
+    assert (await world.ask("PATCH", made.headers["location"], fields, body[:20])).status == 204
+    rest = {**OCTETS, "Upload-Offset": "20"}
+    assert (await other.ask("PATCH", made.headers["location"], rest, body[20:])).status == 204
+
+
+def test_headers_in_pieces_are_kept_within_bounds() -> None:
+    watches = Watches()
+    for upload_id in range(2 * MOST_UPLOADS):
+        watch = BoxWatch()
+        watch.feed(box(b"ftyp", b"mp42") + box(b"moov", bytes(100_000))[:50_000])
+        watches.keep(upload_id, 50_012, watch)
+    kept = [each for each in range(2 * MOST_UPLOADS) if watches.take(each, 50_012) is not None]
+    assert kept == list(range(2 * MOST_UPLOADS))[-len(kept) :]
+    assert 0 < len(kept) * 50_000 <= MOST_BYTES
 
 
 @pytest.mark.parametrize(
