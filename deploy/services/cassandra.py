@@ -34,6 +34,7 @@ _LOGBACK = Path(__file__).with_name("logback.xml")
 _KEYSPACE = "services_ready"
 _PROTOCOL = 5
 _SCHEMA_S = 60.0
+_TABLE_ID = "9d7cbb52-2f0d-4c6e-8a35-0d1f7f2f8c11"
 _WRITE_S = 10.0
 
 
@@ -173,9 +174,10 @@ def _unwritten(address: Cassandra, nodes: Sequence[Node]) -> str:
 def _make_table(session: Session, cluster: Cluster, nodes: int) -> None:
     if _KEYSPACE in cluster.metadata.keyspaces and "writes" in cluster.metadata.keyspaces[_KEYSPACE].tables:
         return
+    # A slow node may have done at last what another is asked for next; both must have made the same table.
     replication = f"{{'class': 'NetworkTopologyStrategy', '{_DATACENTER}': {nodes}}}"
     for statement in (
         f"CREATE KEYSPACE IF NOT EXISTS {_KEYSPACE} WITH replication = {replication}",
-        f"CREATE TABLE IF NOT EXISTS {_KEYSPACE}.writes (node text PRIMARY KEY, at timestamp)",
+        f"CREATE TABLE IF NOT EXISTS {_KEYSPACE}.writes (node text PRIMARY KEY, at timestamp) WITH ID = {_TABLE_ID}",
     ):
         session.execute(statement, timeout=_SCHEMA_S)

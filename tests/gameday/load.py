@@ -16,7 +16,7 @@ RATES_HZ: Mapping[Act, float] = {
     read_video: 4.0,
     read_media: 4.0,
     like: 1.0,
-    upload: 1 / 6,
+    upload: 1 / 10,
 }
 """A second, before scaling."""
 

@@ -29,6 +29,10 @@ ROLES = {
 """Process → the role it serves."""
 
 
+WHOLE_S = 240.0
+"""What starts again shares its cores with the load."""
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     services: dict[str, Service]
@@ -38,7 +42,7 @@ class Site:
     def wait_whole(self) -> None:
         """Until every node of every engine takes part, and every process is ready. Raises NotReady, NotStarted."""
         for service in self.services.values():
-            service.wait_ready()
+            service.wait_ready(WHOLE_S)
         self.roles.wait_ready()
 
 
