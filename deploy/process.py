@@ -12,13 +12,14 @@ from functools import partial
 from typing import Any
 
 from deploy.admin import AdminParts, create_admin
+from deploy.binds import called_on, served_on
 from deploy.clock import now_ms
 from deploy.compose import Composition, Site, compose
 from deploy.engines import CannotStart, Engines, claim
 from deploy.listen import GRACE_S, Listener, PortTaken, Tls, bind_tcp
 from deploy.readiness import ENGINE_ERRORS, Readiness
 from deploy.roles import Role
-from deploy.setting_forms import Bind, host_and_port
+from deploy.setting_forms import Bind
 from deploy.settings import Settings, masked
 from deploy.supervise import Supervisor
 from deploy.telemetry import configure_logging
@@ -26,7 +27,7 @@ from deploy.tls import BadPair, check_pair, ensure_pair
 from edge.gateway.issuers.local import BadKeyFile
 from edge.gateway.site_files import BrokenSite
 from edge.gateway.spool.model import SpoolError
-from origin.rpc.serving import Unprotected
+from origin.rpc.serving import Unprotected, ensure_protected
 from origin.rpc.targets import BadTarget
 from origin.rpc.tls import BadTls
 from origin.rpc.tls import Tls as GrpcTls
@@ -106,6 +107,7 @@ class Process:
         tls = self._tls()
         stack.push_async_callback(self._drain_listeners, 0.0)
         await self._listen(create_admin(self._admin_parts()), settings.admin_bind, None)
+        self._look_at_addresses()
         engines = Engines(settings, now_ms, stack)
         await engines.open(self._roles)
         await self._readiness.wait_for(engines.checks)
@@ -114,14 +116,21 @@ class Process:
         await self._readiness.wait_for(self._made.awaited)
         self._supervisor.add("engines", partial(self._readiness.watch, {**engines.checks, **self._made.awaited}))
         for server in self._made.calls:
-            # gRPC would say of a taken port neither which setting moves it nor why in words.
-            bind_tcp(host_and_port(server.bind)).close()
             stack.push_async_callback(server.stop, 0.0)
             await server.start()
         for served in self._made.served:
             listener = await self._listen(served.app, served.address, tls if served.tls else None)
             if served.tls:
                 self._made.stats[f"http3_{served.name}"] = listener.http3_stats
+
+    def _look_at_addresses(self) -> None:
+        """Raises PortTaken or Unprotected before anything is waited for."""
+        called = called_on(self._roles, self._settings)
+        for bind in called:
+            ensure_protected(str(bind), _grpc_tls(self._settings))
+        for bind in {*called, *served_on(self._roles, self._settings)}:
+            # Tried and let go: gRPC would say of a taken port neither which setting moves it nor why in words.
+            bind_tcp(bind).close()
 
     def _tls(self) -> Tls | None:
         settings = self._settings
@@ -202,5 +211,11 @@ async def run_process(settings: Settings, roles: frozenset[Role], announce: Call
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, told)
-    with suppress(asyncio.CancelledError):
-        await process.run(announce)
+    try:
+        with suppress(asyncio.CancelledError):
+            await process.run(announce)
+    finally:
+        # The process ends now in any case; an impatient signal must not turn its exit code into a death.
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)

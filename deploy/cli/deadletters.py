@@ -37,6 +37,10 @@ _queue = click.option(
 )
 
 
+class LetterRefused(Failed):
+    """One letter; others may be replayed all the same."""
+
+
 @click.group()
 def dlq() -> None:
     """Uploads that packaging gave up on, and records that could not be read."""
@@ -103,7 +107,9 @@ async def _find(log: EventLog, topic: str, place: str) -> Record:
     for record in await _letters(log, topic):
         if _place(record) == place:
             return record
-    raise Failed(f"there is no dead letter {place} in {topic}; `reelway dlq list` shows those that were not replayed")
+    raise LetterRefused(
+        f"there is no dead letter {place} in {topic}; `reelway dlq list` shows those that were not replayed"
+    )
 
 
 @dlq.command()
@@ -123,22 +129,30 @@ def show(settings: Settings, letter: str, topic: str) -> None:
 @pass_settings
 def replay(settings: Settings, letters: Sequence[str], topic: str, as_json: bool) -> None:
     """Give dead letters to their consumer once more, each once. LETTERS are as `dlq list` names them."""
+    refused = 0
     for place in letters:
-        record = _with_log(settings, partial(replay_letter, settings, topic, place))
+        try:
+            record = _with_log(settings, partial(replay_letter, settings, topic, place))
+        except LetterRefused as error:
+            refused += 1
+            Reporter(as_json).event(str(error), letter=place, error=str(error))
+            continue
         ((name, key),) = _key(record).items()
         Reporter(as_json).event(f"{place} is queued again ({name} {key})", letter=place, **_key(record))
+    if refused:
+        raise Failed(f"{refused} of {len(letters)} letters were not replayed")
 
 
 async def replay_letter(settings: Settings, topic: str, place: str, log: EventLog) -> Record:
-    """Append once more what a letter holds, and note that. Raises Failed, EventLogError, MetadataError."""
+    """Append once more what a letter holds, and note that. Raises LetterRefused, EventLogError, MetadataError."""
     record = await _find(log, topic, place)
     try:
         letter = read_letter(record)
         if isinstance(letter, Replayed):
-            raise Failed(f"{place} only notes that another letter was replayed")
+            raise LetterRefused(f"letter {place} only notes that another letter was replayed")
         target, value = again(letter)
     except MalformedEvent as error:
-        raise Failed(f"letter {place} cannot be replayed: {error}") from error
+        raise LetterRefused(f"letter {place} cannot be replayed: {error}") from error
     if isinstance(letter, GivenUp):
         await _reopen(settings, letter.event.video_id)
     # Noted last: a crash before that leaves the letter in the list, and a video that is packaged already is left alone.

@@ -5,6 +5,7 @@ Exit codes: 0 done, 1 failed, 2 wrong usage or settings.
 
 from __future__ import annotations
 
+import logging
 import sys
 
 import click
@@ -35,6 +36,8 @@ for command in (up, serve, migrate, upload, demo_data, token, sign, verify, keys
 
 def main() -> None:
     """Run the command line; never shows a stack trace for an operator's mistake."""
+    # What a client library has to say comes back to us as an error; `serve` and `up` set up a log of their own.
+    logging.basicConfig(handlers=[logging.NullHandler()])
     try:
         reelway(standalone_mode=True)
     except BadSetting as error:

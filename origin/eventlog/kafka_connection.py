@@ -15,6 +15,7 @@ from origin.eventlog.base import EventLogError, LogDenied, LogUnavailable, LogUn
 from origin.eventlog.kafka_address import KafkaAddress
 
 MIGRATE = "`reelway migrate` makes what is missing"
+_REMEDY = "start its brokers, or correct REELWAY_EVENTS_URL"
 PROBE_MS = 3_000
 SAY_AGAIN_S = 30.0
 _TALKERS = (
@@ -30,6 +31,7 @@ _DENIED = (
     errors.AuthenticationMethodNotSupported,
     errors.SaslAuthenticationFailed,
     errors.UnsupportedSaslMechanismError,
+    errors.IllegalSaslStateError,
     errors.TopicAuthorizationFailedError,
     errors.GroupAuthorizationFailedError,
     errors.ClusterAuthorizationFailedError,
@@ -92,9 +94,12 @@ def log_errors(address: KafkaAddress) -> Iterator[None]:
     except errors.UnknownTopicOrPartitionError as error:
         raise LogUnprepared(f"{address.shown} has no such topic: {MIGRATE}") from error
     except TimeoutError as error:
-        raise LogUnavailable(f"{address.shown} did not answer in time") from error
+        raise LogUnavailable(f"{address.shown} did not answer in time; {_REMEDY}") from error
+    except errors.KafkaConnectionError as error:
+        asks = "" if address.user else "; if it asks for a user and a password, give them there"
+        raise LogUnavailable(f"no broker of {address.shown} can be used; {_REMEDY}{asks}") from error
     except (errors.KafkaError, OSError) as error:
-        raise LogUnavailable(f"{address.shown}: {error!r}") from error
+        raise LogUnavailable(f"{address.shown}: {type(error).__name__}: {error}; {_REMEDY}") from error
 
 
 def denied(address: KafkaAddress, error: Exception) -> LogDenied:

@@ -8,6 +8,7 @@ from cassandra.cluster import NoHostAvailable
 from origin.metadata.base import MetadataDenied, MetadataError, MetadataUnavailable, MetadataUnprepared
 from origin.metadata.cassandra_target import Target
 
+_REMEDY = "start them, or correct REELWAY_METADATA_URL"
 _MISSING = ("unconfigured table", "does not exist", "undefined column", "unknown identifier")
 
 
@@ -21,7 +22,7 @@ def as_metadata_error(error: Exception, target: Target) -> MetadataError:
         return MetadataDenied(f"{target.name}: {error}: grant the user what it needs")
     if isinstance(error, RequestValidationException):
         return _of_request(error, target)
-    return MetadataUnavailable(f"{target.name} did not answer: {error!r}")
+    return MetadataUnavailable(f"{target.name} did not answer: {error}; {_REMEDY}")
 
 
 def _of_hosts(error: NoHostAvailable, target: Target) -> MetadataError:
@@ -30,7 +31,7 @@ def _of_hosts(error: NoHostAvailable, target: Target) -> MetadataError:
     for cause in causes:
         if isinstance(cause, AuthenticationFailed | Unauthorized | RequestValidationException):
             return as_metadata_error(cause, target)
-    return MetadataUnavailable(f"no node of {target.name} answers: {', '.join(map(str, causes)) or error}")
+    return MetadataUnavailable(f"no node of {target.name} answers: {', '.join(map(str, causes)) or error}; {_REMEDY}")
 
 
 def _of_request(error: RequestValidationException, target: Target) -> MetadataError:

@@ -97,7 +97,7 @@ class S3Client:
         except boto.FlexibleChecksumError as error:
             raise CannotGoOn(f"{where}: {doing}: the bytes were damaged: {error}") from error
         except boto.BotoCoreError as error:
-            raise StoreUnavailable(f"{where}: {doing}: {error}") from error
+            raise StoreUnavailable(f"{where}: {doing}: {error}; start it, or correct REELWAY_OBJECTS_URL") from error
 
     def _client(self) -> Any:
         with _MAKING:

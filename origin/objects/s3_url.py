@@ -42,8 +42,10 @@ def parse(url: str) -> S3Place:
     credentials, _, bucket = parts.netloc.rpartition("@")
     access_key, _, secret_key = credentials.partition(":")
     named = f"s3://{bucket}"
-    if parts.scheme != "s3" or parts.path not in {"", "/"} or parts.fragment or not _BUCKET.fullmatch(bucket):
+    if parts.scheme != "s3" or parts.path not in {"", "/"} or parts.fragment or not bucket:
         raise ValueError(f"{named!r} names no bucket: give s3://[key:secret@]bucket?endpoint=…&region=…")
+    if not _BUCKET.fullmatch(bucket):
+        raise ValueError(f"{bucket!r} cannot be a bucket's name: 3 to 63 of a-z, 0-9, - and ., no - or . at an end")
     if bool(access_key) != bool(secret_key):
         raise ValueError(f"{named} has one of access key and secret: give both, or neither for the AWS default chain")
     options = _options(parts.query, named)

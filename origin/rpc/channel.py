@@ -43,6 +43,7 @@ class RemoteRole:
     ) -> None:
         """`role` is its name in errors. Raises BadTarget, BadTls."""
         self._role = role
+        self._remedy = f"start it, or correct REELWAY_{role.upper()}_TARGET"
         self._errors = errors
         self._checked = services[0].full_name
         self._channel = _channel(parse_target(target), services, tls, settings or RpcSettings())
@@ -86,7 +87,7 @@ class RemoteRole:
         except grpc.aio.AioRpcError as error:
             raise self._restored(error) from error
         if health_pb2.HealthCheckResponse.FromString(raw).status != health_pb2.HealthCheckResponse.SERVING:
-            raise RoleUnavailable(f"the {self._role} is not ready")
+            raise RoleUnavailable(f"the {self._role} is not ready; its own /readyz says what it waits for")
 
     async def close(self) -> None:
         """Calls under way end in RoleUnavailable."""
@@ -110,7 +111,9 @@ class RemoteRole:
         restored = self._errors.restored(reason, error.details() or "")
         if restored is not None:
             return restored
-        return RoleUnavailable(f"the {self._role} did not answer: {error.code().name}: {error.details()}")
+        return RoleUnavailable(
+            f"the {self._role} did not answer: {error.code().name}: {error.details()}; {self._remedy}"
+        )
 
 
 def _metadata() -> tuple[tuple[str, str], ...]:

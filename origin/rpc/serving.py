@@ -43,6 +43,13 @@ class Unprotected(ValueError):
     """A server without TLS on an address that other machines reach."""
 
 
+def ensure_protected(bind: str, tls: Tls | None) -> None:
+    """Raises Unprotected where a server on `bind` (`host:port`) would be reached without TLS, and BadTarget."""
+    host, _ = parse_bind(bind)
+    if tls is None and not is_loopback(host):
+        raise Unprotected(f"gRPC without TLS is served on loopback only, not on {bind}: give certificates")
+
+
 @dataclass(frozen=True, slots=True)
 class Service:
     descriptor: ServiceDescriptor
@@ -69,9 +76,7 @@ class RpcServer:
         settings: RpcSettings | None = None,
     ) -> None:
         """`bind` is `host:port`; port 0 takes a free one. Raises BadTarget, BadTls, Unprotected."""
-        host, _ = parse_bind(bind)
-        if tls is None and not is_loopback(host):
-            raise Unprotected(f"gRPC without TLS is served on loopback only, not on {bind}: give certificates")
+        ensure_protected(bind, tls)
         self.bind = bind
         self._services = services
         self._errors = errors

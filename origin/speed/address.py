@@ -130,7 +130,7 @@ def _options(parts: SplitResult, also: str | None) -> dict[str, str]:
 
 
 def _number(name: str, text: str) -> int:
-    if not (text.isascii() and text.isdigit()):
+    if not (text.isascii() and text.isdigit() and text == str(int(text))):
         raise _refusal(f"{name} must be a number, not {text!r}")
     return int(text)
 

@@ -20,7 +20,7 @@ class SpeedUnavailable(SpeedError):
 
 
 class SpeedDenied(SpeedError):
-    """The server refused the user name or password, or what the user may do."""
+    """The server refused the user name or password, what the user may do, or the database: waiting mends none."""
 
 
 class Speed(Protocol):

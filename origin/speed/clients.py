@@ -45,6 +45,7 @@ CHECK_S = 5.0
 _HOPS = 5
 """Redirections followed for one command."""
 _AGAIN_S = 0.02
+_REMEDY = "start it, or correct REELWAY_REDIS_URL"
 _REDIRECTED = (MovedError, AskError, TryAgainError, NoScriptError)
 
 Word = str | bytes | int
@@ -197,7 +198,7 @@ class SpeedClient:
             case AuthenticationError() | AuthorizationError() | NoPermissionError():
                 return SpeedDenied(f"{where} refused the user name or password, or the user's rights: {error}")
             case TimeoutError():
-                return SpeedUnavailable(f"{where} did not answer within {timeout_s:g} s")
+                return SpeedUnavailable(f"{where} did not answer within {timeout_s:g} s; {_REMEDY}")
             case TooFewReplicas():
                 return SpeedUnavailable(f"{where}: {error}")
             case ReadOnlyError():
@@ -208,7 +209,9 @@ class SpeedClient:
                 return SpeedUnavailable(f"the cluster at {self.address.shown} is down: {error}")
         if str(error).startswith("NOREPLICAS"):
             return SpeedUnavailable(f"{where} has fewer replicas than its min-replicas-to-write asks for")
-        return SpeedUnavailable(f"{where} did not answer: {str(error) or type(error).__name__}")
+        if str(error).startswith("DB index"):
+            return SpeedDenied(f"{where} has no database {self.address.database}: give one that it has, such as /0")
+        return SpeedUnavailable(f"{where} did not answer: {str(error) or type(error).__name__}; {_REMEDY}")
 
 
 async def _together(sendings: Sequence[Coroutine[Any, Any, list[Any]]]) -> list[list[Any]]:

@@ -123,6 +123,17 @@ def test_what_this_version_cannot_read_is_not_replayed(run: Run, settings: Setti
     assert len(run("list", "--json")[1].splitlines()) == 2
 
 
+def test_those_that_can_be_replayed_are_also_beside_one_that_cannot(run: Run, settings: Settings) -> None:
+    asyncio.run(fill(settings))
+    code, words = run("replay", "0/1", "0/9", "0/0")
+    assert code == 1
+    told = words.splitlines()
+    assert "upgrade" in told[0]
+    assert "no dead letter 0/9" in told[1]
+    assert "0/0 is queued again" in told[2]
+    assert told[3].endswith("2 of 3 letters were not replayed")
+
+
 def test_a_record_that_a_newer_version_can_read_goes_back_to_where_it_was() -> None:
     value = encode(GIVEN_UP)
     record = Record(Position(Topic.UPLOADS_RETRY, 4, 9), "5", value, NOW_MS)

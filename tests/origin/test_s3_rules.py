@@ -76,6 +76,12 @@ def test_a_url_that_names_no_bucket_is_refused(url):
         parse(url)
 
 
+@pytest.mark.parametrize("bucket", ["b", "Clips", "-clips", "clips-"])
+def test_a_bucket_that_can_have_no_such_name_is_told_what_names_are(bucket):
+    with pytest.raises(ValueError, match=rf"'{bucket}' cannot be a bucket's name: 3 to 63"):
+        parse(f"s3://{bucket}?region=x")
+
+
 def test_a_refused_url_is_not_told_with_its_secret():
     with pytest.raises(ValueError) as refused:
         parse("s3://key:hidden@clips?regoin=a")

@@ -42,6 +42,7 @@ def test_a_cluster_has_hosts_only_and_the_replicas_to_wait_for_can_be_chosen():
         "redis://h:x",
         "redis://h:99999",
         "redis://h/zero",
+        "redis://h/01",
         "redis://h/1/2",
         "redis://h?db=1&wait_replicas=-1",
         "redis://h?timeout=5",

@@ -56,8 +56,13 @@ async def test_a_user_without_the_right_to_write_is_denied(guarded, tmp_path):
         await check(f"redis://reader:r@127.0.0.1:{guarded.port}", tmp_path)
 
 
+async def test_a_database_that_the_server_does_not_have_is_denied_since_waiting_would_not_make_it(guarded, tmp_path):
+    with pytest.raises(SpeedDenied, match="has no database 9999"):
+        await check(f"redis://:right@127.0.0.1:{guarded.port}/9999", tmp_path)
+
+
 async def test_a_server_that_is_not_there_or_frozen_is_unavailable(guarded, tmp_path):
-    with pytest.raises(SpeedUnavailable, match="did not answer"):
+    with pytest.raises(SpeedUnavailable, match="did not answer.*REELWAY_REDIS_URL"):
         await check(f"redis://127.0.0.1:{free_port()}", tmp_path)
     with guarded.frozen(), pytest.raises(SpeedUnavailable, match="did not answer"):
         await check(f"redis://:right@127.0.0.1:{guarded.port}", tmp_path)
