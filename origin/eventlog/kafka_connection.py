@@ -104,6 +104,8 @@ def log_errors(address: KafkaAddress) -> Iterator[None]:
 
 def denied(address: KafkaAddress, error: Exception) -> LogDenied:
     """The error of refused credentials or rights."""
+    if isinstance(error, errors.IllegalSaslStateError):
+        return LogDenied(f"{address.shown} asks for no user and password: leave them out of REELWAY_EVENTS_URL")
     return LogDenied(
         f"{address.shown} refused {address.user or 'a client without credentials'}: {error}; "
         "see the user and the password in REELWAY_EVENTS_URL, and the user's rights"

@@ -332,6 +332,13 @@ async def test_a_log_opened_before_its_broker_is_there_works_once_it_came(alone,
     await log.close()
 
 
+async def test_credentials_that_the_brokers_do_not_ask_for_are_refused_with_the_remedy(kafka):
+    log = open_eventlog(f"kafka://reelway:secret@{kafka.hosts}", lambda: 0)
+    with pytest.raises(LogDenied, match="asks for no user and password: leave them out"):
+        await log.check()
+    await log.close()
+
+
 async def test_refused_credentials_are_told_from_a_cluster_that_is_away(tmp_path):
     service = await asyncio.to_thread(start_kafka, tmp_path, services_cache(), 1, Credentials("reelway", "right"))
     try:
