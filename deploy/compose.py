@@ -196,7 +196,7 @@ def _packager(site: Site, made: Composition) -> None:
         log,
         objects,
         PackagingCatalog(site.engines.metadata(), objects, log, site.clock, site.changes),
-        open_moderation(settings.moderation),
+        open_moderation(settings.moderation, site.clock),
         site.clock,
         settings.data / "packager",
     )

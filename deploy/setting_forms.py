@@ -9,6 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from packager.moderation.base import UnknownModeration
+from packager.moderation.hook import parse_hook
+
 
 @dataclass(frozen=True, slots=True)
 class Bind:
@@ -54,6 +57,15 @@ def one_of(*allowed: str) -> Callable[[str], str]:
         return text
 
     return parse
+
+
+def moderation(text: str) -> str:
+    try:
+        if text not in {"local", "rekognition"}:
+            parse_hook(text)
+    except UnknownModeration as error:
+        raise ValueError(f"local, rekognition or webhook:https://:SECRET@host/path ({error})") from error
+    return text
 
 
 def whole_number(least: int, most: int) -> Callable[[str], int]:

@@ -8,13 +8,13 @@ start with the name, the value refused and what is allowed.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from deploy.roles import EVERY_ROLE, Role
 from deploy.setting_forms import (
@@ -24,6 +24,7 @@ from deploy.setting_forms import (
     any_text,
     host_and_port,
     issuer,
+    moderation,
     one_of,
     optional_path,
     targets,
@@ -31,6 +32,7 @@ from deploy.setting_forms import (
 )
 
 PREFIX = "REELWAY_"
+_PASSWORD = re.compile(r"(://[^/@:\s]*:)[^/@\s]*@")
 FILE_NAME = "reelway.toml"
 
 
@@ -82,8 +84,9 @@ class Settings:
     """Most bytes that the segment cache holds."""
     scorer: str = _setting("embedded", one_of("embedded"))
     """How interactions become feeds."""
-    moderation: str = _setting("local", one_of("local"))
-    """Who looks at a clip before it is published."""
+    moderation: str = _setting("local", moderation)
+    """Who looks at a clip before it is published: a network on this machine, Amazon Rekognition, or a service of your
+    own, asked at `webhook:https://:SECRET@host/path`."""
     auth_issuer: str = _setting("local", issuer)
     """Who signs the users' tokens: this installation, or an OIDC issuer."""
     auth_audience: str = _setting("reelway", any_text)
@@ -189,12 +192,7 @@ def masked(settings: Settings) -> dict[str, str]:
 
 
 def _without_password(text: str) -> str:
-    if "://" not in text:
-        return text
-    parts = urlsplit(text)
-    if parts.password is None:
-        return text
-    return parts._replace(netloc=f"{parts.username or ''}:***@{parts.netloc.rpartition('@')[2]}").geturl()
+    return _PASSWORD.sub(r"\1***@", text)
 
 
 def _env_name(name: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from packager.moderation.base import (
     Allow,
     Evidence,
@@ -13,6 +15,7 @@ from packager.moderation.base import (
     UnknownModeration,
     Verdict,
 )
+from packager.moderation.hook import PREFIX, parse_hook
 
 __all__ = [
     "Allow",
@@ -28,10 +31,21 @@ __all__ = [
 ]
 
 
-def open_moderation(url: str) -> Moderation:
-    """The backend that `REELWAY_MODERATION` names. Raises UnknownModeration with what is allowed."""
-    if url == "local":
-        from packager.moderation.local import LocalModeration  # here, because it loads onnxruntime (0.3 s)
+def open_moderation(setting: str, clock: Callable[[], int]) -> Moderation:
+    """The backend that `REELWAY_MODERATION` names. Raises UnknownModeration with what is allowed.
+
+    Each is imported where it is chosen: onnxruntime, boto3 and httpx take a third of a second each.
+    """
+    if setting == "local":
+        from packager.moderation.local import LocalModeration
 
         return LocalModeration()
-    raise UnknownModeration(f"moderation {url!r} is not known; allowed: local")
+    if setting == "rekognition":
+        from packager.moderation.rekognition import RekognitionModeration
+
+        return RekognitionModeration()
+    if setting.startswith(PREFIX):
+        from packager.moderation.webhook import WebhookModeration
+
+        return WebhookModeration(parse_hook(setting), clock)
+    raise UnknownModeration("moderation is local, rekognition or webhook:https://:SECRET@host/path")

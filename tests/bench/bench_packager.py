@@ -93,7 +93,7 @@ def cpu_s(who: int) -> float:
 
 async def packaged(clip: Path, folder: Path) -> dict[str, float]:
     """One job with local moderation, as the worker runs it."""
-    moderation = open_moderation("local")
+    moderation = open_moderation("local", int)
     marks, began = Marks(), time.monotonic()
 
     def account(usage: Usage) -> None:

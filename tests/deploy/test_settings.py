@@ -60,5 +60,9 @@ def test_a_bad_line_in_the_file_is_named_with_the_file(tmp_path: Path) -> None:
 
 
 def test_passwords_are_never_shown(tmp_path: Path) -> None:
-    shown = masked(load(tmp_path, {"REELWAY_REDIS_URL": "redis://app:hunter2@cache:6379/0"}))
+    hook = "webhook:https://:hunter2hunter2hunter2@moderation.example/judge"
+    shown = masked(
+        load(tmp_path, {"REELWAY_REDIS_URL": "redis://app:hunter2@cache:6379/0", "REELWAY_MODERATION": hook})
+    )
     assert shown["REELWAY_REDIS_URL"] == "redis://app:***@cache:6379/0"
+    assert shown["REELWAY_MODERATION"] == "webhook:https://:***@moderation.example/judge"

@@ -1,10 +1,12 @@
-"""The port's contract on its local backend, and the word filter."""
+"""The port's contract on each backend, and the word filter."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import boto3
 import pytest
+from botocore.stub import ANY, Stubber
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -19,7 +21,9 @@ from packager.moderation import (
     UnknownModeration,
     open_moderation,
 )
+from packager.moderation.labels import Label, read_labels, verdict_of
 from packager.moderation.local import verdict_on
+from packager.moderation.rekognition import RekognitionModeration
 from packager.moderation.text import blocked_phrase
 
 
@@ -33,9 +37,27 @@ def evidence(folder: Path, description: str = "A walk by the sea") -> Evidence:
     return Evidence(video_id=1, creator_id=2, description=description, frames=tuple(frames))
 
 
-@pytest.fixture(params=["local"])
+def rekognition(*answers: list[dict[str, object]] | str) -> RekognitionModeration:
+    """Answers with these labels, or this error, to one frame after the other."""
+    client = boto3.client("rekognition", region_name="eu-west-1", aws_access_key_id="k", aws_secret_access_key="s")
+    wire = Stubber(client)
+    for answer in answers:
+        if isinstance(answer, str):
+            wire.add_client_error("detect_moderation_labels", answer)
+        else:
+            asked = {"Image": {"Bytes": ANY}, "MinConfidence": 60.0}
+            wire.add_response("detect_moderation_labels", {"ModerationLabels": answer}, asked)
+    wire.activate()
+    return RekognitionModeration(client)
+
+
+def label(name: str, confidence: float) -> dict[str, object]:
+    return {"Name": name, "Confidence": confidence, "ParentName": ""}
+
+
+@pytest.fixture(params=["local", "rekognition"])
 def moderation(request: pytest.FixtureRequest) -> Moderation:
-    return open_moderation(request.param)
+    return rekognition([], []) if request.param == "rekognition" else open_moderation(request.param, int)
 
 
 async def test_a_harmless_clip_is_allowed(moderation: Moderation, tmp_path: Path) -> None:
@@ -53,14 +75,53 @@ async def test_a_description_with_blocked_words_is_rejected(moderation: Moderati
 async def test_frames_that_cannot_be_read_say_so_and_allow_nothing(moderation: Moderation, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"not a picture")
+    backend = (
+        rekognition("InvalidImageFormatException") if isinstance(moderation, RekognitionModeration) else moderation
+    )
     with pytest.raises(ModerationUnavailable):
-        await moderation.judge(Evidence(1, 2, "", (broken,)))
+        await backend.judge(Evidence(1, 2, "", (broken,)))
+    await backend.close()
+
+
+async def test_frames_that_are_not_there_allow_nothing(moderation: Moderation, tmp_path: Path) -> None:
+    with pytest.raises(ModerationUnavailable):
+        await moderation.judge(Evidence(1, 2, "", (tmp_path / "gone.jpg",)))
     await moderation.close()
 
 
 def test_an_unknown_backend_is_refused_with_what_is_allowed() -> None:
-    with pytest.raises(UnknownModeration, match="allowed: local"):
-        open_moderation("rekognition")
+    with pytest.raises(UnknownModeration, match="local, rekognition or webhook:"):
+        open_moderation("hive", int)
+
+
+async def test_rekognition_rejects_what_it_is_certain_of_and_asks_a_person_where_it_is_not(tmp_path: Path) -> None:
+    certain = await rekognition([], [label("Explicit", 97)]).judge(evidence(tmp_path))
+    assert certain == Reject(
+        "moderation", "This clip seems to show nudity or sexual content, which is not allowed here."
+    )
+    assert await rekognition([label("Violence", 71)], []).judge(evidence(tmp_path)) == Review("Violence 71 %")
+    assert await rekognition([label("Alcohol", 99)], []).judge(evidence(tmp_path)) == Allow()
+
+
+@pytest.mark.parametrize(
+    "error", ["ThrottlingException", "AccessDeniedException", "ProvisionedThroughputExceededException"]
+)
+async def test_rekognition_that_refuses_or_is_busy_allows_nothing(error: str, tmp_path: Path) -> None:
+    backend = rekognition(error, error)
+    with pytest.raises(ModerationUnavailable, match=error):
+        await backend.judge(evidence(tmp_path))
+    await backend.close()
+
+
+def test_a_clip_that_no_frame_speaks_for_goes_to_a_person() -> None:
+    assert isinstance(verdict_of([]), Review)
+    assert verdict_of([(Label("Explicit", "", 89.9),), (Label("Violence", "", 61),)]) == Review("Explicit 90 %")
+
+
+@pytest.mark.parametrize("answer", [{}, {"ModerationLabels": [{}]}, {"ModerationLabels": 3}, {"ModerationLabels": [1]}])
+def test_what_is_no_answer_of_rekognition_is_said_so(answer: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="no moderation labels"):
+        read_labels(answer)
 
 
 @pytest.mark.parametrize(

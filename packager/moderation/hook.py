@@ -1,0 +1,103 @@
+"""What is said to a moderation webhook and what it may answer. Rules file.
+
+The request is signed as the Standard Webhooks specification says: `webhook-id`, `webhook-timestamp` (seconds) and
+`webhook-signature`, which is `v1,` and the Base64 HMAC-SHA256 of `id.timestamp.body` under the secret. The id is the
+same for every attempt.
+
+The body is JSON: `video_id`, `creator_id` (strings), `description`, and `frames`, JPEG pictures in Base64, in the order
+of the clip. The answer is JSON: `verdict` is `allow`, `reject` (with `detail`, a sentence for the creator) or `review`
+(with `reason`, for the person who looks).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote, urlsplit
+
+from packager.moderation.base import Allow, Evidence, Reject, Review, UnknownModeration, Verdict
+
+PREFIX = "webhook:"
+MOST_ANSWER_BYTES = 64 << 10
+_MOST_TEXT = 500
+_LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    url: str
+    """Without the secret."""
+    secret: bytes = field(repr=False)
+
+
+class NoVerdict(ValueError):
+    """The webhook's answer is none."""
+
+
+def parse_hook(setting: str) -> Hook:
+    """Of `webhook:https://:SECRET@host/path`. Raises UnknownModeration, without the secret."""
+    parts = urlsplit(setting.removeprefix(PREFIX))
+    secret = unquote(parts.password or "")
+    if parts.scheme not in {"https", "http"} or not parts.hostname:
+        raise UnknownModeration("a moderation webhook is webhook:https://:SECRET@host/path")
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        raise UnknownModeration(f"the moderation webhook at {parts.hostname} needs https, since it is sent the clips")
+    if len(secret) < 16:
+        raise UnknownModeration(
+            "a moderation webhook needs a secret of at least 16 characters, which signs what it is sent: "
+            "webhook:https://:SECRET@host/path"
+        )
+    return Hook(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), secret.encode())
+
+
+def body_of(evidence: Evidence, frames: Sequence[bytes]) -> bytes:
+    """The request's body."""
+    return json.dumps(
+        {
+            "video_id": str(evidence.video_id),
+            "creator_id": str(evidence.creator_id),
+            "description": evidence.description,
+            "frames": [base64.b64encode(frame).decode() for frame in frames],
+        }
+    ).encode()
+
+
+def signed(hook: Hook, delivery: str, timestamp_s: int, body: bytes) -> Mapping[str, str]:
+    """The header fields that prove who sends it and when."""
+    content = f"{delivery}.{timestamp_s}.".encode() + body
+    signature = base64.b64encode(hmac.digest(hook.secret, content, hashlib.sha256)).decode()
+    return {
+        "content-type": "application/json",
+        "webhook-id": delivery,
+        "webhook-timestamp": str(timestamp_s),
+        "webhook-signature": f"v1,{signature}",
+    }
+
+
+def read_verdict(answer: bytes) -> Verdict:
+    """Raises NoVerdict."""
+    try:
+        said = json.loads(answer)
+    except (ValueError, RecursionError) as error:
+        raise NoVerdict("the answer is no JSON") from error
+    if not isinstance(said, dict):
+        raise NoVerdict("the answer is no JSON object")
+    match said.get("verdict"):
+        case "allow":
+            return Allow()
+        case "reject":
+            return Reject("moderation", _text(said, "detail") or "This clip is not allowed here.")
+        case "review":
+            return Review(_text(said, "reason") or "the webhook asks for a person")
+    raise NoVerdict("`verdict` is none of allow, reject, review")
+
+
+def _text(said: Mapping[str, object], name: str) -> str:
+    value = said.get(name, "")
+    if not isinstance(value, str):
+        raise NoVerdict(f"`{name}` is no text")
+    return value[:_MOST_TEXT]
