@@ -60,7 +60,7 @@ class Process:
         self._readiness = Readiness()
         self._listeners: list[Listener] = []
         self._supervisor = Supervisor()
-        self._made = Composition()
+        self._made = Composition(stats={"engines": self._readiness.stats})
 
     def stop(self) -> None:
         """Begin to drain."""
