@@ -27,6 +27,7 @@ from deploy.tls import BadPair, check_pair, ensure_pair
 from edge.gateway.issuers.local import BadKeyFile
 from edge.gateway.site_files import BrokenSite
 from edge.gateway.spool.model import SpoolError
+from origin.ids import ClockBehindEpoch
 from origin.rpc.serving import Unprotected, ensure_protected
 from origin.rpc.targets import BadTarget
 from origin.rpc.tls import BadTls, ensure_usable
@@ -41,6 +42,7 @@ _START_ERRORS = (
     BadKeyFile,
     BadTarget,
     BrokenSite,
+    ClockBehindEpoch,
     KeyStoreError,
     SpoolError,
     ToolMissing,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import gc
+
 import pytest
 from cassandra import (
     AuthenticationFailed,
@@ -19,6 +22,7 @@ from cassandra.connection import ConnectionShutdown, DefaultEndPoint
 from origin.metadata import MetadataDenied, MetadataUnavailable, MetadataUnprepared, open_metadata, prepare_metadata
 from origin.metadata.cassandra_errors import as_metadata_error
 from origin.metadata.cassandra_target import parse_target
+from tests.ports import free_port
 
 ANONYMOUS = parse_target("cassandra://h1,h2/reelway?local_dc=dc1")
 KNOWN = parse_target("cassandra://me:secret@h1,h2/reelway?local_dc=dc1")
@@ -90,3 +94,16 @@ async def test_hosts_without_an_address_are_waited_for_as_those_that_are_away():
         with pytest.raises(MetadataUnavailable, match=r"no host of cassandra://nowhere\.invalid:9042/reelway"):
             await call()
     await metadata.close()
+
+
+async def test_a_connection_that_fails_after_its_caller_went_away_is_no_news():
+    reported: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
+    metadata = open_metadata(f"cassandra://127.0.0.1:{free_port()}/reelway?local_dc=dc1")
+    asking = asyncio.create_task(metadata.check())
+    await asyncio.sleep(0)
+    asking.cancel()
+    await asyncio.sleep(0.3)
+    await metadata.close()
+    gc.collect()
+    assert reported == []
