@@ -39,7 +39,8 @@ async def main(folder):
     objects = open_objects(f"file://{folder}/objects")
     catalog = PackagingCatalog(open_metadata(f"sqlite:///{folder}/metadata.sqlite"), objects, log, now_ms, Changes())
     settings = PackagerSettings(jobs_at_once=1, free_bytes=1)
-    worker = PackagerWorker(settings, log, objects, catalog, open_moderation("local", now_ms), now_ms, Path(folder) / "work")
+    moderation = open_moderation("local", now_ms)
+    worker = PackagerWorker(settings, log, objects, catalog, moderation, now_ms, Path(folder) / "work")
     await worker.run()
 
 asyncio.run(main(sys.argv[1]))
