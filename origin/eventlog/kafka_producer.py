@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
 from functools import partial
 
 from aiokafka import AIOKafkaProducer, errors
 
 from origin.eventlog.base import LogUnavailable, LogUnprepared
 from origin.eventlog.kafka_address import KafkaAddress
-from origin.eventlog.kafka_connection import client_arguments
-from origin.eventlog.kafka_errors import MIGRATE, explained, log_errors, said
+from origin.eventlog.kafka_connection import MIGRATE, client_arguments, log_errors, raise_denied
 
 logger = logging.getLogger(__name__)
 WAITING_BYTES = 16 << 20
@@ -69,9 +68,8 @@ class KafkaProducer:
         finally:
             self.waiting_bytes -= sum(sizes[len(acks) :])
 
-    async def ready(self, topics: Sequence[str]) -> Set[str]:
-        """Be started and know the topics, so that the first append takes no longer than others; the brokers that are up
-        (`host:port`), as they say.
+    async def ready(self, topics: Sequence[str]) -> None:
+        """Be started and know the topics, so that the first append takes no longer than others.
 
         Raises the port's errors.
         """
@@ -82,9 +80,6 @@ class KafkaProducer:
                 producer = await self._running()
                 for topic in topics:
                     await self._know(producer, topic)
-                if not await producer.client.force_metadata_update():
-                    raise TimeoutError
-                return frozenset(f"{each.host}:{each.port}" for each in producer.client.cluster.brokers())
 
     def _settled(self, producer: AIOKafkaProducer, size: int, ack: asyncio.Future[object]) -> None:
         self.waiting_bytes -= size
@@ -130,7 +125,7 @@ class KafkaProducer:
         except BaseException as error:
             await producer.stop()
             if isinstance(error, errors.KafkaError):
-                raise await explained(self._address, error) from error
+                await raise_denied(self._address)
             raise
         return producer
 
@@ -146,7 +141,7 @@ class KafkaProducer:
         starting = self._starting
         if error.retriable or starting is None or not starting.done() or starting.result() is not producer:
             return
-        logger.warning("starting another Kafka producer", extra={"error": said(error)})
+        logger.warning("starting another Kafka producer", extra={"error": repr(error)})
         ending = asyncio.create_task(_end(producer))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)
