@@ -62,7 +62,7 @@ async def test_a_database_that_the_server_does_not_have_is_denied_since_waiting_
 
 
 async def test_a_server_that_is_not_there_or_frozen_is_unavailable(guarded, tmp_path):
-    with pytest.raises(SpeedUnavailable, match="did not answer.*REELWAY_REDIS_URL"):
+    with pytest.raises(SpeedUnavailable, match=r"did not answer.*REELWAY_REDIS_URL"):
         await check(f"redis://127.0.0.1:{free_port()}", tmp_path)
     with guarded.frozen(), pytest.raises(SpeedUnavailable, match="did not answer"):
         await check(f"redis://:right@127.0.0.1:{guarded.port}", tmp_path)
