@@ -32,7 +32,8 @@ from deploy.setting_forms import (
 )
 
 PREFIX = "REELWAY_"
-_PASSWORD = re.compile(r"(://[^/@:\s]*:)[^/@\s]*@")
+_PASSWORD = re.compile(r"(://[^/?#@:]*:)[^/?#]*@")
+"""Up to the last @ of an authority, also of a URL within a URL: `urlsplit` takes it so (RFC 3986, 3.2)."""
 FILE_NAME = "reelway.toml"
 
 
@@ -161,7 +162,7 @@ def load(folder: Path, environment: Mapping[str, str] | None = None, roles: froz
         try:
             values[each.name] = each.metadata["parse"](text)
         except ValueError as error:
-            raise BadSetting(f"{source} has the value {text!r}; allowed is {error}") from error
+            raise BadSetting(f"{source} has the value {_without_password(text)!r}; allowed is {error}") from error
         if each.name == "data":
             values["data"] = (folder / values["data"]).absolute()
     _refuse_incomplete(given)

@@ -59,6 +59,29 @@ def test_a_bad_line_in_the_file_is_named_with_the_file(tmp_path: Path) -> None:
         load(tmp_path, {})
 
 
+@pytest.mark.parametrize("password", ["p@ss", "two words", "a:b", "hunter2"])
+def test_of_a_password_nothing_is_shown(tmp_path: Path, password: str) -> None:
+    shown = masked(load(tmp_path, {"REELWAY_REDIS_URL": f"redis://app:{password}@cache:6379/0"}))
+    assert shown["REELWAY_REDIS_URL"] == "redis://app:***@cache:6379/0"
+    replica = f"s3://key:{password}@clips?replica=s3://key:{password}@copies%3Fregion=x"
+    told = masked(load(tmp_path, {"REELWAY_OBJECTS_URL": replica}))["REELWAY_OBJECTS_URL"]
+    assert told == "s3://key:***@clips?replica=s3://key:***@copies%3Fregion=x"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("REELWAY_REDIS_URL", "rediss3://app:hunter2@cache"),
+        ("REELWAY_MODERATION", "webhook:https://:hunter2@moderation.example/"),
+        ("REELWAY_MODERATION", "https://:hunter2hunter2hunter2@moderation.example/"),
+    ],
+)
+def test_a_refused_value_is_told_without_its_password(tmp_path: Path, name: str, value: str) -> None:
+    with pytest.raises(BadSetting, match=name) as refused:
+        load(tmp_path, {name: value})
+    assert "hunter2" not in str(refused.value)
+
+
 def test_passwords_are_never_shown(tmp_path: Path) -> None:
     hook = "webhook:https://:hunter2hunter2hunter2@moderation.example/judge"
     shown = masked(
