@@ -9,7 +9,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from packager.moderation.base import UnknownModeration
 from packager.moderation.hook import parse_hook
 
 
@@ -60,11 +59,8 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 
 
 def moderation(text: str) -> str:
-    try:
-        if text not in {"local", "rekognition"}:
-            parse_hook(text)
-    except UnknownModeration as error:
-        raise ValueError(f"local, rekognition or webhook:https://:SECRET@host/path ({error})") from error
+    if text not in {"local", "rekognition"}:
+        parse_hook(text)
     return text
 
 

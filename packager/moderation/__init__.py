@@ -15,7 +15,7 @@ from packager.moderation.base import (
     UnknownModeration,
     Verdict,
 )
-from packager.moderation.hook import PREFIX, parse_hook
+from packager.moderation.hook import parse_hook
 
 __all__ = [
     "Allow",
@@ -44,8 +44,7 @@ def open_moderation(setting: str, clock: Callable[[], int]) -> Moderation:
         from packager.moderation.rekognition import RekognitionModeration
 
         return RekognitionModeration()
-    if setting.startswith(PREFIX):
-        from packager.moderation.webhook import WebhookModeration
+    hook = parse_hook(setting)
+    from packager.moderation.webhook import WebhookModeration
 
-        return WebhookModeration(parse_hook(setting), clock)
-    raise UnknownModeration("moderation is local, rekognition or webhook:https://:SECRET@host/path")
+    return WebhookModeration(hook, clock)

@@ -22,6 +22,7 @@ from urllib.parse import unquote, urlsplit
 from packager.moderation.base import Allow, Evidence, Reject, Review, UnknownModeration, Verdict
 
 PREFIX = "webhook:"
+ALLOWED = "local, rekognition or webhook:https://:SECRET@host/path"
 MOST_ANSWER_BYTES = 64 << 10
 _MOST_TEXT = 500
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -39,17 +40,20 @@ class NoVerdict(ValueError):
 
 
 def parse_hook(setting: str) -> Hook:
-    """Of `webhook:https://:SECRET@host/path`. Raises UnknownModeration, without the secret."""
-    parts = urlsplit(setting.removeprefix(PREFIX))
+    """Of `webhook:https://:SECRET@host/path`. Raises UnknownModeration, without the secret, for anything else."""
+    try:
+        parts = urlsplit(setting.removeprefix(PREFIX))
+        named = parts.scheme in {"https", "http"} and parts.hostname and parts.port != 0
+    except ValueError:
+        named = False
+    if not setting.startswith(PREFIX) or not named:
+        raise UnknownModeration(ALLOWED)
     secret = unquote(parts.password or "")
-    if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise UnknownModeration("a moderation webhook is webhook:https://:SECRET@host/path")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
-        raise UnknownModeration(f"the moderation webhook at {parts.hostname} needs https, since it is sent the clips")
+        raise UnknownModeration(f"{ALLOWED}; {parts.hostname} needs https, since it is sent the clips")
     if len(secret) < 16:
         raise UnknownModeration(
-            "a moderation webhook needs a secret of at least 16 characters, which signs what it is sent: "
-            "webhook:https://:SECRET@host/path"
+            f"{ALLOWED}, with a secret of at least 16 characters, which signs what the webhook is sent"
         )
     return Hook(parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), secret.encode())
 

@@ -153,6 +153,9 @@ def test_whatever_is_answered_is_a_verdict_or_none(answer: bytes) -> None:
     [
         "webhook:",
         "webhook:ftp://:0123456789abcdef@h/",
+        "webhook:https://:0123456789abcdef@[::1/",
+        "webhook:https://:0123456789abcdef@h:99999/",
+        "https://:0123456789abcdef@h/",
         "webhook:https://h/",
         "webhook:https://:hunter2@h/",
         "webhook:http://:0123456789abcdef@moderation.example/",
