@@ -131,7 +131,7 @@ class Checked:
     that the judge refuses; the header is seen by `watch`, which has seen all that comes before."""
 
     def __init__(
-        self, source: Source, offset: int, allowance: int, judge: Judge | None, watch: BoxWatch | None = None
+        self, source: Source, offset: int, allowance: int, judge: Judge | None, watch: BoxWatch | None
     ) -> None:
         self._source = source
         self.offset = offset

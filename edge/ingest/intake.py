@@ -7,8 +7,7 @@ from functools import partial
 
 from edge.gateway.problems import Problem
 from edge.ingest import protocol, refusals, suitable
-from edge.ingest.body import Arriving, Checked, Judge, NotVideo, Overrun, Spooled, Unsuitable
-from edge.ingest.boxes import BoxWatch
+from edge.ingest.body import Arriving, Checked, NotVideo, Overrun, Spooled, Unsuitable
 from edge.ingest.model import Append, Reject, UploadState
 from edge.ingest.uploads import Hold, Progress, Uploads
 from edge.ingest.wire import BadField
@@ -72,22 +71,15 @@ async def _nothing_more(incoming: Incoming, state: UploadState) -> UploadState:
 
 
 async def _store(uploads: Uploads, ticket: UploadTicket, state: UploadState, incoming: Incoming) -> int:
-    if ticket.terms.kind is UploadKind.PARTIAL:
-        return await _write(uploads, ticket, state, incoming, _checked(incoming, state))
-    judge = partial(suitable.refusal, settings=uploads.settings)
-    watch = uploads.watches.take(ticket.upload_id, state.offset)
-    checked = _checked(incoming, state, judge, watch)
+    is_clip = ticket.terms.kind is not UploadKind.PARTIAL
+    judge = partial(suitable.refusal, settings=uploads.settings) if is_clip else None
+    watch = uploads.watches.take(ticket.upload_id, state.offset) if is_clip else None
+    checked = Checked(incoming.body, state.offset, incoming.append.allowance, judge, watch)
     try:
         return await _write(uploads, ticket, state, incoming, checked)
     finally:
         if watch is not None:
             uploads.watches.keep(ticket.upload_id, checked.offset, watch)
-
-
-def _checked(
-    incoming: Incoming, state: UploadState, judge: Judge | None = None, watch: BoxWatch | None = None
-) -> Checked:
-    return Checked(incoming.body, state.offset, incoming.append.allowance, judge, watch)
 
 
 async def _write(
