@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import ssl
 
 import httpx
 
 from edge.upstream.base import UpstreamUnreachable
 
 
-class Connection:
-    """A transport that keeps one connection; it serves one exchange at a time."""
-
-    def __init__(self, trust: ssl.SSLContext, idle_s: float) -> None:
-        # The transport, not a client: a client follows redirects, keeps cookies and adds fields of its own.
-        self.transport = httpx.AsyncHTTPTransport(
-            verify=trust,
-            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=idle_s),
-        )
-
-
 class Connections:
-    """A bounded number of connections.
+    """A bounded number of connections: transports of one each, which follow no redirect and keep no cookie, as a client
+    would.
 
     The library's own pool looks through all its connections and all who wait whenever a request begins or ends; with
     64 connections that costs several times the request.
@@ -31,11 +20,12 @@ class Connections:
     def __init__(self, most: int, wait_s: float, idle_s: float) -> None:
         self._wait_s = wait_s
         trust = httpx.create_ssl_context()
-        self._all = tuple(Connection(trust, idle_s) for _ in range(most))
+        one = httpx.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=idle_s)
+        self._all = tuple(httpx.AsyncHTTPTransport(verify=trust, limits=one) for _ in range(most))
         self._free = list(self._all)
         self._turns = asyncio.Semaphore(most)
 
-    async def take(self) -> Connection:
+    async def take(self) -> httpx.AsyncHTTPTransport:
         """The one that was used last: it is the likeliest to be open. Raises UpstreamUnreachable."""
         try:
             async with asyncio.timeout(self._wait_s):
@@ -44,9 +34,9 @@ class Connections:
             raise UpstreamUnreachable(f"no connection was free within {self._wait_s} s") from error
         return self._free.pop()
 
-    def give_back(self, connection: Connection) -> None:
+    def give_back(self, connection: httpx.AsyncHTTPTransport) -> None:
         self._free.append(connection)
         self._turns.release()
 
     async def close(self) -> None:
-        await asyncio.gather(*(connection.transport.aclose() for connection in self._all))
+        await asyncio.gather(*(connection.aclose() for connection in self._all))

@@ -19,7 +19,7 @@ from edge.upstream.base import (
     UpstreamTimedOut,
     UpstreamUnreachable,
 )
-from edge.upstream.connections import Connection, Connections
+from edge.upstream.connections import Connections
 
 _REPEATABLE = frozenset({"GET", "HEAD"})
 
@@ -111,7 +111,7 @@ class HttpUpstream:
             raise
         return HttpResponse(response, partial(self._connections.give_back, connection))
 
-    async def _sent(self, connection: Connection, request: UpstreamRequest) -> httpx.Response:
+    async def _sent(self, connection: httpx.AsyncHTTPTransport, request: UpstreamRequest) -> httpx.Response:
         headers = [field for field in request.headers if field[0] != b"host"]
         headers.append((b"host", next((v for n, v in request.headers if n == b"host"), self._authority)))
         limits = self._limits
@@ -124,7 +124,7 @@ class HttpUpstream:
             extensions={"timeout": timeouts},
         )
         try:
-            response = await connection.transport.handle_async_request(outgoing)
+            response = await connection.handle_async_request(outgoing)
         except httpx.HTTPError as error:
             raise _translated(error) from error
         response.request = outgoing
