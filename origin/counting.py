@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
 
-from origin.counters.base import Counters, CountersUnavailable, CountersWentBack, Increment, Run
+from origin.counters.base import Batch, Counters, CountersUnavailable, CountersWentBack, Increment, Run
 from origin.deadletters import dead_letter
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Record
 from origin.events import DEAD_LETTERS, InteractionEvent, MalformedEvent, Topic, decode
-from origin.metadata.base import Metadata, MetadataError
+from origin.metadata.base import BatchForked, Metadata, MetadataError
 from origin.retry import Backoff
 from origin.retrying import surely
 from origin.social import apply_own_state
@@ -85,21 +85,26 @@ class Counting:
         """Per topic and partition the last offset whose effects are in the counters and the metadata."""
         self._committed: dict[tuple[str, int], int] = {}
         """Per topic and partition the last offset that the group has committed; no older batch takes it back."""
+        self._read_behind: dict[tuple[str, int], int] = {}
+        """Per topic and partition the last offset that the speed layer knows, where reading begins behind that although
+        more is committed."""
 
     async def run(self) -> None:
         """Consume and flush. Raises nothing but what is a bug: stores that are away are waited for."""
         while True:
             try:
-                await self._run_from_committed()
+                await self._run_once()
             except* CountersWentBack as lost:
                 self.stats.went_back += 1
                 logger.warning("counting reads the log again", extra={"error": str(lost.exceptions[0])})
 
-    async def _run_from_committed(self) -> None:
-        """Until cancelled. Raises CountersWentBack."""
-        consumer = await self._surely(lambda: self._eventlog.consumer(GROUP, [Topic.INTERACTIONS]))
+    async def _run_once(self) -> None:
+        """From the committed offsets, or behind what the speed layer knows, until cancelled. Raises
+        CountersWentBack."""
+        start = {place: mark + 1 for place, mark in self._read_behind.items()}
+        consumer = await self._surely(lambda: self._eventlog.consumer(GROUP, [Topic.INTERACTIONS], start))
         self._applied.clear()
-        self._committed.clear()
+        self._committed = {place: self._committed[place] for place in start}
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._consume(consumer))
@@ -134,7 +139,7 @@ class Counting:
         increments = [*_counted(placed), *await self._like_increments(placed)]
         increments.sort(key=lambda increment: increment.position.offset)
         runs = self._runs(records)
-        counted = await self._counters.apply(GROUP, runs, increments)
+        counted = await self._apply(runs, increments)
         self.stats.records += len(records)
         self.stats.increments += counted
         if letters:
@@ -151,7 +156,25 @@ class Counting:
         for place, some in offsets.items():
             # Reading began at the committed offset.
             self._committed.setdefault(place, min(some) - 1)
-        return [Run(*place, self._applied.get(place), max(some)) for place, some in offsets.items()]
+        return [self._run(place, min(some), max(some)) for place, some in offsets.items()]
+
+    def _run(self, place: tuple[str, int], first: int, last: int) -> Run:
+        applied = self._applied.get(place)
+        if applied is None:
+            return Run(*place, self._read_behind.get(place, first - 1), last, begins=True)
+        return Run(*place, applied, last)
+
+    async def _apply(self, runs: Sequence[Run], increments: Sequence[Increment]) -> int:
+        """Raises CountersWentBack, with where to begin again noted."""
+        try:
+            counted = await self._counters.apply(GROUP, runs, increments)
+        except CountersWentBack as lost:
+            known = {**self._read_behind, **lost.marks}
+            self._read_behind = {place: at for place, at in known.items() if at < self._committed.get(place, -1)}
+            raise
+        for run in runs:
+            self._read_behind.pop((run.topic, run.partition), None)
+        return counted
 
     async def _like_increments(self, placed: Sequence[_Placed]) -> list[Increment]:
         by_pair: dict[tuple[int, int], list[_Placed]] = {}
@@ -176,10 +199,10 @@ class Counting:
     async def _flush(self, consumer: Consumer) -> None:
         """Raises CountersWentBack, and _ERRORS."""
         still_there = [Run(*place, offset, offset) for place, offset in self._applied.items()]
-        await self._counters.apply(GROUP, still_there, [])
+        await self._apply(still_there, [])
         batch = await self._counters.begin_flush()
         if batch.deltas:
-            await self._metadata.apply_counts(batch.batch_id, batch.deltas, self._clock())
+            await self._write(batch)
             await self._counters.end_flush(batch.batch_id)
             self.stats.flushes += 1
         for (group, topic, partition), offset in batch.marks.items():
@@ -187,6 +210,14 @@ class Counting:
             if group == GROUP and offset > self._committed.get((topic, partition), offset):
                 await consumer.commit(Position(topic, partition, offset))
                 self._committed[topic, partition] = offset
+
+    async def _write(self, batch: Batch) -> None:
+        """Raises CountersWentBack when the speed layer does not know of a batch that was written."""
+        try:
+            await self._metadata.apply_counts(batch, self._clock())
+        except BatchForked as fork:
+            await self._counters.rewind(fork.written)
+            raise CountersWentBack(str(fork), {}) from fork
 
 
 def _counted(placed: Sequence[_Placed]) -> list[Increment]:

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from origin.counters.base import Batch, Counters, CountersUnavailable, CountersWentBack, Increment, Run
+from origin.counters.base import Batch, Counters, CountersUnavailable, CountersWentBack, Increment, Run, Written
 from origin.counters.memory import MemoryCounters
 from origin.counters.redis import RedisCounters
 
-__all__ = ["Batch", "Counters", "CountersUnavailable", "CountersWentBack", "Increment", "Run", "open_counters"]
+__all__ = [
+    "Batch",
+    "Counters",
+    "CountersUnavailable",
+    "CountersWentBack",
+    "Increment",
+    "Run",
+    "Written",
+    "open_counters",
+]
 
 
 def open_counters(url: str) -> Counters:

@@ -12,26 +12,25 @@ Exactness, on which `origin.counting` rests:
   again until `end_flush(batch_id)`; so a crash between reading and writing neither loses nor doubles.
 - a batch carries the marks of its moment: every increment up to them is in it or in an earlier batch. Offsets are
   committed no further than the marks of batches that are written, so the log can give again what a speed layer lost.
+- a batch names the one that was ended before it, and metadata writes it only `after` that one. So what is written is
+  one chain, whatever the speed layer forgot.
 
-When the speed layer fails over to a replica it goes back in time: to some moment of the lost primary's past, all keys
-to the same one, since a replica follows a single stream and every key of the counts lives on one server.
-- *What is lost* are runs whose marks the replica had not got. A consumer gives with each run the last offset that it
-  applied before (`Run.after`). A mark short of that means a gap, and the step is refused with CountersWentBack before
-  it changes anything; then whoever consumes begins again at its committed offsets, which lie at or below every mark
-  that was written to metadata. What the replica did get is skipped by its marks. Without traffic the gap is found by
-  applying an empty run, as counting does before each flush.
-- *What comes back* must not be counted twice: had a replica missed that increments were moved into a batch, they would
-  be gathered still, and move again under another id. Therefore `begin_flush` returns only when `wait_replicas` replicas
-  have the batch (Redis's WAIT, over the connection of a write that comes after the move), and nothing is written to
-  metadata before. A replica that has the batch has all before it. If the loss of `end_flush` brings a batch back, it
-  has the id that metadata knows. A primary that was cut off gets no acknowledgement, so it gives no batch.
-- *What is left to the operator*: WAIT is kept by the promoted replica if it is among those that acknowledged. Sentinel
-  and Cluster promote the one with the most of the stream that they can reach; for a promise that holds when the most
-  advanced replica dies together with the primary, let `wait_replicas` be the number of replicas, and let
-  `min-replicas-to-write 1` stop a cut-off primary from taking runs that it will lose (they would be found and read
-  again, only later). With `wait_replicas=0` a failover can double what was flushed since the replica's moment.
-Not promised: survival of all servers' disks. A speed layer that comes back empty is found like one that went back, and
-loses nothing; but a batch written and not yet committed is then counted twice.
+When the speed layer fails over to a replica, or comes back from an older file, it goes back in time: to some moment of
+the past, all keys to the same one, since a replica follows a single stream and every key lives on one server.
+- *What is lost* are runs whose marks it had not got. A consumer gives with each run the last offset that it applied
+  before, or before which it began to read (`Run.after`). A mark short of that means a gap, and the step is refused with
+  CountersWentBack before it changes anything; then whoever consumes reads again from the mark on. What is still there
+  is skipped by its mark. Without traffic the gap is found by applying an empty run, as counting does before each flush.
+- *What comes back* must not be counted twice: if it had forgotten that increments were moved into a batch, they would
+  be gathered still, and move again under another id. But metadata has another batch at the end of its chain then, and
+  refuses (`BatchForked`). `rewind` drops what is gathered and makes the end of the chain the batch ended last. Up to
+  its marks, the *floor*, nothing counts again; what lies between mark and floor is read again all the same, so that its
+  event ids are known. An event id is kept with its offset: the same record counts when it is read again.
+- *A batch half written* is finished from what metadata kept of it, before another is refused.
+`begin_flush` returns only when `wait_replicas` replicas have the batch (Redis's WAIT), so that all this is seldom
+needed. It cannot be what exactness rests on: Sentinel may promote another replica than the one that acknowledged, and a
+frozen primary that thaws may find a replica that still follows it.
+Not promised: a speed layer that comes back empty knows no event ids, so what a client sends again then counts again.
 
 One slot holds all counts, so that the moves above are atomic. An increment costs its server about 20 µs of CPU
 (measured with event ids and the append-only file, on two busy cores), so the ceiling is near 50,000 increments a
@@ -55,7 +54,12 @@ class CountersUnavailable(Exception):
 
 
 class CountersWentBack(Exception):
-    """The speed layer lost runs that it had applied. Begin again at the committed offsets; a retry does not help."""
+    """The speed layer lost runs that it had applied. Read again; a retry does not help."""
+
+    def __init__(self, message: str, marks: Mapping[tuple[str, int], int]) -> None:
+        super().__init__(message)
+        self.marks = marks
+        """(topic, partition) → the last offset applied, where it is known: reading goes on behind it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +78,12 @@ class Run:
 
     topic: str
     partition: int
-    after: int | None
-    """The last offset before the run that this consumer applied; None: it began to read at its committed offset."""
+    after: int
+    """The last offset before the run that this consumer applied, or behind which it began to read."""
     through: int
     """The run's last offset; equal to `after` when the run is empty."""
+    begins: bool = False
+    """The consumer has applied nothing of the partition yet: counters that know nothing of it take the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +93,16 @@ class Batch:
     """Empty: nothing has gathered, everything up to the marks is written. Such a batch need not be ended."""
     marks: Mapping[tuple[str, str, int], int]
     """(group, topic, partition) → the last offset applied when the batch was made."""
+    after: str
+    """The batch that was ended last before this one began; empty: none is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """The end of the chain: the batch that metadata wrote last."""
+
+    batch_id: str
+    marks: Mapping[tuple[str, str, int], int]
 
 
 class Counters(Protocol):
@@ -103,5 +119,9 @@ class Counters(Protocol):
 
     async def end_flush(self, batch_id: str) -> None:
         """The batch is written; forget it. Ending it again is no error. Raises CountersUnavailable."""
+
+    async def rewind(self, written: Written) -> None:
+        """These counters do not know that `written` was written: drop what is gathered and go on behind it. Nothing
+        happens where it is the batch under way or the one ended last. Raises CountersUnavailable."""
 
     async def close(self) -> None: ...

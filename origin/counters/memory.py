@@ -3,53 +3,63 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from origin.counters.base import DEDUPE_S, Batch, CountersUnavailable, CountersWentBack, Increment, Run
+from origin.counters.base import DEDUPE_S, Batch, CountersUnavailable, CountersWentBack, Increment, Run, Written
 from origin.model import CountKind
 
 
 class MemoryCounters:
-    """Batch ids are numbered, so simulations repeat."""
-
     def __init__(self) -> None:
         self._gathered: Counter[tuple[int, CountKind]] = Counter()
         self._marks: dict[tuple[str, str, int], int] = {}
-        self._seen: dict[str, float] = {}
+        self._floors: dict[tuple[str, str, int], int] = {}
+        self._seen: dict[str, tuple[float, int]] = {}
+        """Event id → when it is forgotten, and its offset."""
         self._batch: Batch | None = None
-        self._batches = 0
+        self._ended = ""
         self._closed = False
 
     async def apply(self, group: str, runs: Sequence[Run], increments: Sequence[Increment]) -> int:
         self._refuse_closed()
         self._forget_old()
-        marks = {(group, run.topic, run.partition): self._mark(group, run) for run in runs}
-        counted = 0
-        for increment in increments:
-            position = increment.position
-            if position.offset <= self._marks.get((group, position.topic, position.partition), -1):
-                continue
-            if increment.event_id and increment.event_id in self._seen:
-                continue
-            if increment.event_id:
-                self._seen[increment.event_id] = asyncio.get_running_loop().time() + DEDUPE_S
-            self._gathered[increment.video_id, increment.kind] += increment.by
-            counted += 1
-        self._marks |= marks
+        self._refuse_gaps(group, runs)
+        counted = sum(self._gather(group, increment) for increment in increments)
+        for run in runs:
+            place = (group, run.topic, run.partition)
+            self._marks[place] = max(self._marks.get(place, -1), run.through)
         return counted
 
-    def _mark(self, group: str, run: Run) -> int:
-        """Where the run moves its mark."""
-        before = self._marks.get((group, run.topic, run.partition), -1)
-        if run.after is not None and before < run.after:
-            raise CountersWentBack(f"these counters do not have what group {group} had applied")
-        return max(before, run.through)
+    def _refuse_gaps(self, group: str, runs: Sequence[Run]) -> None:
+        known = {(run.topic, run.partition): self._marks.get((group, run.topic, run.partition)) for run in runs}
+        for run in runs:
+            mark = known[run.topic, run.partition]
+            if run.after > (-1 if mark is None else mark) and not (run.begins and mark is None):
+                marks = {place: each for place, each in known.items() if each is not None}
+                raise CountersWentBack(f"these counters do not have what group {group} had applied", marks)
+
+    def _gather(self, group: str, increment: Increment) -> bool:
+        """Whether it counted."""
+        position, event_id = increment.position, increment.event_id
+        place = (group, position.topic, position.partition)
+        if position.offset <= self._marks.get(place, -1):
+            return False
+        if event_id:
+            forgotten_s = asyncio.get_running_loop().time() + DEDUPE_S
+            _, first = self._seen.setdefault(event_id, (forgotten_s, position.offset))
+            if first != position.offset:
+                return False
+        if position.offset <= self._floors.get(place, -1):
+            return False
+        self._gathered[increment.video_id, increment.kind] += increment.by
+        return True
 
     def _forget_old(self) -> None:
         now_s = asyncio.get_running_loop().time()
         # The oldest come first: every event id is remembered for the same time.
-        while self._seen and (oldest := next(iter(self._seen))) and self._seen[oldest] <= now_s:
+        while self._seen and (oldest := next(iter(self._seen))) and self._seen[oldest][0] <= now_s:
             del self._seen[oldest]
 
     async def pending(self, video_ids: Sequence[int]) -> Mapping[tuple[int, CountKind], int]:
@@ -62,8 +72,7 @@ class MemoryCounters:
     async def begin_flush(self) -> Batch:
         self._refuse_closed()
         if self._batch is None:
-            self._batches += 1
-            batch = Batch(f"memory-{self._batches}", dict(self._gathered), dict(self._marks))
+            batch = Batch(uuid.uuid4().hex, dict(self._gathered), dict(self._marks), self._ended)
             if not self._gathered:
                 return batch
             self._batch, self._gathered = batch, Counter()
@@ -72,7 +81,16 @@ class MemoryCounters:
     async def end_flush(self, batch_id: str) -> None:
         self._refuse_closed()
         if self._batch is not None and self._batch.batch_id == batch_id:
-            self._batch = None
+            self._batch, self._ended = None, batch_id
+
+    async def rewind(self, written: Written) -> None:
+        self._refuse_closed()
+        under_way = self._batch.batch_id if self._batch else ""
+        if written.batch_id in {under_way, self._ended}:
+            return
+        self._batch, self._gathered, self._ended = None, Counter(), written.batch_id
+        self._floors = dict(written.marks)
+        self._marks = {place: min(self._marks.get(place, mark), mark) for place, mark in written.marks.items()}
 
     async def close(self) -> None:
         self._closed = True

@@ -2,7 +2,7 @@
 
 `{counts}:gathered` and `{counts}:batch` are hashes of `video_id/kind` → sum; `{counts}:marks` holds the last offset
 applied per consumer group and partition; `{counts}:seen:*` remembers event ids by a digest, so that long ones cost no
-more.
+more, with their offset, a number, so that it costs nothing.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
-from origin.counters.base import DEDUPE_S, Batch, CountersUnavailable, CountersWentBack, Increment, Run
+from origin.counters.base import DEDUPE_S, Batch, CountersUnavailable, CountersWentBack, Increment, Run, Written
 from origin.model import CountKind
 from origin.speed.base import SpeedError
 from origin.speed.clients import Command, Script, open_client
@@ -28,6 +28,8 @@ _MARKS = "{counts}:marks"
 _BATCH = "{counts}:batch"
 _BATCH_ID = "{counts}:batch:id"
 _BATCH_MARKS = "{counts}:batch:marks"
+_ENDED = "{counts}:ended"
+_FLOORS = "{counts}:floors"
 _FLUSHES = "{counts}:flushes"
 _SEEN = "{counts}:seen:"
 _SEPARATOR = "\x1f"
@@ -38,7 +40,7 @@ def _script(name: str) -> Script:
     return Script(files("origin.counters").joinpath(f"{name}.lua").read_text())
 
 
-_APPLY, _PENDING, _BEGIN, _END = (_script(name) for name in ("apply", "pending", "begin", "end"))
+_APPLY, _PENDING, _BEGIN, _END, _REWIND = (_script(name) for name in ("apply", "pending", "begin", "end", "rewind"))
 
 
 class RedisCounters:
@@ -48,11 +50,10 @@ class RedisCounters:
     async def apply(self, group: str, runs: Sequence[Run], increments: Sequence[Increment]) -> int:
         if not runs:
             return 0
-        keys = [_GATHERED, _MARKS]
+        keys = [_GATHERED, _MARKS, _FLOORS]
         arguments: list[str | int] = [DEDUPE_S, len(runs)]
         for run in runs:
-            after = "" if run.after is None else run.after
-            arguments += [_place_name(group, run.topic, run.partition), after, run.through]
+            arguments += [_place_name(group, run.topic, run.partition), run.after, run.through, int(run.begins)]
         for increment in increments:
             position = increment.position
             place = _place_name(group, position.topic, position.partition)
@@ -60,10 +61,11 @@ class RedisCounters:
             arguments += [place, position.offset, field, increment.by, int(bool(increment.event_id))]
             if increment.event_id:
                 keys.append(_SEEN + _digest(increment.event_id))
-        counted = int(await self._asked(_APPLY.on(keys, arguments), WRITE_TIMEOUT_S))
-        if counted < 0:
-            raise CountersWentBack(f"the speed layer has lost what group {group} had applied")
-        return counted
+        counted, *marks = await self._asked(_APPLY.on(keys, arguments), WRITE_TIMEOUT_S)
+        if int(counted) < 0:
+            known = {(run.topic, run.partition): int(mark) for run, mark in zip(runs, marks, strict=True) if mark}
+            raise CountersWentBack(f"the speed layer has lost what group {group} had applied", known)
+        return int(counted)
 
     async def pending(self, video_ids: Sequence[int]) -> Mapping[tuple[int, CountKind], int]:
         fields = [(video_id, kind) for video_id in video_ids for kind in CountKind]
@@ -74,17 +76,25 @@ class RedisCounters:
         return {field: int(by) for field, by in zip(fields, sums, strict=True) if int(by)}
 
     async def begin_flush(self) -> Batch:
-        keys = [_GATHERED, _MARKS, _BATCH, _BATCH_ID, _BATCH_MARKS, _FLUSHES]
+        keys = [_GATHERED, _MARKS, _BATCH, _BATCH_ID, _BATCH_MARKS, _ENDED, _FLUSHES]
         asked = _BEGIN.on(keys, [uuid.uuid4().hex])
-        batch_id, deltas, marks = await self._asked(asked, WRITE_TIMEOUT_S, replicated=True)
+        batch_id, deltas, marks, after = await self._asked(asked, WRITE_TIMEOUT_S, replicated=True)
         return Batch(
             batch_id.decode(),
             {_field(name): int(by) for name, by in _pairs(deltas)},
             {_place(name): int(offset) for name, offset in _pairs(marks)},
+            after.decode(),
         )
 
     async def end_flush(self, batch_id: str) -> None:
-        await self._asked(_END.on([_BATCH, _BATCH_ID, _BATCH_MARKS], [batch_id]), WRITE_TIMEOUT_S)
+        await self._asked(_END.on([_BATCH, _BATCH_ID, _BATCH_MARKS, _ENDED], [batch_id]), WRITE_TIMEOUT_S)
+
+    async def rewind(self, written: Written) -> None:
+        keys = [_GATHERED, _MARKS, _FLOORS, _BATCH, _BATCH_ID, _BATCH_MARKS, _ENDED]
+        arguments: list[str | int] = [written.batch_id]
+        for place, mark in written.marks.items():
+            arguments += [_place_name(*place), mark]
+        await self._asked(_REWIND.on(keys, arguments), WRITE_TIMEOUT_S)
 
     async def close(self) -> None:
         await self._client.close()

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Sequence
 
 from origin.metadata.base import (
+    BatchForked,
     Edge,
     HandleTaken,
     Heat,
@@ -25,6 +26,7 @@ from origin.metadata.sqlite import SqliteMetadata
 from origin.sqlite_database import database_path
 
 __all__ = [
+    "BatchForked",
     "Edge",
     "HandleTaken",
     "Heat",

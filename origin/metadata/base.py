@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
+from origin.counters.base import Batch, Written
 from origin.model import (
     Comment,
-    CountKind,
     Failure,
     Publication,
     Upload,
@@ -66,6 +66,14 @@ class MetadataTooNew(MetadataError):
 
 class MetadataFull(MetadataError):
     """The store has no room. A retry helps once an operator made some."""
+
+
+class BatchForked(Exception):
+    """Another batch was written than the one after which this one comes: no retry helps."""
+
+    def __init__(self, batch: Batch, written: Written) -> None:
+        super().__init__(f"batch {batch.batch_id} comes after {batch.after!r}, but {written.batch_id} was written last")
+        self.written = written
 
 
 ASK_AGAIN_OFFSETS = 100_000
@@ -208,13 +216,12 @@ class Metadata(Protocol):
         """Ids of public watchable videos of those one follows, newest first."""
 
     # counts
-    async def apply_counts(self, batch_id: str, deltas: Mapping[tuple[int, CountKind], int], now_ms: int) -> bool:
+    async def apply_counts(self, batch: Batch, now_ms: int) -> bool:
         """Add a flush's deltas to the videos' counts and to the hour bucket of `now_ms`, once per batch id; False
-        when that batch was applied before.
+        when that batch was applied before. Raises BatchForked when another than `batch.after` was written last.
 
-        Several may apply one batch at once, and one that was cut off is applied again. Another batch begins only when
-        the one before was applied, or is given up for good (`origin.counters` keeps that): one that was given up
-        is refused with MetadataUnavailable where a store can tell."""
+        Several may apply one batch at once, and one that was cut off is applied again. An earlier one that was left
+        half written is finished before another is refused."""
 
     async def hot(self, now_ms: int, hours: int, limit: int) -> Sequence[Heat]:
         """Hottest public watchable videos of the last `hours` buckets, older buckets weighing less (half-life 24 h)."""

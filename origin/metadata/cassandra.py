@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence, Set
 
+from origin.counters.base import Batch
 from origin.metadata import cassandra_comments as comments
 from origin.metadata import cassandra_counts as counts
 from origin.metadata import cassandra_follows as follows
@@ -21,7 +22,6 @@ from origin.metadata.cassandra_target import Target
 from origin.metadata.cassandra_workers import WorkerNumbers
 from origin.model import (
     Comment,
-    CountKind,
     Failure,
     Publication,
     Upload,
@@ -163,8 +163,8 @@ class CassandraMetadata:
         return await video_lists.following_feed(self._session, user_id, before_id, limit)
 
     # counts
-    async def apply_counts(self, batch_id: str, deltas: Mapping[tuple[int, CountKind], int], now_ms: int) -> bool:
-        return await counts.apply(self._session, batch_id, deltas, now_ms)
+    async def apply_counts(self, batch: Batch, now_ms: int) -> bool:
+        return await counts.apply(self._session, batch, now_ms)
 
     async def hot(self, now_ms: int, hours: int, limit: int) -> Sequence[Heat]:
         return await self._hot_hours.hottest(now_ms, hours, limit)

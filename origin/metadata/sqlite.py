@@ -9,6 +9,7 @@ from functools import partial
 from importlib.resources import files
 from typing import TypeVar
 
+from origin.counters.base import Batch
 from origin.metadata import sqlite_counts as counts
 from origin.metadata import sqlite_social as social
 from origin.metadata import sqlite_uploads as uploads
@@ -24,7 +25,6 @@ from origin.metadata.base import (
 )
 from origin.model import (
     Comment,
-    CountKind,
     Failure,
     Publication,
     Upload,
@@ -37,7 +37,7 @@ from origin.model import (
 from origin.sqlite_database import Database, DatabaseError, DatabaseFull, DatabaseTooNew
 
 R = TypeVar("R")
-_SCRIPTS = ("schema.sql", "schema_2.sql")
+_SCRIPTS = ("schema.sql", "schema_2.sql", "schema_3.sql")
 """The n-th takes the schema from version n to n + 1."""
 
 
@@ -191,8 +191,8 @@ class SqliteMetadata:
         return await self._read(partial(videos.following_feed, user_id=user_id, before_id=before_id, limit=limit))
 
     # counts
-    async def apply_counts(self, batch_id: str, deltas: Mapping[tuple[int, CountKind], int], now_ms: int) -> bool:
-        return await self._write(partial(counts.apply, batch_id=batch_id, deltas=deltas, now_ms=now_ms))
+    async def apply_counts(self, batch: Batch, now_ms: int) -> bool:
+        return await self._write(partial(counts.apply, batch=batch, now_ms=now_ms))
 
     async def hot(self, now_ms: int, hours: int, limit: int) -> Sequence[Heat]:
         return await self._read(partial(counts.hot, now_ms=now_ms, hours=hours, limit=limit))

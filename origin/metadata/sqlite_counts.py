@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Mapping
 
+from origin.counters.base import Batch
 from origin.ids import WORKERS
-from origin.metadata.base import Heat, NoWorkerNumber
+from origin.metadata.base import BatchForked, Heat, NoWorkerNumber
+from origin.metadata.batch_text import written_of, written_text
 from origin.metadata.heat import HEAT_OF, HOT_HOURS_KEPT, hour_of, weights
 from origin.model import CountKind
 
@@ -20,14 +21,16 @@ _ADD = {
 }
 
 
-def apply(
-    connection: sqlite3.Connection, batch_id: str, deltas: Mapping[tuple[int, CountKind], int], now_ms: int
-) -> bool:
-    fresh = connection.execute("INSERT OR IGNORE INTO count_batches VALUES (?, ?)", (batch_id, now_ms))
+def apply(connection: sqlite3.Connection, batch: Batch, now_ms: int) -> bool:
+    fresh = connection.execute("INSERT OR IGNORE INTO count_batches VALUES (?, ?)", (batch.batch_id, now_ms))
     if fresh.rowcount != 1:
         return False
+    row = connection.execute("SELECT written FROM count_chain").fetchone()
+    if row is not None and (written := written_of(row[0])).batch_id != batch.after:
+        raise BatchForked(batch, written)
+    connection.execute("INSERT OR REPLACE INTO count_chain VALUES (1, ?)", (written_text(batch),))
     heat: dict[int, int] = {}
-    for (video_id, kind), delta in deltas.items():
+    for (video_id, kind), delta in batch.deltas.items():
         connection.execute(_ADD[kind], (delta, video_id))
         heat[video_id] = heat.get(video_id, 0) + HEAT_OF[kind] * delta
     hour = hour_of(now_ms)

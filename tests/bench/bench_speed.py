@@ -85,7 +85,7 @@ async def counts(layer: str, url: str) -> None:
             Increment(f"{first + n}:event", n % 1000, CountKind.VIEWS, 1, Position("interactions", 0, first + n))
             for n in range(count)
         ]
-        run = Run("interactions", 0, None if applied < 0 else applied, first + count - 1)
+        run = Run("interactions", 0, applied, first + count - 1)
         await counters.apply("counts", [run], increments)
         applied = run.through
 

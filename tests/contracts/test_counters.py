@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from origin.counters import Counters, CountersUnavailable, CountersWentBack, Increment, Run, open_counters
+from origin.counters import Counters, CountersUnavailable, CountersWentBack, Increment, Run, Written, open_counters
 from origin.eventlog import Position
 from origin.model import CountKind
 
@@ -30,7 +30,8 @@ async def apply(counters: Counters, group: str, increments: Sequence[Increment])
     for increment in increments:
         at = increment.position
         offsets[at.topic, at.partition] = max(at.offset, offsets.get((at.topic, at.partition), -1))
-    return await counters.apply(group, [Run(*place, None, through) for place, through in offsets.items()], increments)
+    runs = [Run(*place, -1, through, begins=True) for place, through in offsets.items()]
+    return await counters.apply(group, runs, increments)
 
 
 def an_increment(offset: int, video_id: int = 1, kind: CountKind = VIEWS, by: int = 1, event_id: str = "") -> Increment:
@@ -119,14 +120,14 @@ async def test_a_batch_carries_the_marks_of_its_moment(counters):
 async def test_an_empty_batch_tells_how_far_everything_is_written(counters):
     await apply(counters, "g", [an_increment(3)])
     await counters.end_flush((await counters.begin_flush()).batch_id)
-    await counters.apply("g", [Run("interactions", 0, 3, 8), Run("interactions", 1, None, 2)], [])
+    await counters.apply("g", [Run("interactions", 0, 3, 8), Run("interactions", 1, -1, 2)], [])
     batch = await counters.begin_flush()
     assert dict(batch.deltas) == {}
     assert dict(batch.marks) == {("g", "interactions", 0): 8, ("g", "interactions", 1): 2}
 
 
 async def test_a_run_without_increments_moves_the_mark(counters):
-    await counters.apply("g", [Run("interactions", 0, None, 9)], [an_increment(2)])
+    await counters.apply("g", [Run("interactions", 0, -1, 9)], [an_increment(2)])
     assert await apply(counters, "g", [an_increment(9)]) == 0
     assert await apply(counters, "g", [an_increment(10)]) == 1
 
@@ -134,9 +135,10 @@ async def test_a_run_without_increments_moves_the_mark(counters):
 async def test_a_run_behind_a_gap_is_refused_and_changes_nothing(counters):
     await apply(counters, "g", [an_increment(4)])
     elsewhere = Increment("e", 1, VIEWS, 1, Position("interactions", 1, 0))
-    runs = [Run("interactions", 1, None, 0), Run("interactions", 0, 5, 6)]
-    with pytest.raises(CountersWentBack):
+    runs = [Run("interactions", 1, -1, 0), Run("interactions", 0, 5, 6)]
+    with pytest.raises(CountersWentBack) as refused:
         await counters.apply("g", runs, [elsewhere, an_increment(6, event_id="f")])
+    assert dict(refused.value.marks) == {("interactions", 0): 4}
     with pytest.raises(CountersWentBack):
         await counters.apply("g", [Run("interactions", 0, 5, 5)], [])
     assert await apply(counters, "g", [elsewhere, an_increment(5), an_increment(6, event_id="f")]) == 3
@@ -147,6 +149,82 @@ async def test_a_run_that_follows_or_overlaps_what_was_applied_is_taken(counters
     assert await counters.apply("g", [Run("interactions", 0, 4, 6)], [an_increment(6)]) == 1
     assert await counters.apply("g", [Run("interactions", 0, 4, 7)], [an_increment(6), an_increment(7)]) == 1
     assert await counters.apply("g", [Run("interactions", 0, 6, 6)], []) == 0
+
+
+async def test_a_consumer_that_begins_is_taken_unless_a_mark_is_behind_its_beginning(counters):
+    begins = Run("interactions", 0, 5, 6, begins=True)
+    assert await counters.apply("g", [begins], [an_increment(6)]) == 1
+    with pytest.raises(CountersWentBack):
+        await counters.apply("g", [Run("interactions", 0, 7, 8, begins=True)], [an_increment(8)])
+    with pytest.raises(CountersWentBack) as refused:
+        await counters.apply("g", [Run("interactions", 1, 5, 6)], [])
+    assert dict(refused.value.marks) == {}
+
+
+async def flushed(counters: Counters) -> str:
+    batch = await counters.begin_flush()
+    await counters.end_flush(batch.batch_id)
+    return batch.batch_id
+
+
+async def test_a_batch_names_the_one_that_was_ended_before_it(counters):
+    await apply(counters, "g", [an_increment(0)])
+    assert (await counters.begin_flush()).after == ""
+    first = await flushed(counters)
+    assert (await counters.begin_flush()).after == first
+    await apply(counters, "g", [an_increment(1)])
+    await counters.end_flush("another")
+    assert (await counters.begin_flush()).after == first
+    second = await flushed(counters)
+    assert (await counters.begin_flush()).after == second
+
+
+def some_events(offsets: Sequence[int]) -> list[Increment]:
+    return [an_increment(offset, event_id=f"e{offset}") for offset in offsets]
+
+
+async def test_rewound_counters_count_again_what_lies_behind_the_written_batch(counters):
+    await apply(counters, "g", some_events(range(5)))
+    await flushed(counters)
+    await apply(counters, "g", some_events(range(5, 10)))
+    await counters.begin_flush()
+    await counters.rewind(Written("x", {("g", "interactions", 0): 7}))
+    assert dict(await counters.pending([1])) == {}
+    with pytest.raises(CountersWentBack) as refused:
+        await counters.apply("g", [Run("interactions", 0, 9, 9)], [])
+    assert dict(refused.value.marks) == {("interactions", 0): 7}
+    assert await apply(counters, "g", [*some_events(range(4, 10)), an_increment(10, event_id="e9")]) == 2
+    batch = await counters.begin_flush()
+    assert (dict(batch.deltas), dict(batch.marks)) == ({(1, VIEWS): 2}, {("g", "interactions", 0): 10})
+    assert batch.after == "x"
+
+
+async def test_rewound_counters_learn_the_event_ids_that_they_had_not_got(counters):
+    await apply(counters, "g", some_events(range(5)))
+    await counters.rewind(Written("x", {("g", "interactions", 0): 7}))
+    with pytest.raises(CountersWentBack) as refused:
+        await counters.apply("g", [Run("interactions", 0, 7, 8, begins=True)], some_events([8]))
+    assert dict(refused.value.marks) == {("interactions", 0): 4}
+    repeats = [an_increment(10, event_id="e6"), an_increment(11, event_id="e2")]
+    read = [*some_events(range(5, 10)), *repeats]
+    assert await counters.apply("g", [Run("interactions", 0, 4, 11, begins=True)], read) == 2
+    assert dict(await counters.pending([1])) == {(1, VIEWS): 2}
+
+
+async def test_empty_counters_that_are_rewound_go_on_behind_the_written_batch(counters):
+    await counters.rewind(Written("x", {("g", "interactions", 0): 7}))
+    assert await counters.apply("g", [Run("interactions", 0, 7, 9, begins=True)], some_events([8, 9])) == 2
+
+
+async def test_counters_that_know_the_written_batch_are_not_rewound(counters):
+    await apply(counters, "g", some_events(range(3)))
+    under_way = await counters.begin_flush()
+    await counters.rewind(Written(under_way.batch_id, under_way.marks))
+    assert await counters.begin_flush() == under_way
+    await counters.end_flush(under_way.batch_id)
+    await apply(counters, "g", some_events([3]))
+    await counters.rewind(Written(under_way.batch_id, under_way.marks))
+    assert dict(await counters.pending([1])) == {(1, VIEWS): 1}
 
 
 async def test_large_ids_and_offsets_keep_their_digits(counters):

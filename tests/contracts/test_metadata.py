@@ -8,7 +8,16 @@ from dataclasses import replace
 
 import pytest
 
-from origin.metadata import HandleTaken, Metadata, MetadataUnavailable, NotFound, NoWorkerNumber, open_metadata
+from origin.counters import Written
+from origin.metadata import (
+    BatchForked,
+    HandleTaken,
+    Metadata,
+    MetadataUnavailable,
+    NotFound,
+    NoWorkerNumber,
+    open_metadata,
+)
 from origin.model import (
     Comment,
     CountKind,
@@ -25,6 +34,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
+from tests.batches import a_batch
 
 BACKENDS = {
     "sqlite": lambda request: f"sqlite://{request.getfixturevalue('tmp_path')}/metadata.db",
@@ -330,20 +340,37 @@ async def test_the_following_feed_merges_the_followed_creators_by_time(metadata)
 
 async def test_a_batch_is_applied_once(metadata):
     await metadata.create_video(a_video(1))
-    deltas = {(1, CountKind.VIEWS): 5, (1, CountKind.LIKES): -1, (99, CountKind.VIEWS): 3}
-    assert await metadata.apply_counts("a", deltas, NOW_MS)
-    assert not await metadata.apply_counts("a", deltas, NOW_MS)
-    assert await metadata.apply_counts("b", {(1, CountKind.SHARES): 2, (1, CountKind.COMMENTS): 1}, NOW_MS)
+    first = a_batch("a", {(1, CountKind.VIEWS): 5, (1, CountKind.LIKES): -1, (99, CountKind.VIEWS): 3})
+    assert await metadata.apply_counts(first, NOW_MS)
+    assert not await metadata.apply_counts(first, NOW_MS)
+    second = a_batch("b", {(1, CountKind.SHARES): 2, (1, CountKind.COMMENTS): 1}, after="a")
+    assert await metadata.apply_counts(second, NOW_MS)
+    assert not await metadata.apply_counts(first, NOW_MS)
     assert (await metadata.video(1)).counts == Counts(5, -1, 1, 2)
+
+
+async def test_a_batch_that_comes_after_another_than_was_written_last_is_refused(metadata):
+    await metadata.create_video(a_video(1))
+    views = {(1, CountKind.VIEWS): 1}
+    await metadata.apply_counts(a_batch("a", views), NOW_MS)
+    marks = {("counts", "interactions", 3): 41}
+    await metadata.apply_counts(a_batch("b", views, after="a", marks=marks), NOW_MS)
+    for after in ("", "a", "c"):
+        with pytest.raises(BatchForked) as refused:
+            await metadata.apply_counts(a_batch("d", views, after=after), NOW_MS)
+        assert refused.value.written == Written("b", marks)
+    assert await metadata.apply_counts(a_batch("d", views, after="b"), NOW_MS)
+    assert (await metadata.video(1)).counts == Counts(views=3)
 
 
 async def test_the_hottest_come_first_and_heat_fades(metadata):
     for video_id in (1, 2, 3):
         await metadata.create_video(a_video(video_id))
     await metadata.create_video(a_video(4, visibility=Visibility.PRIVATE))
-    await metadata.apply_counts("old", {(1, CountKind.VIEWS): 100}, NOW_MS - 48 * HOUR_MS)
-    await metadata.apply_counts("new", {(2, CountKind.VIEWS): 60, (4, CountKind.VIEWS): 999}, NOW_MS)
-    await metadata.apply_counts("likes", {(3, CountKind.LIKES): 30}, NOW_MS)
+    await metadata.apply_counts(a_batch("old", {(1, CountKind.VIEWS): 100}), NOW_MS - 48 * HOUR_MS)
+    new = {(2, CountKind.VIEWS): 60, (4, CountKind.VIEWS): 999}
+    await metadata.apply_counts(a_batch("new", new, after="old"), NOW_MS)
+    await metadata.apply_counts(a_batch("likes", {(3, CountKind.LIKES): 30}, after="new"), NOW_MS)
     heats = await metadata.hot(NOW_MS, 72, 10)
     assert [heat.video_id for heat in heats] == [3, 2, 1]
     assert [heat.video_id for heat in await metadata.hot(NOW_MS, 1, 10)] == [3, 2]

@@ -68,7 +68,7 @@ async def users_of(url: str) -> Users:
     await service.start(now_ms())
     videos = Videos(metadata, counters, log, now_ms, Changes())
     await ready.replace([Update(1, (Entry(10),), 3600)])
-    run, view = Run("interactions", 0, None, 0), Increment("", 10, CountKind.VIEWS, 5, Position("interactions", 0, 0))
+    run, view = Run("interactions", 0, -1, 0), Increment("", 10, CountKind.VIEWS, 5, Position("interactions", 0, 0))
     await counters.apply("counts", [run], [view])
     return Users(ready, service, counters, videos, open_limits(url), open_locks(url), metadata, log)
 

@@ -17,6 +17,7 @@ import pytest
 
 from origin.ids import EPOCH_MS
 from origin.metadata import (
+    BatchForked,
     HandleTaken,
     Metadata,
     MetadataMisplaced,
@@ -30,6 +31,7 @@ from origin.metadata import (
 from origin.metadata.cassandra_migrating import prepare, scripts
 from origin.metadata.cassandra_target import parse_target
 from origin.model import Comment, CountKind, Counts, Upload, UploadState, User, Video, VideoStatus, Visibility
+from tests.batches import a_batch
 from tests.cassandra_keyspaces import Keyspace, drop, fresh_name, keyspace
 
 pytestmark = pytest.mark.slow
@@ -169,7 +171,7 @@ async def test_a_list_longer_than_a_page_of_the_driver_is_read_to_its_end(metada
         answers = [empty.session.execute_async(insert, (hour, n)) for n in range(start, start + 500)]
         for answer in answers:
             answer.result()
-    await metadata.apply_counts("names the hour", {(2_500, CountKind.VIEWS): 1}, NOW_MS)
+    await metadata.apply_counts(a_batch("names the hour", {(2_500, CountKind.VIEWS): 1}), NOW_MS)
     await metadata.create_video(a_video(2_500))
     await metadata.create_video(a_video(1_999))
     assert {heat.video_id for heat in await metadata.hot(NOW_MS, 1, 5)} >= {2_500}
@@ -254,8 +256,9 @@ async def test_two_processes_that_apply_one_flush_at_once_count_it_once(empty):
     async with opened(empty.url) as one, opened(empty.url) as other:
         ids = await some_videos(one, 100)
         deltas = {(each, CountKind.LIKES): 2 for each in ids}
-        for batch in ("a", "b", "c"):
-            await asyncio.gather(*(store.apply_counts(batch, deltas, NOW_MS) for store in (one, other, one)))
+        for batch_id, after in (("a", ""), ("b", "a"), ("c", "b")):
+            batch = a_batch(batch_id, deltas, after)
+            await asyncio.gather(*(store.apply_counts(batch, NOW_MS) for store in (one, other, one)))
         assert await likes_of(one, ids) == {6}
         assert {heat.score for heat in await other.hot(NOW_MS, 1, 200)} == {6 * 4}
         assert dict(await one.user_counts(7))["likes"] == 600
@@ -289,10 +292,34 @@ async def test_a_flush_whose_process_was_killed_is_finished_by_its_repeat(metada
         await until_some_rows_have(empty, 1, len(ids))
         child.kill()
     # An hour later: the heat is still that of the hour in which the flush began.
-    assert await metadata.apply_counts("a", {(each, CountKind.LIKES): 1 for each in ids}, NOW_MS + 3_600_000)
-    assert not await metadata.apply_counts("a", {(each, CountKind.LIKES): 1 for each in ids}, NOW_MS)
+    batch = a_batch("a", {(each, CountKind.LIKES): 1 for each in ids})
+    assert await metadata.apply_counts(batch, NOW_MS + 3_600_000)
+    assert not await metadata.apply_counts(batch, NOW_MS)
     assert await likes_of(metadata, ids) == {1}
     assert {heat.score for heat in await metadata.hot(NOW_MS, 1, 2_000)} == {4}
+
+
+async def test_a_flush_whose_process_was_killed_is_finished_before_another_is_refused(metadata, empty):
+    ids = await some_videos(metadata, FLUSHED)
+    with start_flush(empty.url, "a", ids) as child:
+        await until_some_rows_have(empty, 1, len(ids))
+        child.kill()
+    forked = a_batch("b", {(each, CountKind.LIKES): 1 for each in ids})
+    for _ in range(2):
+        with pytest.raises(BatchForked):
+            await metadata.apply_counts(forked, NOW_MS)
+    assert await likes_of(metadata, ids) == {1}
+    assert not await metadata.apply_counts(a_batch("a", forked.deltas), NOW_MS)
+    assert {heat.score for heat in await metadata.hot(NOW_MS, 1, 2_000)} == {4}
+
+
+async def test_a_flush_that_a_version_without_the_chain_numbered_forbids_none(metadata, empty):
+    await some_videos(metadata, 1)
+    views = {(1, CountKind.VIEWS): 1}
+    await metadata.apply_counts(a_batch("a", views), NOW_MS)
+    empty.rows("UPDATE count_batches SET flush = 2, newest_id = 'older' WHERE batch_id = 'newest' IF flush = 1")
+    assert await metadata.apply_counts(a_batch("b", views, after="unknown"), NOW_MS)
+    assert (await metadata.video(1)).counts == Counts(views=2)
 
 
 async def test_a_process_that_sleeps_in_a_flush_adds_nothing_when_it_wakes_after_the_next(metadata, empty):
@@ -301,8 +328,8 @@ async def test_a_process_that_sleeps_in_a_flush_adds_nothing_when_it_wakes_after
     with start_flush(empty.url, "a", ids) as child:
         await until_some_rows_have(empty, 1, len(ids))
         child.send_signal(signal.SIGSTOP)
-        assert await metadata.apply_counts("a", deltas, NOW_MS)
-        assert await metadata.apply_counts("b", deltas, NOW_MS)
+        assert await metadata.apply_counts(a_batch("a", deltas), NOW_MS)
+        assert await metadata.apply_counts(a_batch("b", deltas, after="a"), NOW_MS)
         child.send_signal(signal.SIGCONT)
         assert await asyncio.to_thread(child.stdout.read) in {"True\n", "False\n", "MetadataUnavailable\n"}
     assert await likes_of(metadata, ids) == {2}
@@ -313,9 +340,9 @@ async def test_a_process_that_sleeps_in_a_flush_adds_nothing_when_it_wakes_after
 async def test_a_flush_that_a_later_one_overtook_unfinished_is_refused(metadata, empty):
     ids = await some_videos(metadata, 2)
     empty.rows("INSERT INTO count_batches (batch_id, flush, hour) VALUES ('lost', 0, 500000)")
-    await metadata.apply_counts("next", {(1, CountKind.VIEWS): 1}, NOW_MS)
+    await metadata.apply_counts(a_batch("next", {(1, CountKind.VIEWS): 1}), NOW_MS)
     with pytest.raises(MetadataUnavailable, match="overtaken"):
-        await metadata.apply_counts("lost", {(1, CountKind.VIEWS): 5, (2, CountKind.VIEWS): 0}, NOW_MS)
+        await metadata.apply_counts(a_batch("lost", {(1, CountKind.VIEWS): 5, (2, CountKind.VIEWS): 0}), NOW_MS)
     assert (await metadata.video(ids[0])).counts == Counts(views=1)
 
 
@@ -340,12 +367,13 @@ async def test_a_migration_keeps_what_the_version_before_stored(cassandra):
     target = parse_target(url)
     try:
         await prepare_metadata(url)
+        known = len(scripts())
         newer = [*scripts(), "ALTER TABLE videos ADD IF NOT EXISTS note text; -- a comment; with a semicolon\n"]
         async with opened(url) as metadata:
             await metadata.create_video(a_video(1))
-            assert await asyncio.to_thread(prepare, target, newer) == [f"migrated {target.keyspace} to schema 3"]
+            assert await asyncio.to_thread(prepare, target, newer) == [f"migrated {target.keyspace} to schema {known + 1}"]
             assert await metadata.video(1) == a_video(1)
-            with pytest.raises(MetadataTooNew, match=r"schema 3.*knows 2"):
+            with pytest.raises(MetadataTooNew, match=rf"schema {known + 1}.*knows {known}"):
                 await metadata.check()
         with pytest.raises(MetadataTooNew):
             await prepare_metadata(url)
@@ -358,9 +386,10 @@ async def test_a_schema_that_is_behind_or_missing_names_the_remedy(empty):
         for call in (metadata.check, lambda: metadata.user(1)):
             with pytest.raises(MetadataUnprepared, match=r"nowhere_at_all.*reelway migrate"):
                 await call()
-    empty.rows("DELETE FROM schema_migrations WHERE scope = 'tables' AND version = 2")
+    known = len(scripts())
+    empty.rows(f"DELETE FROM schema_migrations WHERE scope = 'tables' AND version = {known}")
     async with opened(empty.url) as metadata:
-        with pytest.raises(MetadataUnprepared, match="schema 1, this program needs 2: run `reelway migrate`"):
+        with pytest.raises(MetadataUnprepared, match=f"schema {known - 1}, this program needs {known}: run `reelway migrate`"):
             await metadata.check()
         assert len(await prepare_metadata(empty.url)) == 1
         await metadata.check()

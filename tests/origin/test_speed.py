@@ -157,7 +157,7 @@ async def test_a_flood_of_event_ids_fills_the_memory_and_stops_no_count(tmp_path
         first = batch * 500
         counted += await counters.apply(
             "counts",
-            [Run("interactions", 0, None, first + 499)],
+            [Run("interactions", 0, -1, first + 499)],
             [
                 Increment(f"flood-{n}", 7, CountKind.VIEWS, 1, Position("interactions", 0, n))
                 for n in range(first, first + 500)

@@ -46,7 +46,7 @@ async def test_counts_include_what_is_not_flushed(house, videos):
     creator = await house.user("cat")
     video = await house.video(creator)
     view = Increment("", video.video_id, CountKind.VIEWS, 3, Position("interactions", 0, 0))
-    await house.counters.apply("counts", [Run("interactions", 0, None, 0)], [view])
+    await house.counters.apply("counts", [Run("interactions", 0, -1, 0)], [view])
     assert (await videos.view(video.video_id, 0)).video.counts.views == 3
 
 
