@@ -371,7 +371,8 @@ async def test_a_migration_keeps_what_the_version_before_stored(cassandra):
         newer = [*scripts(), "ALTER TABLE videos ADD IF NOT EXISTS note text; -- a comment; with a semicolon\n"]
         async with opened(url) as metadata:
             await metadata.create_video(a_video(1))
-            assert await asyncio.to_thread(prepare, target, newer) == [f"migrated {target.keyspace} to schema {known + 1}"]
+            done = await asyncio.to_thread(prepare, target, newer)
+            assert done == [f"migrated {target.keyspace} to schema {known + 1}"]
             assert await metadata.video(1) == a_video(1)
             with pytest.raises(MetadataTooNew, match=rf"schema {known + 1}.*knows {known}"):
                 await metadata.check()
@@ -389,7 +390,8 @@ async def test_a_schema_that_is_behind_or_missing_names_the_remedy(empty):
     known = len(scripts())
     empty.rows(f"DELETE FROM schema_migrations WHERE scope = 'tables' AND version = {known}")
     async with opened(empty.url) as metadata:
-        with pytest.raises(MetadataUnprepared, match=f"schema {known - 1}, this program needs {known}: run `reelway migrate`"):
+        remedy = f"schema {known - 1}, this program needs {known}: run `reelway migrate`"
+        with pytest.raises(MetadataUnprepared, match=remedy):
             await metadata.check()
         assert len(await prepare_metadata(empty.url)) == 1
         await metadata.check()
