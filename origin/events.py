@@ -22,6 +22,7 @@ class Topic(StrEnum):
     UPLOADS = "uploads"  # video_id
     UPLOADS_RETRY = "uploads.retry"  # video_id
     UPLOADS_DEAD = "uploads.dlq"  # video_id
+    UPLOADS_REVIEW = "uploads.review"  # video_id
     VIDEOS = "videos"  # video_id
     INTERACTIONS = "interactions"  # user_id
     PURGES = "purges"  # tag
@@ -72,7 +73,7 @@ class NewerSchema(MalformedEvent):
 
 @dataclass(frozen=True, slots=True)
 class UploadEvent:
-    """A clip is stored and wants packaging. The retry and dead-letter topics carry the same record."""
+    """A clip is stored and wants packaging. The topics of retries, dead letters and reviews carry the same record."""
 
     video_id: int
     user_id: int
@@ -86,6 +87,8 @@ class UploadEvent:
     not_before: int = 0
     """Epoch ms before which a retry must not start."""
     request_id: str = ""
+    cleared: bool = False
+    """A person allowed the clip: moderation is not asked again."""
 
 
 @dataclass(frozen=True, slots=True)

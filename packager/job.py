@@ -16,8 +16,6 @@ from packager.ladder import Ladder
 from packager.moderation.base import Allow, Reject, Review, Verdict
 from packager.settings import RetryPolicy
 
-HELD_FOR_REVIEW = Reject("moderation_review", "This clip is held back because it could not be cleared automatically.")
-
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
@@ -64,24 +62,21 @@ class Done:
 
 
 @dataclass(frozen=True, slots=True)
-class EndRefused:
-    refusal: Refused
+class EndUnpublished:
+    """Nothing is published: for good, or until a person has looked."""
+
+    reason: Refused | Reject | Review
 
 
-@dataclass(frozen=True, slots=True)
-class EndRejected:
-    rejection: Reject
-
-
-Step = Probe | EncodeFirst | Moderate | EncodeRest | Publish | Done | EndRefused | EndRejected
+Step = Probe | EncodeFirst | Moderate | EncodeRest | Publish | Done | EndUnpublished
 
 
 def next_step(facts: JobFacts) -> Step:
     """What to do now. The same facts always give the same step, so a job that starts over takes the same way."""
     if facts.admission is None or facts.ladder is None:
-        return EndRefused(facts.admission) if isinstance(facts.admission, Refused) else Probe()
+        return EndUnpublished(facts.admission) if isinstance(facts.admission, Refused) else Probe()
     if isinstance(facts.admission, Refused):
-        return EndRefused(facts.admission)
+        return EndUnpublished(facts.admission)
     if not facts.first_encoded:
         return EncodeFirst()
     return _after_first(facts.ladder, facts)
@@ -91,10 +86,8 @@ def _after_first(ladder: Ladder, facts: JobFacts) -> Step:
     match facts.verdict:
         case None:
             return Moderate()
-        case Reject():
-            return EndRejected(facts.verdict)
-        case Review():
-            return EndRejected(HELD_FOR_REVIEW)
+        case Reject() | Review():
+            return EndUnpublished(facts.verdict)
         case Allow():
             return _after_verdict(ladder, facts)
         case _:
@@ -123,7 +116,7 @@ def progress(facts: JobFacts, step: Step, share: float) -> float:
             return 0.0
         case EncodeFirst():
             return 0.02 + first * share
-        case Moderate() | EndRefused() | EndRejected():
+        case Moderate() | EndUnpublished():
             return 0.02 + first
         case Publish():
             return 0.98 if step.complete else 0.05 + first
@@ -148,7 +141,7 @@ def stage_name(step: Step) -> str:
             return "encoding_rest"
         case Publish():
             return "publishing"
-        case Done() | EndRefused() | EndRejected():
+        case Done() | EndUnpublished():
             return "done"
         case _:
             assert_never(step)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from packager.admission import Refused
-from packager.moderation.base import Allow, Reject, Verdict
+from packager.moderation.base import Allow, Reject, Review, Verdict
 from packager.process import Usage
 
 
@@ -48,9 +48,9 @@ class Packaged:
 
 @dataclass(frozen=True, slots=True)
 class NotPackaged:
-    """`reason` is final: the same clip will meet it again."""
+    """`reason` is final, or a person's to decide: the same clip will meet it again."""
 
-    reason: Refused | Reject
+    reason: Refused | Reject | Review
     usage: Usage
 
 

@@ -21,8 +21,7 @@ from packager.job import (
     Done,
     EncodeFirst,
     EncodeRest,
-    EndRefused,
-    EndRejected,
+    EndUnpublished,
     JobFacts,
     Moderate,
     Probe,
@@ -102,10 +101,8 @@ class _Job:
                 case Done():
                     media_s = float(known(self._plan).duration_s)
                     return Packaged(known(self._package), self._children.usage, media_s)
-                case EndRefused():
-                    return NotPackaged(step.refusal, self._children.usage)
-                case EndRejected():
-                    return NotPackaged(step.rejection, self._children.usage)
+                case EndUnpublished():
+                    return NotPackaged(step.reason, self._children.usage)
                 case _:
                     assert_never(step)
 

@@ -17,7 +17,7 @@ from origin.objects.base import Objects, ObjectStoreError
 from packager.admission import Refused
 from packager.catalog import Catalog
 from packager.faults import DiskFull
-from packager.moderation.base import Evidence, Moderation, Reject, Verdict
+from packager.moderation.base import Allow, Evidence, Moderation, Reject, Review, Verdict
 from packager.package import Hooks, NotPackaged, Package
 from packager.pipeline import package_file
 from packager.process import Usage
@@ -36,6 +36,8 @@ class JobEnd(Enum):
     PUBLISHED = auto()
     REFUSED = auto()
     """Failed or rejected, for good."""
+    HELD = auto()
+    """A person is to decide."""
     ABANDONED = auto()
     """There was nothing to do, or not any more: deleted, or decided by an earlier delivery."""
 
@@ -44,6 +46,8 @@ class JobEnd(Enum):
 class JobOutcome:
     end: JobEnd
     media_s: float = 0.0
+    review: str = ""
+    """Of a held clip: what made moderation unsure."""
 
 
 class _Abandoned(Exception):
@@ -114,6 +118,8 @@ class UploadJob:
         clip = await self._fetch(video.raw_key or event.raw_s3_path)
 
         async def moderate(frames: tuple[Path, ...]) -> Verdict:
+            if event.cleared:
+                return Allow()
             evidence = Evidence(video.video_id, video.creator_id, video.description, frames)
             return await self._moderation.judge(evidence)
 
@@ -130,6 +136,8 @@ class UploadJob:
             hooks=hooks,
         )
         if isinstance(result, NotPackaged):
+            if isinstance(result.reason, Review):
+                return JobOutcome(JobEnd.HELD, review=result.reason.reason)
             await self._refuse(video.video_id, result.reason)
             return JobOutcome(JobEnd.REFUSED)
         logger.info(

@@ -21,6 +21,7 @@ from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Re
 from origin.events import MalformedEvent, Topic, UploadEvent, decode, encode
 from origin.model import WATCHABLE, Failure
 from origin.objects.base import Objects
+from origin.reviews import hold
 from origin.trace import request_id
 from packager.catalog import Catalog
 from packager.faults import Fault, classify
@@ -51,6 +52,8 @@ class WorkerStats:
     """Jobs that published every rendition."""
     failed: int = 0
     """Ended as failed or rejected, or dead-lettered."""
+    held: int = 0
+    """Put into the review queue."""
     retried: int = 0
     """Jobs put off after a passing fault."""
     abandoned: int = 0
@@ -201,6 +204,9 @@ class PackagerWorker:
         except Exception as error:
             await self._after(event, classify(error), error)
         else:
+            if outcome.end is JobEnd.HELD:
+                logger.info("a clip waits for review", extra={"video_id": event.video_id, "reason": outcome.review})
+                await self._append(Topic.UPLOADS_REVIEW, str(event.video_id), hold(event, outcome.review))
             self._count(outcome)
         finally:
             self.stats.running -= 1
@@ -214,6 +220,8 @@ class PackagerWorker:
                 self.stats.done += 1
             case JobEnd.REFUSED:
                 self.stats.failed += 1
+            case JobEnd.HELD:
+                self.stats.held += 1
             case JobEnd.ABANDONED:
                 self.stats.abandoned += 1
 

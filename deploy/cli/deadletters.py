@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
+from typing import Any
 
 import click
 
-from deploy.cli.given import existing, pass_settings
+from deploy.cli.given import pass_settings
+from deploy.cli.stores import with_log
 from deploy.cli.terminal import Failed, Reporter, table
-from deploy.clock import now_ms
-from deploy.engines import CannotStart, readable
+from deploy.engines import readable
 from deploy.settings import Settings
 from origin.deadletters import GivenUp, Poison, Replayed, again, read_letter, replayed_note, waiting
-from origin.eventlog import EventLog, EventLogError, LogUnavailable, Record, open_eventlog
+from origin.eventlog import EventLog, LogUnavailable, Record
 from origin.events import DEAD_LETTERS, MalformedEvent, Topic
-from origin.metadata import MetadataError, open_metadata
+from origin.metadata import open_metadata
 from origin.model import VideoStatus
 
-T = TypeVar("T")
 MOST_LETTERS = 10_000
 _APPENDS = 20
 _PAUSE_S = 0.5
@@ -44,25 +41,6 @@ class LetterRefused(Failed):
 @click.group()
 def dlq() -> None:
     """Uploads that packaging gave up on, and records that could not be read."""
-
-
-def _with_log(settings: Settings, work: Callable[[EventLog], Awaitable[T]]) -> T:
-    parts = urlsplit(settings.events_url)
-    if parts.scheme == "sqlite":
-        existing(Path(unquote(parts.path)), "event log")
-
-    async def run() -> T:
-        with readable("events_url"):
-            log = open_eventlog(settings.events_url, now_ms)
-        try:
-            return await work(log)
-        finally:
-            await log.close()
-
-    try:
-        return asyncio.run(run())
-    except (CannotStart, EventLogError, MetadataError) as error:
-        raise Failed(str(error)) from error
 
 
 async def _letters(log: EventLog, topic: str) -> Sequence[Record]:
@@ -99,7 +77,7 @@ def _row(record: Record) -> dict[str, Any]:
 @pass_settings
 def list_letters(settings: Settings, topic: str, as_json: bool) -> None:
     """Dead letters that were not replayed, oldest first."""
-    letters = _with_log(settings, lambda log: _letters(log, topic))
+    letters = with_log(settings, lambda log: _letters(log, topic))
     table([_row(record) for record in letters], as_json, "no dead letters")
 
 
@@ -118,7 +96,7 @@ async def _find(log: EventLog, topic: str, place: str) -> Record:
 @pass_settings
 def show(settings: Settings, letter: str, topic: str) -> None:
     """One dead letter whole, the encoder's last words included. LETTER is as `dlq list` names it."""
-    record = _with_log(settings, lambda log: _find(log, topic, letter))
+    record = with_log(settings, lambda log: _find(log, topic, letter))
     click.echo(record.value.decode(errors="replace"))
 
 
@@ -132,7 +110,7 @@ def replay(settings: Settings, letters: Sequence[str], topic: str, as_json: bool
     refused = 0
     for place in letters:
         try:
-            record = _with_log(settings, partial(replay_letter, settings, topic, place))
+            record = with_log(settings, partial(replay_letter, settings, topic, place))
         except LetterRefused as error:
             refused += 1
             Reporter(as_json).event(str(error), letter=place, error=str(error))

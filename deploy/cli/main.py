@@ -14,6 +14,7 @@ from deploy.cli.access import keys, sign, token, verify
 from deploy.cli.demo import demo_data
 from deploy.cli.migrate import migrate
 from deploy.cli.operate import dlq, doctor, purge
+from deploy.cli.review import review
 from deploy.cli.run import serve, up
 from deploy.cli.terminal import Failed
 from deploy.cli.upload import upload
@@ -30,7 +31,7 @@ def reelway() -> None:
     """
 
 
-for command in (up, serve, migrate, upload, demo_data, token, sign, verify, keys, dlq, purge, doctor):
+for command in (up, serve, migrate, upload, demo_data, token, sign, verify, keys, dlq, review, purge, doctor):
     reelway.add_command(command)
 
 

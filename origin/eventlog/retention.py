@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 DAY_MS = 24 * 3600 * 1000
-DEAD_LETTER_SUFFIX = ".dlq"
+_WAITING_SUFFIXES = (".dlq", ".review")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,13 +18,13 @@ class Retention:
     """
 
     age_ms: int = 7 * DAY_MS
-    dead_letter_age_ms: int = 30 * DAY_MS
-    """For topics that end in `.dlq`, which wait for an operator."""
+    waiting_age_ms: int = 30 * DAY_MS
+    """For topics that end in `.dlq` or `.review`, which wait for a person."""
     size_bytes: int = 4 << 30
     """Of everything together."""
 
     def age_of(self, topic: str) -> int:
-        return self.dead_letter_age_ms if topic.endswith(DEAD_LETTER_SUFFIX) else self.age_ms
+        return self.waiting_age_ms if topic.endswith(_WAITING_SUFFIXES) else self.age_ms
 
 
 def expired_before_ms(retention: Retention, topic: str, now_ms: int) -> int:

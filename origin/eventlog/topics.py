@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from origin.eventlog.retention import Retention
 from origin.events import DEAD_LETTERS, Topic
 
-_ONE_PARTITION = frozenset({Topic.PURGES, *DEAD_LETTERS.values()})
+_ONE_PARTITION = frozenset({Topic.PURGES, Topic.UPLOADS_REVIEW, *DEAD_LETTERS.values()})
 """Read whole by everyone who reads them, so sharing them out would gain nothing."""
 
 

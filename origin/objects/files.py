@@ -16,7 +16,7 @@ from typing import IO
 
 from origin.objects import durable
 from origin.objects.base import NoSuchObject, ObjectInfo, Part, StoreUnavailable, TooManyParts
-from origin.objects.incoming import Incoming
+from origin.objects.incoming import Held, Incoming
 from origin.objects.keys import check_folder, check_key, check_prefix, multipart_id, split_multipart_id
 from origin.offloop import OffLoop
 
@@ -38,10 +38,11 @@ class FileObjects:
         except OSError as error:
             raise StoreUnavailable(f"the folder {root} cannot be used: {error.strerror}") from error
         self._off = OffLoop("objects", THREADS)
+        self._held = Held()
 
     async def put(self, key: str, body: AsyncIterator[bytes] | bytes) -> ObjectInfo:
         target = self._objects / check_key(key)
-        incoming = Incoming(self._off, self._scratch, f"object {key}")
+        incoming = Incoming(self._off, self._scratch, self._held, f"object {key}")
         async with incoming:
             if isinstance(body, bytes):
                 await incoming.write(body)
@@ -138,7 +139,7 @@ class FileObjects:
         token, key = split_multipart_id(multipart_id)
         target = self._multipart / token / _part_name(number)
         await self._off.run(_must_exist, target.parent, key)
-        incoming = Incoming(self._off, self._scratch, f"part {number} of {key}")
+        incoming = Incoming(self._off, self._scratch, self._held, f"part {number} of {key}")
         async with incoming:
             try:
                 async for chunk in body:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO
@@ -11,6 +12,16 @@ from origin.objects import durable
 from origin.offloop import OffLoop
 
 GATHER_BYTES = 1 << 20
+HELD_BYTES = 16 << 20
+"""In all bodies together; beyond that each is written out in blocks of LEAST_BYTES."""
+LEAST_BYTES = 64 << 10
+
+
+@dataclass(slots=True)
+class Held:
+    """What all bodies of a store together have in memory."""
+
+    bytes: int = 0
 
 
 class Incoming:
@@ -19,8 +30,9 @@ class Incoming:
     A body that fits into one block costs one hop to a thread in all.
     """
 
-    def __init__(self, off: OffLoop, scratch: durable.Scratch, what: str) -> None:
+    def __init__(self, off: OffLoop, scratch: durable.Scratch, held: Held, what: str) -> None:
         self._off = off
+        self._held = held
         self._what = what
         self._path = scratch.path()
         self._file: IO[bytes] | None = None
@@ -39,6 +51,7 @@ class Incoming:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._let_go()
         if self._file is not None:
             await self._off.run(self._discard)
 
@@ -46,16 +59,23 @@ class Incoming:
         """Take bytes in."""
         self._gathered.append(chunk)
         self._gathered_bytes += len(chunk)
+        self._held.bytes += len(chunk)
         self.size_bytes += len(chunk)
-        if self._gathered_bytes >= GATHER_BYTES:
+        if self._gathered_bytes >= (GATHER_BYTES if self._held.bytes < HELD_BYTES else LEAST_BYTES):
             await self._off.run(self._write_out)
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """What was gathered is in memory no more."""
+        self._held.bytes -= self._gathered_bytes
+        self._gathered_bytes = 0
 
     async def keep(self, target: Path, *, make_folder: bool = True) -> str:
         """Make the bytes durable under a name; returns their etag."""
         return await self._off.run(self._keep, target, make_folder)
 
     def _write_out(self) -> IO[bytes]:
-        blocks, self._gathered, self._gathered_bytes = self._gathered, [], 0
+        blocks, self._gathered = self._gathered, []
         try:
             with durable.store_errors(self._what):
                 file = self._file or self._path.open("xb", buffering=0)

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import asyncio
 import os
 
 import pytest
 
-from origin.objects import InvalidKey, StoreUnavailable, durable, open_objects
+from origin.objects import InvalidKey, StoreUnavailable, durable, incoming, open_objects
 
 
 async def two_pieces():
@@ -38,6 +39,38 @@ async def test_where_a_range_copy_is_not_supported_parts_are_joined_all_the_same
     info = await objects.complete(identifier, parts)
     assert b"".join([block async for block in objects.get("y")]) == b"bytes and more" * 2
     assert info.etag == (await objects.put("z", b"bytes and more" * 2)).etag
+    await objects.close()
+
+
+async def test_many_bodies_at_once_hold_no_more_than_few(tmp_path, monkeypatch):
+    monkeypatch.setattr(incoming, "HELD_BYTES", 1 << 20)
+    objects = open_objects(f"file://{tmp_path}")
+    most = 0
+
+    async def slowly(number: int):
+        nonlocal most
+        for _ in range(40):
+            yield bytes([number]) * 20_000
+            most = max(most, objects._held.bytes)
+            await asyncio.sleep(0)
+
+    await asyncio.gather(*(objects.put(f"k{n}", slowly(n)) for n in range(20)))
+    assert most <= (1 << 20) + 20 * (incoming.LEAST_BYTES + 20_000)
+    assert objects._held.bytes == 0
+    for number in range(20):
+        assert b"".join([block async for block in objects.get(f"k{number}")]) == bytes([number]) * 800_000
+    await objects.close()
+
+
+async def test_a_body_that_breaks_off_holds_nothing_any_more(tmp_path):
+    async def broken():
+        yield b"x" * 1000
+        raise ConnectionResetError
+
+    objects = open_objects(f"file://{tmp_path}")
+    with pytest.raises(ConnectionResetError):
+        await objects.put("k", broken())
+    assert objects._held.bytes == 0
     await objects.close()
 
 

@@ -18,8 +18,7 @@ from packager.job import (
     Done,
     EncodeFirst,
     EncodeRest,
-    EndRefused,
-    EndRejected,
+    EndUnpublished,
     JobFacts,
     Moderate,
     Probe,
@@ -78,18 +77,17 @@ def test_a_clip_with_one_rung_is_published_once() -> None:
 
 def test_nothing_is_published_of_a_rejected_clip() -> None:
     verdict = Reject("moderation", "No.")
-    assert steps(BIG, verdict) == [Probe(), EncodeFirst(), Moderate(), EndRejected(verdict)]
+    assert steps(BIG, verdict) == [Probe(), EncodeFirst(), Moderate(), EndUnpublished(verdict)]
 
 
 def test_nothing_is_published_of_a_clip_that_a_person_should_see() -> None:
-    last = steps(BIG, Review("unsure"))[-1]
-    assert isinstance(last, EndRejected)
-    assert last.rejection.code == "moderation_review"
+    verdict = Review("unsure")
+    assert steps(BIG, verdict) == [Probe(), EncodeFirst(), Moderate(), EndUnpublished(verdict)]
 
 
 def test_a_refusal_ends_the_job_wherever_it_comes() -> None:
-    assert next_step(JobFacts(admission=NOT_A_VIDEO)) == EndRefused(NOT_A_VIDEO)
-    assert next_step(JobFacts(admission=NOT_A_VIDEO, ladder=BIG, first_encoded=True)) == EndRefused(NOT_A_VIDEO)
+    assert next_step(JobFacts(admission=NOT_A_VIDEO)) == EndUnpublished(NOT_A_VIDEO)
+    assert next_step(JobFacts(admission=NOT_A_VIDEO, ladder=BIG, first_encoded=True)) == EndUnpublished(NOT_A_VIDEO)
 
 
 def test_progress_never_falls_and_ends_at_one() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from packager.process import OutputTooLong, ProcessFailed, ProcessLimits, ProcessNotRun, ProcessTimedOut, run
 
+GROUPED = Path("/proc/self/autogroup").exists()
 PYTHON = str(Path(sys.executable).resolve())
 
 
@@ -132,6 +133,14 @@ async def test_a_child_sees_nothing_of_our_environment_and_no_terminal(tmp_path:
     code = "import os, sys\nprint(sorted(os.environ), sys.stdin.read() == '', os.getsid(0) != os.getppid() - 1)"
     finished = await run(child(code), cwd=tmp_path, limits=ProcessLimits())
     assert finished.stdout.decode().startswith("['LC_ALL', 'MALLOC_ARENA_MAX'] True")
+
+
+async def test_a_child_gives_way_also_where_the_kernel_shares_cores_by_session(tmp_path: Path) -> None:
+    code = f"import os; print(os.nice(0), open('/proc/self/autogroup').read() if {GROUPED} else '')"
+    told = await run(child(code), cwd=tmp_path, limits=ProcessLimits(niceness=5))
+    nice, *group = told.stdout.decode().split()
+    assert int(nice) >= 5
+    assert group[1:] == (["nice", "5"] if GROUPED else [])
 
 
 async def test_cancelling_kills_the_child_before_the_cancellation_goes_on(tmp_path: Path) -> None:

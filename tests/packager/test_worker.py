@@ -17,7 +17,7 @@ from origin.events import Topic, UploadEvent, decode, encode
 from origin.metadata.base import MetadataUnavailable
 from origin.model import Failure, Publication, Video, VideoStatus, Visibility
 from origin.objects import Objects, open_objects
-from packager.moderation import Allow, Evidence, ModerationUnavailable, Reject, Verdict
+from packager.moderation import Allow, Evidence, ModerationUnavailable, Reject, Review, Verdict
 from packager.settings import PackagerSettings, RetryPolicy
 from packager.worker import PackagerWorker
 from tests.kafka_topics import topics_of_our_own
@@ -229,6 +229,24 @@ async def test_an_upload_becomes_playable_then_ready(house: House, clip: Clip) -
     assert worker.stats.running == 0
     assert 0.2 < worker.stats.cpu_s / worker.stats.media_s < 20
     assert list((house.root / "work").iterdir()) == []
+
+
+async def test_a_clip_that_moderation_is_unsure_about_waits_and_is_published_once_a_person_cleared_it(
+    house: House, clip: Clip
+) -> None:
+    house.moderation.verdicts = [Review("one frame scores 0.61")]
+    worker = house.start()
+    await house.upload(1, clip("silent"))
+    await house.until(lambda: worker.stats.held == 1)
+    [record] = await house.log.read(Topic.UPLOADS_REVIEW, {}, 10)
+    event = decode(UploadEvent, record.value)
+    assert (event.video_id, event.error_detail) == (1, "one frame scores 0.61")
+    video = house.catalog.videos[1]
+    assert (video.status, video.publication, video.failure) == (VideoStatus.PROCESSING, None, None)
+    assert await house.lag() == 0
+    await house.log.append(Topic.UPLOADS, "1", encode(replace(event, cleared=True)))
+    await house.status(1, VideoStatus.READY)
+    assert len(house.moderation.seen) == 1
 
 
 async def test_what_the_master_playlist_names_is_in_the_store(house: House, clip: Clip) -> None:

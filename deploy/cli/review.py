@@ -1,0 +1,153 @@
+"""`review`: clips that moderation could not decide about."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from deploy.cli.given import pass_settings
+from deploy.cli.stores import with_log
+from deploy.cli.terminal import Failed, Reporter, table
+from deploy.clock import now_ms
+from deploy.engines import readable
+from deploy.settings import Settings
+from origin.changes import Changes
+from origin.eventlog import EventLog
+from origin.metadata import open_metadata
+from origin.objects import Objects, open_objects
+from origin.packaging import PackagingCatalog
+from origin.reviews import NotHeld, Reviews, Waiting
+
+T = TypeVar("T")
+NOT_ALLOWED = "This clip is not allowed here."
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+_video = click.argument("video", type=int)
+_videos = click.argument("videos", type=int, nargs=-1, required=True)
+
+
+@click.group()
+def review() -> None:
+    """Clips that wait for a person, because moderation could not tell. Nothing of them is published meanwhile."""
+
+
+@asynccontextmanager
+async def _opened(settings: Settings, log: EventLog) -> AsyncIterator[tuple[Reviews, Objects]]:
+    with readable("metadata_url"):
+        metadata = open_metadata(settings.metadata_url)
+    try:
+        with readable("objects_url"):
+            objects = open_objects(settings.objects_url)
+        try:
+            yield Reviews(log, metadata, PackagingCatalog(metadata, objects, log, now_ms, Changes())), objects
+        finally:
+            await objects.close()
+    finally:
+        await metadata.close()
+
+
+def _with_reviews(settings: Settings, work: Callable[[Reviews, Objects], Awaitable[T]]) -> T:
+    async def run(log: EventLog) -> T:
+        async with _opened(settings, log) as (reviews, objects):
+            return await work(reviews, objects)
+
+    return with_log(settings, run)
+
+
+def _row(waiting: Waiting) -> dict[str, Any]:
+    since = datetime.fromtimestamp(waiting.held.since_ms / 1000, UTC)
+    return {
+        "video_id": str(waiting.video.video_id),
+        "creator_id": str(waiting.video.creator_id),
+        "since": since.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "reason": waiting.held.reason,
+        "description": waiting.video.description,
+    }
+
+
+@review.command("list")
+@_json
+@pass_settings
+def list_waiting(settings: Settings, as_json: bool) -> None:
+    """What waits, longest first."""
+
+    async def work(reviews: Reviews, _: Objects) -> Sequence[Waiting]:
+        return await reviews.waiting()
+
+    table([_row(each) for each in _with_reviews(settings, work)], as_json, "nothing waits for review")
+
+
+@review.command()
+@_video
+@click.argument("target", type=click.Path(dir_okay=False, writable=True, path_type=Path))
+@pass_settings
+def fetch(settings: Settings, video: int, target: Path) -> None:
+    """Save the clip as its creator uploaded it, to be looked at, as TARGET."""
+
+    async def work(reviews: Reviews, objects: Objects) -> int:
+        waiting = await reviews.of(video)
+        size = 0
+        with target.open("wb") as file:
+            async for block in objects.get(waiting.video.raw_key or waiting.held.event.raw_s3_path):
+                size += file.write(block)
+        return size
+
+    try:
+        size = _with_reviews(settings, work)
+    except NotHeld as error:
+        raise _failed(error) from error
+    except OSError as error:
+        raise Failed(f"{target} cannot be written: {error.strerror}") from error
+    click.echo(f"{target}: {size} bytes")
+
+
+@review.command()
+@_videos
+@_json
+@pass_settings
+def allow(settings: Settings, videos: Sequence[int], as_json: bool) -> None:
+    """Have the clips packaged and published."""
+    _decide(settings, videos, as_json, "allowed", lambda reviews, video: reviews.allow(video))
+
+
+@review.command()
+@_videos
+@click.option("--detail", default=NOT_ALLOWED, show_default=True, help="What the creator is told.")
+@_json
+@pass_settings
+def reject(settings: Settings, videos: Sequence[int], detail: str, as_json: bool) -> None:
+    """End the clips as rejected."""
+    _decide(settings, videos, as_json, "rejected", lambda reviews, video: reviews.reject(video, detail))
+
+
+def _decide(
+    settings: Settings,
+    videos: Sequence[int],
+    as_json: bool,
+    decision: str,
+    decide: Callable[[Reviews, int], Awaitable[None]],
+) -> None:
+    """Each by itself: one that does not wait keeps no other from its decision."""
+    missing = 0
+    for video in videos:
+
+        async def work(reviews: Reviews, _: Objects, video: int = video) -> None:
+            await decide(reviews, video)
+
+        try:
+            _with_reviews(settings, work)
+        except NotHeld as error:
+            missing += 1
+            Reporter(as_json).event(str(error), video_id=str(video), error=str(error))
+            continue
+        Reporter(as_json).event(f"{video} is {decision}", video_id=str(video), decision=decision)
+    if missing:
+        raise Failed(f"{missing} of {len(videos)} do not wait; `reelway review list` shows what does")
+
+
+def _failed(error: NotHeld) -> Failed:
+    return Failed(f"{error}; `reelway review list` shows what does")

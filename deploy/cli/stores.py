@@ -1,0 +1,40 @@
+"""The stores of a system, for commands that work on them beside its processes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import unquote, urlsplit
+
+from deploy.cli.given import existing
+from deploy.cli.terminal import Failed
+from deploy.clock import now_ms
+from deploy.engines import CannotStart, readable
+from deploy.settings import Settings
+from origin.eventlog import EventLog, EventLogError, open_eventlog
+from origin.metadata import MetadataError
+from origin.objects import ObjectStoreError
+
+T = TypeVar("T")
+
+
+def with_log(settings: Settings, work: Callable[[EventLog], Awaitable[T]]) -> T:
+    """Do the work with the event log open. Raises Failed for what the ports' errors say."""
+    parts = urlsplit(settings.events_url)
+    if parts.scheme == "sqlite":
+        existing(Path(unquote(parts.path)), "event log")
+
+    async def run() -> T:
+        with readable("events_url"):
+            log = open_eventlog(settings.events_url, now_ms)
+        try:
+            return await work(log)
+        finally:
+            await log.close()
+
+    try:
+        return asyncio.run(run())
+    except (CannotStart, EventLogError, MetadataError, ObjectStoreError) as error:
+        raise Failed(str(error)) from error
