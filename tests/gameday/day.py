@@ -19,6 +19,7 @@ from deploy.engines import ENGINE_SETTINGS
 from tests.e2e.clips import moving
 from tests.e2e.roles import migrate
 from tests.gameday.answers import Span, last_general_s, last_trouble_s
+from tests.gameday.aside import set_aside
 from tests.gameday.audit import Auditor
 from tests.gameday.faults import AWAY_S, FAULTS, Fault
 from tests.gameday.journal import Journal
@@ -91,6 +92,8 @@ async def hold(
         closing.push_async_callback(_stop, site, say)
         await asyncio.to_thread(site.roles.start)
         say(f"{len(ROLES)} processes are ready")
+        for packager in site.roles.serving("packager"):
+            set_aside(site.roles.processes[packager])
         world = await _populated(site, folder, closing)
         say(f"{len(world.people)} people, {len(world.library)} videos")
         events_url, metadata_url = engines["REELWAY_EVENTS_URL"], engines["REELWAY_METADATA_URL"]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from deploy.services.node import Node
 from deploy.services.sentinel import WatchedRedis
+from tests.gameday.aside import set_aside
 from tests.gameday.people import World, upload
 from tests.gameday.site import Site
 
@@ -18,14 +18,10 @@ JOB_WITHIN_S = 30.0
 Choose = Callable[[Site, World], Awaitable[Sequence[Node]]]
 
 
-ASIDE_NICE = 10
-
-
 def _start_aside(node: Node) -> None:
     """What is started again has the cores that others leave: in earnest it starts on a machine of its own."""
     node.start()
-    if node.pid is not None:
-        os.setpriority(os.PRIO_PROCESS, node.pid, ASIDE_NICE)
+    set_aside(node)
 
 
 @dataclass(frozen=True, slots=True)
