@@ -62,6 +62,7 @@ class Roles:
         self._client = httpx.Client(timeout=5, verify=False)
         self.processes: dict[str, Node] = {}
         self.admin_urls: dict[str, str] = {}
+        self.gateway_urls: dict[str, str] = {}
         folder.mkdir(parents=True, exist_ok=True)
         self._ports = Ports(folder)
         binds = {name: self._binds(name, role) for name, role in serve.items()}
@@ -96,8 +97,9 @@ class Roles:
             for role in CALLED
         }
         [edge, *_], [gateway, *_] = self.serving("edge"), self.serving("gateway")
+        self.gateway_urls = {name: _https(binds[name]["REELWAY_GATEWAY_BIND"]) for name in self.serving("gateway")}
         origins = ",".join(binds[name]["REELWAY_ORIGIN_BIND"] for name in self.serving("origin"))
-        self.public_url = _https(binds[gateway]["REELWAY_GATEWAY_BIND"])
+        self.public_url = self.gateway_urls[gateway]
         return {
             **targets,
             "REELWAY_MEDIA_URL": _https(binds[edge]["REELWAY_EDGE_BIND"]),
