@@ -16,12 +16,10 @@ from deploy.cli.terminal import Failed, Reporter, table
 from deploy.clock import now_ms
 from deploy.engines import readable
 from deploy.settings import Settings
-from origin.changes import Changes
 from origin.eventlog import EventLog
 from origin.metadata import open_metadata
 from origin.objects import Objects, open_objects
-from origin.packaging import PackagingCatalog
-from origin.reviews import NotHeld, Reviews, Waiting
+from origin.reviewing import NotHeld, Reviews, Waiting
 
 T = TypeVar("T")
 NOT_ALLOWED = "This clip is not allowed here."
@@ -43,7 +41,7 @@ async def _opened(settings: Settings, log: EventLog) -> AsyncIterator[tuple[Revi
         with readable("objects_url"):
             objects = open_objects(settings.objects_url)
         try:
-            yield Reviews(log, metadata, PackagingCatalog(metadata, objects, log, now_ms, Changes())), objects
+            yield Reviews(log, metadata, objects, now_ms), objects
         finally:
             await objects.close()
     finally:

@@ -6,13 +6,12 @@ import pytest
 
 from origin.events import Topic, UploadEvent, VideoChange, VideoEvent, decode
 from origin.model import Failure, VideoStatus
-from origin.packaging import PackagingCatalog
-from origin.reviews import NotHeld, Reviews, hold
+from origin.reviewing import NotHeld, Reviews
+from origin.reviews import hold
 
 
 def reviews_of(house) -> Reviews:
-    catalog = PackagingCatalog(house.metadata, house.objects, house.eventlog, house.clock, house.changes)
-    return Reviews(house.eventlog, house.metadata, catalog)
+    return Reviews(house.eventlog, house.metadata, house.objects, house.clock)
 
 
 async def held(house, creator, reason: str = "one frame scores 0.61", times: int = 1) -> int:
@@ -88,7 +87,7 @@ async def test_records_that_cannot_be_read_stop_nothing(house):
 
 
 async def test_a_long_queue_is_read_to_its_end(house, monkeypatch):
-    monkeypatch.setattr("origin.reviews.READ_AT_ONCE", 3)
+    monkeypatch.setattr("origin.reviewing.READ_AT_ONCE", 3)
     cat = await house.user("cat")
     ids = [await held(house, cat) for _ in range(8)]
     assert await queue(house) == ids
