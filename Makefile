@@ -25,7 +25,7 @@ test: $(DEV) $(WEB_DEV) chromium fetch  ## Every test, the browser's included
 
 check: lint  ## The inner loop: lint and the quick tests
 	@deploy/setup/node --test tests/edge/web/
-	$(BIN)/pytest -m "not slow" -q
+	$(BIN)/pytest -m "not slow" -q -n 4
 
 lint: $(DEV) $(WEB_DEV)
 	$(BIN)/ruff check .

@@ -93,6 +93,7 @@ TRIES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(tries=st.lists(TRIES, max_size=7), last=st.integers(0, 2), again=st.booleans())
 @settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
 async def test_an_upload_that_wanders_ends_as_the_identical_file_and_one_video(
