@@ -55,6 +55,7 @@ from origin.deleting import Deletions
 from origin.leases import lease_ids
 from origin.packaging import PackagingCatalog
 from origin.reconciling import Reconciler
+from origin.reviewing import Reviews
 from origin.rpc.client import RemoteOrigin, RemoteSocial, open_origin
 from origin.rpc.server import origin_server
 from origin.rpc.serving import RpcServer
@@ -153,6 +154,7 @@ class _Origin:
     videos: Videos
     social: Social
     uploads: Uploads
+    reviews: Reviews
     app: OriginApp
 
 
@@ -166,6 +168,7 @@ async def _origin(site: Site, made: Composition, alone: bool) -> _Origin:
     social = Social(metadata, log, clock, ids.mint)
     site.stack.push_async_callback(social.late.close)
     videos = Videos(metadata, counters, log, clock, site.changes)
+    reviews = Reviews(log, metadata, objects, clock)
     counting = Counting(log, counters, metadata, clock, random.random)
     add("worker lease", ids.run)
     add("reconciler", Reconciler(uploads, metadata, clock).run)
@@ -175,10 +178,9 @@ async def _origin(site: Site, made: Composition, alone: bool) -> _Origin:
     made.served.append(Served("origin", app, site.settings.origin_bind, tls=False))
     made.stats["counting"] = counting.stats
     if not alone:
-        made.serve_calls(
-            "origin", origin_server(str(site.settings.origin_grpc_bind), videos, social, uploads, site.tls)
-        )
-    return _Origin(videos, social, uploads, app)
+        bind = str(site.settings.origin_grpc_bind)
+        made.serve_calls("origin", origin_server(bind, videos, social, uploads, reviews, site.tls))
+    return _Origin(videos, social, uploads, reviews, app)
 
 
 def _remote_origin(site: Site, made: Composition) -> RemoteOrigin:
@@ -286,6 +288,7 @@ async def _gateway(
         videos=last_good.videos,
         social=await _spooled(site, made, origin.social),
         feeds=last_good.feeds,
+        reviews=origin.reviews,
         playback=playback,
         issuer=issuer,
         limits=limits,

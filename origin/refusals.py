@@ -26,6 +26,10 @@ class AlreadyNamed(Refusal):
     """The user claimed a handle before; it is kept for good."""
 
 
+class NotHeld(Refusal):
+    """The video does not wait for a review: decided already, deleted, or never held."""
+
+
 class UploadIncomplete(Refusal):
     """An upload cannot be finished: fewer or more bytes are stored than were announced."""
 

@@ -5,8 +5,7 @@ An allowed clip is packaged anew. What is decided twice is packaged once, since 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 
 from origin.changes import Changes
 from origin.eventlog.base import EventLog, Record
@@ -15,20 +14,12 @@ from origin.metadata.base import Metadata
 from origin.model import Failure, Video, VideoStatus
 from origin.objects.base import Objects
 from origin.packaging import PackagingCatalog
+from origin.refusals import NotHeld
 from origin.reviews import Held, cleared, decided_note, undecided
+from origin.views import ReviewView
 
 REJECTED = "moderation"
 READ_AT_ONCE = 1000
-
-
-class NotHeld(Exception):
-    """The video does not wait for a review: decided already, deleted, or never held."""
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    held: Held
-    video: Video
 
 
 class Reviews:
@@ -39,18 +30,17 @@ class Reviews:
         self._metadata = metadata
         self._catalog = PackagingCatalog(metadata, objects, eventlog, clock, Changes())
 
-    async def waiting(self) -> Sequence[Waiting]:
-        """What waits, longest first."""
+    async def waiting(self, limit: int) -> Sequence[ReviewView]:
+        """The first `limit` that wait, longest first."""
         held = undecided(await self._records())
-        videos: dict[int, Video] = {}
+        found: list[ReviewView] = []
         for start in range(0, len(held), READ_AT_ONCE):
-            some = [each.event.video_id for each in held[start : start + READ_AT_ONCE]]
-            videos |= await self._metadata.videos(some)
-        return [
-            Waiting(each, video)
-            for each in held
-            if (video := videos.get(each.event.video_id)) is not None and video.status is VideoStatus.PROCESSING
-        ]
+            some = held[start : start + READ_AT_ONCE]
+            videos = await self._metadata.videos([each.event.video_id for each in some])
+            found += [_view(each, videos[each.event.video_id]) for each in some if _waits(videos, each)]
+            if len(found) >= limit:
+                break
+        return found[:limit]
 
     async def _records(self) -> Sequence[Record]:
         records: list[Record] = []
@@ -62,24 +52,38 @@ class Reviews:
                 after[at.partition] = max(at.offset, after.get(at.partition, -1))
         return records
 
-    async def of(self, video_id: int) -> Waiting:
+    async def of(self, video_id: int) -> ReviewView:
         """Raises NotHeld."""
-        for each in await self.waiting():
-            if each.video.video_id == video_id:
-                return each
-        raise NotHeld(f"video {video_id} does not wait for a review")
+        held, video = await self._held(video_id)
+        return _view(held, video)
+
+    async def _held(self, video_id: int) -> tuple[Held, Video]:
+        held = next((each for each in undecided(await self._records()) if each.event.video_id == video_id), None)
+        videos = await self._metadata.videos([video_id])
+        if held is None or not _waits(videos, held):
+            raise NotHeld(f"Video {video_id} does not wait for a review.")
+        return held, videos[video_id]
 
     async def allow(self, video_id: int) -> None:
         """Have it packaged and published. Raises NotHeld."""
-        waiting = await self.of(video_id)
-        await self._eventlog.append(Topic.UPLOADS, str(video_id), encode(cleared(waiting.held.event)))
+        held, _ = await self._held(video_id)
+        await self._eventlog.append(Topic.UPLOADS, str(video_id), encode(cleared(held.event)))
         await self._note(video_id)
 
     async def reject(self, video_id: int, detail: str) -> None:
         """End it as rejected; its creator is told `detail`. Raises NotHeld."""
-        await self.of(video_id)
+        await self._held(video_id)
         await self._catalog.reject(video_id, Failure(REJECTED, detail))
         await self._note(video_id)
 
     async def _note(self, video_id: int) -> None:
         await self._eventlog.append(Topic.UPLOADS_REVIEW, str(video_id), decided_note(video_id))
+
+
+def _waits(videos: Mapping[int, Video], held: Held) -> bool:
+    video = videos.get(held.event.video_id)
+    return video is not None and video.status is VideoStatus.PROCESSING
+
+
+def _view(held: Held, video: Video) -> ReviewView:
+    return ReviewView(video, held.reason, held.since_ms, video.raw_key or held.event.raw_s3_path)

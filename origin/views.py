@@ -77,3 +77,15 @@ class UploadTicket:
     expires_at_ms: int
     terms: UploadTerms = ORDINARY
     object_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewView:
+    """A clip that waits for a person's verdict."""
+
+    video: Video
+    reason: str
+    """What made moderation unsure."""
+    since_ms: int
+    clip_key: str
+    """Of the clip as it was uploaded, in the object store."""

@@ -17,6 +17,7 @@ from deploy.clock import now_ms
 from deploy.compose import ISSUER_KEY_FILE
 from deploy.settings import Settings
 from edge.access import Granted, admit
+from edge.gateway.context import MODERATE
 from edge.gateway.issuers.local import BadKeyFile, LocalIssuer, load_or_make_key
 from signer.keys import KeyStore, KeyStoreError, open_keys
 from signer.playback import PlaybackSigner
@@ -47,8 +48,9 @@ def _with_keys(settings: Settings, work: Callable[[KeyStore], Awaitable[T]]) -> 
 @click.command(short_help="Make a bearer token for a user.")
 @click.option("--user", required=True, help="The user id that the token speaks for, as in a video's creator.")
 @click.option("--days", default=30, show_default=True, type=click.IntRange(1, 365), help="How long it is good.")
+@click.option("--scope", default="", help=f"What it allows beside what everybody may, such as {MODERATE}.")
 @pass_settings
-def token(settings: Settings, user: str, days: int) -> None:
+def token(settings: Settings, user: str, days: int, scope: str) -> None:
     """Make a bearer token for a user (local issuer only)."""
     if settings.auth_issuer != "local":
         raise Failed(f"tokens come from {settings.auth_issuer}, the issuer that REELWAY_AUTH_ISSUER names")
@@ -58,7 +60,7 @@ def token(settings: Settings, user: str, days: int) -> None:
         key = load_or_make_key(existing(settings.data / ISSUER_KEY_FILE, "issuer key"))
     except (BadKeyFile, OSError) as error:
         raise Failed(str(error)) from error
-    click.echo(LocalIssuer(key, settings.auth_audience, days * 86_400).mint(int(user), now_ms())[0])
+    click.echo(LocalIssuer(key, settings.auth_audience, days * 86_400).mint(int(user), now_ms(), scope)[0])
 
 
 @click.command(short_help="Sign a media URL or path.")

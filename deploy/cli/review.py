@@ -19,9 +19,12 @@ from deploy.settings import Settings
 from origin.eventlog import EventLog
 from origin.metadata import open_metadata
 from origin.objects import Objects, open_objects
-from origin.reviewing import NotHeld, Reviews, Waiting
+from origin.refusals import NotHeld
+from origin.reviewing import Reviews
+from origin.views import ReviewView
 
 T = TypeVar("T")
+MOST_LISTED = 10_000
 NOT_ALLOWED = "This clip is not allowed here."
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 _video = click.argument("video", type=int)
@@ -56,14 +59,14 @@ def _with_reviews(settings: Settings, work: Callable[[Reviews, Objects], Awaitab
     return with_log(settings, run)
 
 
-def _row(waiting: Waiting) -> dict[str, Any]:
-    since = datetime.fromtimestamp(waiting.held.since_ms / 1000, UTC)
+def _row(view: ReviewView) -> dict[str, Any]:
+    since = datetime.fromtimestamp(view.since_ms / 1000, UTC)
     return {
-        "video_id": str(waiting.video.video_id),
-        "creator_id": str(waiting.video.creator_id),
+        "video_id": str(view.video.video_id),
+        "creator_id": str(view.video.creator_id),
         "since": since.isoformat(timespec="seconds").replace("+00:00", "Z"),
-        "reason": waiting.held.reason,
-        "description": waiting.video.description,
+        "reason": view.reason,
+        "description": view.video.description,
     }
 
 
@@ -73,8 +76,8 @@ def _row(waiting: Waiting) -> dict[str, Any]:
 def list_waiting(settings: Settings, as_json: bool) -> None:
     """What waits, longest first."""
 
-    async def work(reviews: Reviews, _: Objects) -> Sequence[Waiting]:
-        return await reviews.waiting()
+    async def work(reviews: Reviews, _: Objects) -> Sequence[ReviewView]:
+        return await reviews.waiting(MOST_LISTED)
 
     table([_row(each) for each in _with_reviews(settings, work)], as_json, "nothing waits for review")
 
@@ -87,10 +90,9 @@ def fetch(settings: Settings, video: int, target: Path) -> None:
     """Save the clip as its creator uploaded it, to be looked at, as TARGET."""
 
     async def work(reviews: Reviews, objects: Objects) -> int:
-        waiting = await reviews.of(video)
-        size = 0
+        key, size = (await reviews.of(video)).clip_key, 0
         with target.open("wb") as file:
-            async for block in objects.get(waiting.video.raw_key or waiting.held.event.raw_s3_path):
+            async for block in objects.get(key):
                 size += file.write(block)
         return size
 
@@ -148,4 +150,4 @@ def _decide(
 
 
 def _failed(error: NotHeld) -> Failed:
-    return Failed(f"{error}; `reelway review list` shows what does")
+    return Failed(f"{error} `reelway review list` shows what does.")

@@ -115,7 +115,14 @@ def _principal_of(claims: dict[str, object], now_ms: int) -> Principal:
         user_id = parse_id(str(subject))
     except ValueError as error:
         raise ApiProblem(bad_token("bad_token", "The claim sub is not a user id.")) from error
-    return Principal(user_id, _seconds(expires_s) * 1000)
+    return Principal(user_id, _seconds(expires_s) * 1000, _scopes(claims))
+
+
+def _scopes(claims: dict[str, object]) -> frozenset[str]:
+    scope = claims.get("scope", "")
+    if not isinstance(scope, str):
+        raise ApiProblem(bad_token("bad_token", "The claim scope must be a text."))
+    return frozenset(scope.split())
 
 
 def _is_time(value: object) -> bool:

@@ -18,6 +18,8 @@ from origin.model import Visibility
 MOST_DESCRIPTION = 2200
 """Characters."""
 MOST_COMMENT = 500
+MOST_DETAIL = 500
+VERDICTS = ("allow", "reject")
 MOST_PAGE = 50
 _HANDLE = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[._][A-Za-z0-9]+)*")
 _HANDLE_LENGTH = range(3, 25)
@@ -85,6 +87,22 @@ def video_edit(document: Mapping[str, object]) -> VideoEdit:
     except ValueError as error:
         allowed = ", ".join(each.value for each in Visibility)
         raise BadInput("visibility", f"visibility must be one of {allowed}.") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """About a clip that waits for review; `detail` is what the creator of a rejected one is told."""
+
+    allowed: bool
+    detail: str
+
+
+def decision(document: Mapping[str, object]) -> Decision:
+    verdict = document.get("verdict")
+    if verdict not in VERDICTS:
+        raise BadInput("verdict", f"verdict must be one of {', '.join(VERDICTS)}.")
+    detail = _text("detail", document.get("detail", ""), MOST_DETAIL)
+    return Decision(verdict == VERDICTS[0], detail or "This clip is not allowed here.")
 
 
 def direct_upload(document: Mapping[str, object]) -> tuple[int, str, str]:

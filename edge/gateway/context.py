@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 _KEY = "reelway.context"
+MODERATE = "reelway:moderate"
+"""The scope of those who decide about clips that wait for review."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,8 @@ class Principal:
 
     user_id: int
     expires_at_ms: int
+    scopes: frozenset[str] = frozenset()
+    """What the token allows beside what everybody may (the claim `scope`, RFC 9068 section 2.2.3)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from typing import Protocol
 from edge.gateway.ports import DirectUpload, FeedPage
 from edge.gateway.prefetch_plan import Planned
 from origin.model import Publication, User, Video, Visibility
-from origin.views import CommentView, Listed, UserView, VideoView
+from origin.views import CommentView, Listed, ReviewView, UserView, VideoView
 
 Document = dict[str, object]
 
@@ -143,6 +143,18 @@ def comment(view: CommentView) -> Document:
         "user": {"id": str(view.user.user_id), "handle": view.user.handle},
         "text": view.comment.text,
         "created_at": timestamp(view.comment.created_at_ms),
+    }
+
+
+def review(view: ReviewView) -> Document:
+    video = view.video
+    return {
+        "video_id": str(video.video_id),
+        "creator_id": str(video.creator_id),
+        "description": video.description,
+        "reason": view.reason,
+        "since": timestamp(view.since_ms),
+        "clip_key": view.clip_key,
     }
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from edge.gateway import openapi_uploads
-from edge.gateway.openapi_schemas import ID, TEXT, Document, page_of, ref
+from edge.gateway.context import MODERATE
+from edge.gateway.openapi_schemas import ID, TEXT, Document, array_of, page_of, ref, shape
 
 _OPEN: list[Document] = [{}, {"bearer": []}]
 """Allowed without a token; what one sees may depend on it."""
@@ -60,7 +61,16 @@ _PAGE = (
 
 def paths() -> Document:
     """Every path of the public API."""
-    return {**_sessions(), **_videos(), **_feeds(), **_comments(), **_users(), **openapi_uploads.paths(), **_self()}
+    return {
+        **_sessions(),
+        **_videos(),
+        **_feeds(),
+        **_comments(),
+        **_users(),
+        **_reviews(),
+        **openapi_uploads.paths(),
+        **_self(),
+    }
 
 
 def _sessions() -> Document:
@@ -151,6 +161,21 @@ def _users() -> Document:
             "put": call("follow", "Follow a user", {"204": None}, tag="users"),
             "delete": call("unfollow", "Follow a user no more", {"204": None}, tag="users"),
         },
+    }
+
+
+def _reviews() -> Document:
+    waiting = {"200": shape({"items": array_of(ref("Review"))})}
+    scope = f"Needs a token with the scope `{MODERATE}`. "
+    listing = call(
+        "reviews", "Clips that wait for a person, longest first", waiting, tag="reviews", parameters=_PAGE[:1]
+    )
+    decision = call("decideReview", "Allow or reject one", {"204": None}, tag="reviews", body="ReviewDecision")
+    listing["description"] = scope + "`clip_key` is the clip's key in the object store."
+    decision["description"] = scope + "An allowed clip is packaged and published; a rejected one ends."
+    return {
+        "/v1/reviews": {"get": listing},
+        "/v1/reviews/{video_id}": {"parameters": [path_id("video_id")], "post": decision},
     }
 
 

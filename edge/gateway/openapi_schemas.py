@@ -151,6 +151,16 @@ SCHEMAS: Document = {
     "InteractionResult": shape({"accepted": COUNT, "rejected": array_of(shape({"index": COUNT, "problem": TEXT}))}),
     "NewComment": shape({"text": {"type": "string", "minLength": 1, "maxLength": bodies.MOST_COMMENT}}),
     "Comment": shape({"id": ID, "video_id": ID, "user": ref("UserRef"), "text": TEXT, "created_at": TIME}),
+    "Review": shape(
+        {"video_id": ID, "creator_id": ID, "description": TEXT, "reason": TEXT, "since": TIME, "clip_key": TEXT}
+    ),
+    "ReviewDecision": shape(
+        {
+            "verdict": {"type": "string", "enum": list(bodies.VERDICTS)},
+            "detail": {"type": "string", "maxLength": bodies.MOST_DETAIL},
+        },
+        optional=("detail",),
+    ),
     "SessionRequest": shape(
         {"handle": {"type": "string", "minLength": 3, "maxLength": 24, "pattern": "^[A-Za-z]"}}, optional=("handle",)
     ),

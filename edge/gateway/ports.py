@@ -13,7 +13,7 @@ from typing import Protocol
 
 from origin.model import ORDINARY, UploadTerms, User, Visibility
 from origin.objects.abilities import PresignedPart
-from origin.views import CommentView, Interaction, Listed, Refused, UploadTicket, UserView, VideoView
+from origin.views import CommentView, Interaction, Listed, Refused, ReviewView, UploadTicket, UserView, VideoView
 
 
 class Videos(Protocol):
@@ -41,6 +41,19 @@ class Videos(Protocol):
     def changes(self, video_id: int, viewer_id: int) -> AsyncIterator[VideoView]:
         """The video now and after each change of status or progress, until ready, rejected, failed or deleted. Raises
         NotFound at the first step."""
+
+
+class Reviews(Protocol):
+    """Implemented by `origin.reviewing`."""
+
+    async def waiting(self, limit: int) -> Sequence[ReviewView]:
+        """The first that wait for a person's verdict, longest first."""
+
+    async def allow(self, video_id: int) -> None:
+        """Raises NotHeld."""
+
+    async def reject(self, video_id: int, detail: str) -> None:
+        """`detail` is for the creator. Raises NotHeld."""
 
 
 class Social(Protocol):

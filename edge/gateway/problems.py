@@ -80,6 +80,15 @@ def bad_token(code: str, detail: str) -> Problem:
     return Problem(401, code, "The token is refused", detail, headers=(("WWW-Authenticate", challenge),))
 
 
+def insufficient_scope(scope: str) -> Problem:
+    """403 for a good token that allows less than is asked for (RFC 6750 section 3.1)."""
+    challenge = f'Bearer realm="reelway", error="insufficient_scope", scope="{scope}"'
+    detail = f"This needs a token with the scope {scope}."
+    return Problem(
+        403, "insufficient_scope", "The token does not allow that", detail, headers=(("WWW-Authenticate", challenge),)
+    )
+
+
 def not_found(detail: str = "There is nothing here for you.") -> Problem:
     return Problem(404, "not_found", "Not found", detail)
 
@@ -140,23 +149,20 @@ _BY_EXCEPTION: tuple[tuple[type[Exception], Problem], ...] = (
 
 
 def _refused(error: refusals.Refusal) -> Problem:
-    detail = str(error)
-    if isinstance(error, refusals.NotCreator):
-        return Problem(403, "not_creator", "Only its creator may do that", detail)
-    if isinstance(error, refusals.SelfFollow):
-        return Problem(422, "self_follow", "One cannot follow oneself", detail)
-    if isinstance(error, refusals.CommentRefused):
-        return Problem(422, "comment_refused", "The comment is refused", detail)
-    if isinstance(error, refusals.AlreadyNamed):
-        return Problem(409, "already_named", "The handle is kept for good", detail)
-    if isinstance(error, refusals.NoSuchPartial):
-        return Problem(400, "unknown_partial_upload", "A part is no partial upload of yours", detail)
     if isinstance(error, refusals.NoDirectUploads):
         return DIRECT_NEEDS_S3
-    if isinstance(error, refusals.NotAClip):
-        return Problem(415, "not_a_video", "This is no clip", detail)
-    if isinstance(error, refusals.WrongDigest):
-        return Problem(400, "digest_mismatch", "The digest is not that of the upload", detail)
-    if isinstance(error, refusals.UploadIncomplete):
-        return Problem(409, "upload_incomplete", "The upload is not complete", detail)
-    return Problem(422, "refused", "Refused", detail)
+    status, code, title = _BY_REFUSAL.get(type(error), (422, "refused", "Refused"))
+    return Problem(status, code, title, str(error))
+
+
+_BY_REFUSAL: Mapping[type[refusals.Refusal], tuple[int, str, str]] = {
+    refusals.NotCreator: (403, "not_creator", "Only its creator may do that"),
+    refusals.SelfFollow: (422, "self_follow", "One cannot follow oneself"),
+    refusals.CommentRefused: (422, "comment_refused", "The comment is refused"),
+    refusals.NotHeld: (409, "not_held", "It does not wait for a review"),
+    refusals.AlreadyNamed: (409, "already_named", "The handle is kept for good"),
+    refusals.NoSuchPartial: (400, "unknown_partial_upload", "A part is no partial upload of yours"),
+    refusals.NotAClip: (415, "not_a_video", "This is no clip"),
+    refusals.WrongDigest: (400, "digest_mismatch", "The digest is not that of the upload"),
+    refusals.UploadIncomplete: (409, "upload_incomplete", "The upload is not complete"),
+}

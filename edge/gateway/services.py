@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from edge.gateway.documents import Playback
 from edge.gateway.issuers.base import Issuer
 from edge.gateway.limits.base import Limits
-from edge.gateway.ports import Feeds, Social, Videos
+from edge.gateway.ports import Feeds, Reviews, Social, Videos
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.stats import GatewayStats
 
@@ -24,5 +24,6 @@ class Services:
     settings: GatewaySettings
     clock: Callable[[], int]
     """Epoch milliseconds."""
+    reviews: Reviews
     audience: str = "reelway"
     stats: GatewayStats = field(default_factory=GatewayStats)

@@ -17,7 +17,7 @@ from origin.rpc.channel import RemoteRole
 from origin.rpc.errors import ORIGIN_ERRORS, Errors
 from origin.rpc.settings import RpcSettings
 from origin.rpc.tls import Tls
-from origin.views import CommentView, Interaction, Listed, Refused, UploadTicket, UserView, VideoView
+from origin.views import CommentView, Interaction, Listed, Refused, ReviewView, UploadTicket, UserView, VideoView
 
 SERVICES = pb.DESCRIPTOR.services_by_name
 
@@ -27,6 +27,7 @@ class RemoteOrigin:
     videos: RemoteVideos
     social: RemoteSocial
     uploads: RemoteUploads
+    reviews: RemoteReviews
     _role: RemoteRole
 
     async def check(self) -> None:
@@ -39,9 +40,9 @@ class RemoteOrigin:
 
 def open_origin(target: str, tls: Tls | None = None, settings: RpcSettings | None = None) -> RemoteOrigin:
     """Call it in the running event loop; connects at the first call. Raises BadTarget, BadTls."""
-    services = [SERVICES[name] for name in ("Videos", "Social", "Uploads")]
+    services = [SERVICES[name] for name in ("Videos", "Social", "Uploads", "Reviews")]
     role = RemoteRole("origin", target, services, Errors(ORIGIN_ERRORS), tls, settings)
-    return RemoteOrigin(RemoteVideos(role), RemoteSocial(role), RemoteUploads(role), role)
+    return RemoteOrigin(RemoteVideos(role), RemoteSocial(role), RemoteUploads(role), RemoteReviews(role), role)
 
 
 class RemoteVideos:
@@ -177,3 +178,18 @@ class RemoteUploads:
     async def live_by(self, user_id: int) -> Sequence[UploadTicket]:
         answer = await self._ask("LiveBy", pb.LiveByRequest(user_id=user_id), pb.LiveByResponse)
         return [codec.decode_ticket(ticket) for ticket in answer.tickets]
+
+
+class RemoteReviews:
+    def __init__(self, role: RemoteRole) -> None:
+        self._ask = partial(role.ask, SERVICES["Reviews"])
+
+    async def waiting(self, limit: int) -> Sequence[ReviewView]:
+        found = await self._ask("Waiting", pb.WaitingRequest(limit=limit), pb.ReviewViews)
+        return [codec.decode_review(view) for view in found.views]
+
+    async def allow(self, video_id: int) -> None:
+        await self._ask("Allow", pb.ReviewRequest(video_id=video_id), pb.Done)
+
+    async def reject(self, video_id: int, detail: str) -> None:
+        await self._ask("Reject", pb.RejectRequest(video_id=video_id, detail=detail), pb.Done)

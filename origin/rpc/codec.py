@@ -23,7 +23,7 @@ from origin.model import (
     Visibility,
 )
 from origin.rpc import origin_pb2 as pb
-from origin.views import CommentView, Interaction, Listed, Refused, UploadTicket, UserView, VideoView
+from origin.views import CommentView, Interaction, Listed, Refused, ReviewView, UploadTicket, UserView, VideoView
 
 _STATUS = {status: pb.VideoStatus.Value(f"VIDEO_STATUS_{status.name}") for status in VideoStatus}
 _VISIBILITY = {visibility: pb.Visibility.Value(f"VISIBILITY_{visibility.name}") for visibility in Visibility}
@@ -259,3 +259,13 @@ def encode_terms(terms: UploadTerms) -> pb.UploadTerms:
 def decode_terms(message: pb.UploadTerms) -> UploadTerms:
     kind = _KIND_OF.get(message.kind, UploadKind.WHOLE)
     return UploadTerms(kind, tuple(message.partials), message.digest, message.part_bytes)
+
+
+def encode_review(view: ReviewView) -> pb.ReviewView:
+    return pb.ReviewView(
+        video=encode_video(view.video), reason=view.reason, since_ms=view.since_ms, clip_key=view.clip_key
+    )
+
+
+def decode_review(message: pb.ReviewView) -> ReviewView:
+    return ReviewView(decode_video(message.video), message.reason, message.since_ms, message.clip_key)

@@ -61,6 +61,7 @@ ORIGIN_ERRORS: Sequence[Known] = (
     Known(refusals.SelfFollow, "SELF_FOLLOW", "INVALID_ARGUMENT"),
     Known(refusals.CommentRefused, "COMMENT_REFUSED", "INVALID_ARGUMENT"),
     Known(refusals.AlreadyNamed, "ALREADY_NAMED", "FAILED_PRECONDITION"),
+    Known(refusals.NotHeld, "NOT_HELD", "FAILED_PRECONDITION"),
     Known(refusals.UploadIncomplete, "UPLOAD_INCOMPLETE", "FAILED_PRECONDITION"),
     Known(refusals.NoSuchPartial, "NO_SUCH_PARTIAL", "FAILED_PRECONDITION"),
     Known(refusals.NoDirectUploads, "NO_DIRECT_UPLOADS", "UNIMPLEMENTED"),

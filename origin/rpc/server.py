@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from origin.reviewing import Reviews
 from origin.rpc import codec
 from origin.rpc import origin_pb2 as pb
 from origin.rpc.errors import ORIGIN_ERRORS, Errors
@@ -23,6 +24,7 @@ def origin_server(
     videos: Videos,
     social: Social,
     uploads: Uploads,
+    reviews: Reviews,
     tls: Tls | None = None,
     settings: RpcSettings | None = None,
 ) -> RpcServer:
@@ -31,6 +33,7 @@ def origin_server(
         Service(SERVICES["Videos"], _Videos(videos)),
         Service(SERVICES["Social"], _Social(social)),
         Service(SERVICES["Uploads"], _Uploads(uploads)),
+        Service(SERVICES["Reviews"], _Reviews(reviews)),
     ]
     return RpcServer(bind, services, Errors(ORIGIN_ERRORS), tls, settings)
 
@@ -150,3 +153,20 @@ class _Uploads:
     async def live_by(self, request: pb.LiveByRequest) -> pb.LiveByResponse:
         live = await self._uploads.live_by(request.user_id)
         return pb.LiveByResponse(tickets=[codec.encode_ticket(ticket) for ticket in live])
+
+
+class _Reviews:
+    def __init__(self, reviews: Reviews) -> None:
+        self._reviews = reviews
+
+    async def waiting(self, request: pb.WaitingRequest) -> pb.ReviewViews:
+        views = await self._reviews.waiting(request.limit)
+        return pb.ReviewViews(views=[codec.encode_review(view) for view in views])
+
+    async def allow(self, request: pb.ReviewRequest) -> pb.Done:
+        await self._reviews.allow(request.video_id)
+        return pb.Done()
+
+    async def reject(self, request: pb.RejectRequest) -> pb.Done:
+        await self._reviews.reject(request.video_id, request.detail)
+        return pb.Done()

@@ -62,6 +62,7 @@ async def serve(folder: Path) -> None:
     from edge.gateway.services import Services
     from edge.gateway.settings import GatewaySettings
     from edge.ingest.gateway import create_ingest
+    from edge.ingest.locks import open_locks
     from edge.ingest.settings import IngestSettings
     from edge.ingest.stats import IngestStats
     from origin.eventlog import open_eventlog
@@ -76,9 +77,10 @@ async def serve(folder: Path) -> None:
     issuer, nothing = LocalIssuer(generate_private_key(SECP256R1()), "reelway"), None
     settings = GatewaySettings("https://localhost:8443", "https://localhost:8444", policies=())
     unused: Any = nothing
-    services = Services(unused, unused, unused, lambda *_: ("", 0), issuer, MemoryLimits(), settings, now_ms)
+    services = Services(unused, unused, unused, lambda *_: ("", 0), issuer, MemoryLimits(), settings, now_ms, unused)
     ingest = IngestSettings(live_uploads=1000, unfinished_bytes=1 << 40)
-    app = create_gateway(services, create_ingest(uploads, objects, ingest, now_ms, IngestStats()))
+    locks = open_locks("memory:")
+    app = create_gateway(services, create_ingest(uploads, objects, ingest, now_ms, IngestStats(), locks))
     config = Config()
     config.accesslog, config.errorlog = None, None
     listener = socket.create_server(("127.0.0.1", 0))

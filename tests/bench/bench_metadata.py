@@ -1,6 +1,6 @@
 """Metadata stores side by side: reads, writes and compare-and-sets per second, latencies, what they cost the client.
 
-Run it: `python -m tests.bench.bench_metadata [URL...]`; without URLs the embedded store in a temporary folder. A
+Run it: `python -m tests.bench.bench_metadata [URL...]`: the embedded store in a temporary folder, then those named. A
 Cassandra keyspace is made where it is missing. JSON lines; each figure is the median of ROUNDS. CPU is this process's,
 with the threads of the store or the driver in it; a server's is not.
 """
@@ -80,7 +80,7 @@ def works(metadata: Metadata, ids: Sequence[int], chance: random.Random) -> dict
 
 async def main(urls: Sequence[str]) -> None:
     with tempfile.TemporaryDirectory() as folder:
-        for url in urls or [f"sqlite://{folder}/metadata.db"]:
+        for url in [f"sqlite://{folder}/metadata.db", *urls]:
             await bench(url)
 
 

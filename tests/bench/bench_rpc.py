@@ -28,6 +28,7 @@ from origin.eventlog import open_eventlog
 from origin.metadata import open_metadata
 from origin.model import Publication, StartupFile, User, Video, VideoStatus, Visibility
 from origin.objects import open_objects
+from origin.reviewing import Reviews
 from origin.rpc.client import open_origin
 from origin.rpc.server import origin_server
 from origin.social import Social
@@ -56,6 +57,7 @@ class House:
     videos: Videos
     social: Social
     uploads: Uploads
+    reviews: Reviews
     feeds: FeedService
 
 
@@ -80,6 +82,7 @@ async def house(folder: str) -> House:
         Videos(metadata, open_counters("memory:"), log, clock, Changes()),
         Social(metadata, log, clock, lambda: 1),
         Uploads(metadata, objects, log, clock, lambda: 1),
+        Reviews(log, metadata, objects, clock),
         feeds,
     )
 
@@ -87,7 +90,7 @@ async def house(folder: str) -> House:
 async def serve(folder: str) -> None:
     """The child: says its two ports, and stops with its standard input."""
     behind = await house(folder)
-    origin = origin_server("127.0.0.1:0", behind.videos, behind.social, behind.uploads)
+    origin = origin_server("127.0.0.1:0", behind.videos, behind.social, behind.uploads, behind.reviews)
     feeds = feed_server("127.0.0.1:0", behind.feeds)
     print(await origin.start(), await feeds.start(), flush=True)
     await asyncio.to_thread(sys.stdin.read)

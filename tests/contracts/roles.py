@@ -22,6 +22,7 @@ from origin.events import InteractionEvent, InteractionType, Topic, VideoChange,
 from origin.metadata import Metadata, open_metadata
 from origin.model import Publication, StartupFile, User, Video, VideoStatus, Visibility
 from origin.objects import Objects, open_objects
+from origin.reviewing import Reviews
 from origin.rpc.client import open_origin
 from origin.rpc.server import origin_server
 from origin.rpc.serving import RpcServer
@@ -68,6 +69,7 @@ class Roles:
     videos: Any = None
     social: Any = None
     uploads: Any = None
+    reviews: Any = None
     feeds: Any = None
     ranker: Any = None
     _ids: count = field(default_factory=lambda: count(1000))
@@ -121,6 +123,7 @@ async def open_roles(way: str, folder: Path) -> AsyncIterator[Roles]:
         opened.videos = Videos(metadata, counters, eventlog, clock, opened.changed)
         opened.social = Social(metadata, eventlog, clock, opened.mint)
         opened.uploads = Uploads(metadata, objects, eventlog, clock, opened.mint)
+        opened.reviews = Reviews(eventlog, metadata, objects, clock)
         await (in_process if way == "in process" else over_grpc)(opened, stack)
         yield opened
 
@@ -145,9 +148,11 @@ async def over_grpc(roles: Roles, stack: AsyncExitStack) -> None:
     stack.push_async_callback(feeds.close)
     roles.feeds = open_feeds(await serve(feed_server("127.0.0.1:0", feeds)))
     stack.push_async_callback(roles.feeds.close)
-    origin = open_origin(await serve(origin_server("127.0.0.1:0", roles.videos, roles.social, roles.uploads)))
+    server = origin_server("127.0.0.1:0", roles.videos, roles.social, roles.uploads, roles.reviews)
+    origin = open_origin(await serve(server))
     stack.push_async_callback(origin.close)
     roles.videos, roles.social, roles.uploads = origin.videos, origin.social, origin.uploads
+    roles.reviews = origin.reviews
 
 
 def feed_of(roles: Roles) -> FeedService:

@@ -22,9 +22,11 @@ from origin.refusals import (
     NoDirectUploads,
     NoSuchPartial,
     NotCreator,
+    NotHeld,
     SelfFollow,
     UploadIncomplete,
 )
+from origin.reviews import hold
 from origin.views import Interaction
 from tests.contracts.roles import NOW_MS, SHOWN
 
@@ -295,3 +297,28 @@ async def test_without_ids_nothing_is_made(roles):
     roles._ids = iter(no_ids, None)
     with pytest.raises(NoIds, match="the lease ended"):
         await roles.social.create_user("ann")
+
+
+async def test_clips_that_wait_for_review_are_listed_and_decided(roles):
+    ann = await roles.user("ann")
+    first, second = [await roles.video(ann, VideoStatus.QUEUED) for _ in range(2)]
+    for video_id in (first, second):
+        await roles.metadata.transition(video_id, {VideoStatus.QUEUED}, VideoStatus.PROCESSING)
+        event = UploadEvent(video_id, ann.user_id, f"raw/{video_id}", NOW_MS)
+        await roles.eventlog.append(Topic.UPLOADS_REVIEW, str(video_id), hold(event, "unsure"))
+    waiting = await roles.reviews.waiting(10)
+    assert [(each.video.video_id, each.reason, each.since_ms) for each in waiting] == [
+        (first, "unsure", NOW_MS),
+        (second, "unsure", NOW_MS),
+    ]
+    assert [each.clip_key for each in await roles.reviews.waiting(1)] == [waiting[0].clip_key]
+    await roles.reviews.allow(first)
+    await roles.reviews.reject(second, "Not here.")
+    assert (await roles.videos.view(second, ann.user_id)).video.failure.detail == "Not here."
+    [record] = await roles.eventlog.read(Topic.UPLOADS, {}, 10)
+    assert decode(UploadEvent, record.value).cleared
+    with pytest.raises(NotHeld, match=str(first)):
+        await roles.reviews.allow(first)
+    with pytest.raises(NotHeld):
+        await roles.reviews.reject(second, "Not here.")
+    assert list(await roles.reviews.waiting(10)) == []

@@ -47,5 +47,5 @@ class Issuer(Protocol):
 class Minting(Protocol):
     """The extra ability of the local issuer: giving out tokens."""
 
-    def mint(self, user_id: int, now_ms: int) -> tuple[str, int]:
-        """A token for a user and when it expires (epoch ms)."""
+    def mint(self, user_id: int, now_ms: int, scope: str = "") -> tuple[str, int]:
+        """A token for a user and when it expires (epoch ms); `scope`: what it allows beside what everybody may."""

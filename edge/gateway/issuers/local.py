@@ -43,7 +43,7 @@ class LocalIssuer:
     async def key(self, kid: str, now_ms: int) -> VerificationKey | None:  # noqa: ARG002 - a port's signature
         return self._key if kid == self._key.kid else None
 
-    def mint(self, user_id: int, now_ms: int) -> tuple[str, int]:
+    def mint(self, user_id: int, now_ms: int, scope: str = "") -> tuple[str, int]:
         issued_s = now_ms // 1000
         expires_s = issued_s + self._lifetime_s
         claims = {
@@ -54,6 +54,8 @@ class LocalIssuer:
             "exp": expires_s,
             "jti": secrets.token_urlsafe(9),
         }
+        if scope:
+            claims["scope"] = scope
         token = jwt.encode(claims, self._private, algorithm="ES256", headers={"kid": self._key.kid})
         return token, expires_s * 1000
 

@@ -48,6 +48,14 @@ def required_user() -> int:
     return principal.user_id
 
 
+def require_scope(scope: str) -> None:
+    """Raises ApiProblem 401 without a token, 403 with one that does not allow it."""
+    required_user()
+    principal = context().principal
+    if principal is None or scope not in principal.scopes:
+        raise ApiProblem(problems.insufficient_scope(scope))
+
+
 async def document() -> dict[str, object]:
     """The request's JSON object. Raises BadInput."""
     return bodies.json_object(cast(bytes, await request.get_data(as_text=False)))

@@ -30,8 +30,8 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
-from origin.refusals import CommentRefused, NotCreator, SelfFollow
-from origin.views import CommentView, Interaction, Listed, Refused, UserView, VideoView
+from origin.refusals import CommentRefused, NotCreator, NotHeld, SelfFollow
+from origin.views import CommentView, Interaction, Listed, Refused, ReviewView, UserView, VideoView
 
 NOW_MS = 1_767_225_600_123
 FILES = {"hls.m3u8": "v/1/a", "dash.mpd": "v/1/b", "poster.jpg": "v/1/c"}
@@ -64,6 +64,24 @@ class House:
     said: dict[int, Comment] = field(default_factory=dict)
     taken: list[Interaction] = field(default_factory=list)
     trouble: Exception | None = None
+    held: dict[int, ReviewView] = field(default_factory=dict)
+    decided: list[tuple[int, str]] = field(default_factory=list)
+
+    # reviews
+
+    async def waiting(self, limit: int) -> Sequence[ReviewView]:
+        return list(self.held.values())[:limit]
+
+    async def allow(self, video_id: int) -> None:
+        self._decide(video_id, "")
+
+    async def reject(self, video_id: int, detail: str) -> None:
+        self._decide(video_id, detail)
+
+    def _decide(self, video_id: int, detail: str) -> None:
+        if self.held.pop(video_id, None) is None:
+            raise NotHeld(f"Video {video_id} does not wait for a review.")
+        self.decided.append((video_id, detail))
 
     # videos
 
@@ -314,6 +332,7 @@ def make_client(settings: GatewaySettings | None = None) -> Client:
         MemoryLimits(),
         chosen,
         lambda: NOW_MS,
+        house,
     )
     return Client(create_gateway(services), services, house, feed, issuer)
 

@@ -64,6 +64,14 @@ async def test_a_minted_token_is_believed_for_thirty_days() -> None:
     assert "expired" in await refusal(token, now_ms=expires_at_ms)
 
 
+async def test_a_token_allows_what_its_scope_names() -> None:
+    bearer = [(b"authorization", f"Bearer {ISSUER.mint(42, NOW_MS, 'a b')[0]}".encode())]
+    principal = await Authenticator(ISSUER, "reelway").authenticate(bearer, NOW_MS)
+    assert principal is not None
+    assert principal.scopes == {"a", "b"}
+    assert "scope" in await refusal(signed({**CLAIMS, "scope": ["a"]}))
+
+
 async def test_a_remembered_token_still_expires() -> None:
     authenticator = Authenticator(ISSUER, "reelway")
     token, expires_at_ms = ISSUER.mint(42, NOW_MS)

@@ -109,8 +109,11 @@ async def system() -> AsyncIterator[System]:
     issuer = LocalIssuer(generate_private_key(SECP256R1()), "reelway")
     settings = GatewaySettings("https://localhost:8443", "https://localhost:8444", policies=())
     social = Social(metadata, eventlog, clock, lambda: 1)
-    services = Services(last_good.videos, social, last_good.feeds, signed, issuer, MemoryLimits(), settings, clock)
-    client = Client(create_gateway(services), services, House(), Feed(), issuer)
+    house = House()
+    services = Services(
+        last_good.videos, social, last_good.feeds, signed, issuer, MemoryLimits(), settings, clock, house
+    )
+    client = Client(create_gateway(services), services, house, Feed(), issuer)
     client.token = lambda user_id: issuer.mint(user_id, clock())[0]  # type: ignore[method-assign]
     holder.append(System(metadata, videos, feeds, last_good, client))
     yield holder[0]

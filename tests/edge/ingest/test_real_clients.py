@@ -58,6 +58,7 @@ class System:
         self.social = Social(self.metadata, self.log, self.clock, lambda: next(ids))
         self.uploads = Uploads(self.metadata, self.objects, self.log, self.clock, lambda: next(ids))
         feeds: Any = None
+        nobody: Any = None
         services = Services(
             Videos(self.metadata, self.counters, self.log, self.clock, Changes()),
             self.social,
@@ -67,6 +68,7 @@ class System:
             MemoryLimits(),
             GatewaySettings("https://localhost:8443", "https://localhost:8443"),
             self.clock,
+            nobody,
         )
         settings = IngestSettings(part_bytes=256 << 10, idle_timeout_s=5)
         ingest = create_ingest(self.uploads, self.objects, settings, self.clock, IngestStats(), open_locks("memory:"))

@@ -1,0 +1,79 @@
+"""Reviews through the API: only for those whose token allows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge.gateway.context import MODERATE
+from origin.model import VideoStatus
+from origin.views import ReviewView
+from tests.edge.gateway.conftest import NOW_MS, a_video
+
+if TYPE_CHECKING:
+    from tests.edge.gateway.conftest import Client
+
+
+@pytest.fixture
+def moderator(client: Client) -> dict[str, str]:
+    """The field of a token that allows to decide."""
+    for video_id in (21, 22):
+        video = a_video(video_id, status=VideoStatus.PROCESSING)
+        client.house.held[video_id] = ReviewView(video, "one frame scores 0.61", NOW_MS, f"raw/{video_id}")
+    return {"authorization": f"Bearer {client.issuer.mint(9, NOW_MS, f'other {MODERATE}')[0]}"}
+
+
+async def test_what_waits_is_listed(client: Client, moderator: dict[str, str]) -> None:
+    answer = await client.ask("GET", "/v1/reviews?limit=1", user_id=None, headers=moderator)
+    assert answer.json == {
+        "items": [
+            {
+                "video_id": "21",
+                "creator_id": "1",
+                "description": "a clip",
+                "reason": "one frame scores 0.61",
+                "since": "2026-01-01T00:00:00.123Z",
+                "clip_key": "raw/21",
+            }
+        ]
+    }
+
+
+async def test_clips_are_allowed_and_rejected(client: Client, moderator: dict[str, str]) -> None:
+    decisions = ((21, {"verdict": "allow"}), (22, {"verdict": "reject", "detail": "No weapons."}))
+    for video_id, decision in decisions:
+        answer = await client.ask("POST", f"/v1/reviews/{video_id}", decision, user_id=None, headers=moderator)
+        assert (answer.status, answer.body) == (204, b"")
+    assert client.house.decided == [(21, ""), (22, "No weapons.")]
+    again = await client.ask("POST", "/v1/reviews/21", {"verdict": "allow"}, user_id=None, headers=moderator)
+    assert (again.status, again.code) == (409, "not_held")
+
+
+async def test_a_rejection_without_words_has_ours(client: Client, moderator: dict[str, str]) -> None:
+    await client.ask("POST", "/v1/reviews/21", {"verdict": "reject"}, user_id=None, headers=moderator)
+    assert client.house.decided == [(21, "This clip is not allowed here.")]
+
+
+@pytest.mark.usefixtures("moderator")
+@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/reviews"), ("POST", "/v1/reviews/21")])
+async def test_others_are_refused(client: Client, method: str, path: str) -> None:
+    body = {"verdict": "allow"} if method == "POST" else None
+    nobody = await client.ask(method, path, body, user_id=None)
+    assert (nobody.status, nobody.code) == (401, "unauthenticated")
+    viewer = await client.ask(method, path, body)
+    assert (viewer.status, viewer.code) == (403, "insufficient_scope")
+    assert f'scope="{MODERATE}"' in viewer.headers["www-authenticate"]
+    assert client.house.decided == []
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [({}, "verdict"), ({"verdict": "review"}, "verdict"), ({"verdict": "reject", "detail": "x" * 501}, "detail")],
+)
+async def test_a_decision_that_is_none_is_refused(
+    client: Client, moderator: dict[str, str], body: dict[str, str], field: str
+) -> None:
+    answer = await client.ask("POST", "/v1/reviews/21", body, user_id=None, headers=moderator)
+    assert (answer.status, answer.json["field"]) == (400, field)
+    assert client.house.decided == []
