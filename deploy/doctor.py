@@ -17,6 +17,7 @@ from deploy.engine_findings import Finding, engine_findings
 from deploy.setting_forms import Bind
 from deploy.settings import Settings
 from edge.gateway.site_files import BrokenSite, load_site
+from packager.sandbox import describe, is_complete
 from packager.settings import PackagerSettings
 from packager.tools import ToolMissing, find_tools
 
@@ -28,6 +29,7 @@ async def examine(settings: Settings) -> list[Finding]:
     """Run every check; none changes anything but making the data folder."""
     findings = [_data_folder(settings.data), _certificate(settings.tls_cert), _web_app()]
     findings += await _tools()
+    findings.append(_sandbox())
     findings += await engine_findings(settings)
     running = await _running(settings)
     if running is not None:
@@ -91,17 +93,26 @@ async def _tool(name: str, path: str, flag: str) -> Finding:
     return Finding(name, child.returncode == 0, first)
 
 
+def _sandbox() -> Finding:
+    """What a clip that takes over its decoder is held by."""
+    complete = is_complete()
+    lacking = "" if complete else "; Linux 5.13 or later on x86-64 or arm64 has both Landlock and seccomp"
+    return Finding("sandbox", complete, f"{describe()}{lacking}")
+
+
 async def _running(settings: Settings) -> Finding | None:
     try:
         async with httpx.AsyncClient(timeout=2) as client:
-            waiting = (await client.get(f"http://{settings.admin_bind}/readyz")).json()["waiting_for"]
+            state = (await client.get(f"http://{settings.admin_bind}/readyz")).json()
+            waiting, degraded = state["waiting_for"], state["degraded"]
             folder = (await client.get(f"http://{settings.admin_bind}/config")).json()["REELWAY_DATA"]
     except (httpx.TransportError, ValueError, KeyError):
         return None
     if folder != str(settings.data):
         return Finding("running", False, f"with another data folder, {folder}: set REELWAY_DATA or other ports")
-    words = "ready" if not waiting else "; ".join(f"{name}: {why}" for name, why in waiting.items())
-    return Finding("running", not waiting, words)
+    words = [] if waiting else ["ready"]
+    words += [f"{name}: {why}" for name, why in {**degraded, **waiting}.items()]
+    return Finding("running", not waiting and not degraded, "; ".join(words))
 
 
 def _port(address: Bind) -> Finding:

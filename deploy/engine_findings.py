@@ -17,6 +17,12 @@ from origin.objects import check_replication, open_objects
 from origin.speed import open_speed
 
 TIMEOUT_S = 20.0
+_NAMED_BY = {
+    "metadata": "metadata_url",
+    "objects": "objects_url",
+    "events": "events_url",
+    "speed layer": "redis_url",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +34,7 @@ class Finding:
 
 async def engine_findings(settings: Settings) -> list[Finding]:
     """One finding for each engine that the settings name. An embedded one is not opened: `reelway up` makes it."""
-    urls = {
-        "metadata": settings.metadata_url,
-        "objects": settings.objects_url,
-        "events": settings.events_url,
-        "speed layer": settings.redis_url,
-    }
-    findings = [await _finding(name, url, settings) for name, url in urls.items()]
+    findings = [await _finding(name, setting, settings) for name, setting in _NAMED_BY.items()]
     return findings + await _replication(settings.objects_url)
 
 
@@ -47,7 +47,8 @@ async def _replication(url: str) -> list[Finding]:
     return [] if report is None else [Finding("replication", report.works, "; ".join(report.lines()))]
 
 
-async def _finding(name: str, url: str, settings: Settings) -> Finding:
+async def _finding(name: str, setting: str, settings: Settings) -> Finding:
+    url: str = getattr(settings, setting)
     scheme = urlsplit(url).scheme
     if scheme in EMBEDDED_SCHEMES or scheme == "memory":
         return Finding(name, True, f"{scheme}, in this process")
@@ -57,7 +58,8 @@ async def _finding(name: str, url: str, settings: Settings) -> Finding:
     except (*ENGINE_ERRORS, ValueError) as error:
         return Finding(name, False, str(error))
     except TimeoutError:
-        return Finding(name, False, f"no answer within {TIMEOUT_S:.0f} s")
+        remedy = f"start it, or correct REELWAY_{setting.upper()}"
+        return Finding(name, False, f"{scheme} gave no answer within {TIMEOUT_S:.0f} s; {remedy}")
     return Finding(name, True, f"{scheme} answers and is prepared")
 
 

@@ -16,7 +16,7 @@ from deploy.binds import called_on, served_on
 from deploy.clock import now_ms
 from deploy.compose import Composition, Site, compose
 from deploy.engines import CannotStart, Engines, claim
-from deploy.listen import GRACE_S, Listener, PortTaken, Tls, bind_tcp
+from deploy.listen import GRACE_S, Listener, PortTaken, Tls, bind_tcp, bind_udp
 from deploy.readiness import ENGINE_ERRORS, Readiness
 from deploy.roles import Role
 from deploy.setting_forms import Bind
@@ -27,9 +27,10 @@ from deploy.tls import BadPair, check_pair, ensure_pair
 from edge.gateway.issuers.local import BadKeyFile
 from edge.gateway.site_files import BrokenSite
 from edge.gateway.spool.model import SpoolError
+from origin.ids import ClockBehindEpoch
 from origin.rpc.serving import Unprotected, ensure_protected
 from origin.rpc.targets import BadTarget
-from origin.rpc.tls import BadTls
+from origin.rpc.tls import BadTls, ensure_usable
 from origin.rpc.tls import Tls as GrpcTls
 from packager.tools import ToolMissing
 from signer.keys import KeyStoreError
@@ -40,13 +41,14 @@ _START_ERRORS = (
     *ENGINE_ERRORS,
     BadKeyFile,
     BadTarget,
-    BadTls,
     BrokenSite,
+    ClockBehindEpoch,
     KeyStoreError,
     SpoolError,
     ToolMissing,
     OSError,
 )
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _TLS_ROLES = frozenset({Role.GATEWAY, Role.EDGE})
 
 
@@ -60,7 +62,7 @@ class Process:
         self._readiness = Readiness()
         self._listeners: list[Listener] = []
         self._supervisor = Supervisor()
-        self._made = Composition()
+        self._made = Composition(stats={"engines": self._readiness.stats})
 
     def stop(self) -> None:
         """Begin to drain."""
@@ -104,14 +106,14 @@ class Process:
         settings = self._settings
         for role in sorted(self._roles):
             claim(settings.data, f"the {role}", stack)
-        tls = self._tls()
+        tls, grpc_tls = self._tls(), self._grpc_tls()
         stack.push_async_callback(self._drain_listeners, 0.0)
         await self._listen(create_admin(self._admin_parts()), settings.admin_bind, None)
-        self._look_at_addresses()
+        self._look_at_addresses(grpc_tls)
         engines = Engines(settings, now_ms, stack)
         await engines.open(self._roles)
         await self._readiness.wait_for(engines.checks)
-        site = Site(settings, engines, now_ms, self._supervisor, stack, _grpc_tls(settings))
+        site = Site(settings, engines, now_ms, self._supervisor, stack, grpc_tls)
         await compose(self._roles, site, self._made)
         await self._readiness.wait_for(self._made.awaited)
         self._supervisor.add("engines", partial(self._readiness.watch, {**engines.checks, **self._made.awaited}))
@@ -123,14 +125,16 @@ class Process:
             if served.tls:
                 self._made.stats[f"http3_{served.name}"] = listener.http3_stats
 
-    def _look_at_addresses(self) -> None:
+    def _look_at_addresses(self, grpc_tls: GrpcTls | None) -> None:
         """Raises PortTaken or Unprotected before anything is waited for."""
         called = called_on(self._roles, self._settings)
         for bind in called:
-            ensure_protected(str(bind), _grpc_tls(self._settings))
+            ensure_protected(str(bind), grpc_tls)
         for bind in {*called, *served_on(self._roles, self._settings)}:
             # Tried and let go: gRPC would say of a taken port neither which setting moves it nor why in words.
             bind_tcp(bind).close()
+        for bind in served_on(self._roles & _TLS_ROLES, self._settings):
+            bind_udp(bind).close()
 
     def _tls(self) -> Tls | None:
         settings = self._settings
@@ -140,6 +144,16 @@ class Process:
             ensure_pair(settings.tls_cert, settings.tls_key, now_ms())
         check_pair(settings.tls_cert, settings.tls_key)
         return Tls(settings.tls_cert, settings.tls_key)
+
+    def _grpc_tls(self) -> GrpcTls | None:
+        """Raises BadTls."""
+        settings = self._settings
+        cert, key, ca = settings.grpc_tls_cert, settings.grpc_tls_key, settings.grpc_tls_ca
+        if not (cert and key and ca):
+            return None
+        tls = GrpcTls(cert, key, ca, settings.grpc_tls_name)
+        ensure_usable(tls)
+        return tls
 
     async def _listen(self, app: Any, address: Bind, tls: Tls | None) -> Listener:
         listener = Listener(app, address, tls, now_ms)
@@ -177,13 +191,10 @@ def _in_words(settings: Settings) -> Iterator[None]:
         raise CannotStart(f"{error}; {_choose(settings, error.address)}") from error
     except Unprotected as error:
         raise CannotStart(f"{error}: REELWAY_GRPC_TLS_CERT, _KEY and _CA") from error
+    except BadTls as error:
+        raise CannotStart(f"{error}; see REELWAY_GRPC_TLS_CERT, _KEY and _CA") from error
     except _START_ERRORS as error:
         raise CannotStart(str(error)) from error
-
-
-def _grpc_tls(settings: Settings) -> GrpcTls | None:
-    cert, key, ca = settings.grpc_tls_cert, settings.grpc_tls_key, settings.grpc_tls_ca
-    return GrpcTls(cert, key, ca, settings.grpc_tls_name) if cert and key and ca else None
 
 
 def _choose(settings: Settings, address: Bind) -> str:
@@ -193,10 +204,14 @@ def _choose(settings: Settings, address: Bind) -> str:
 
 
 async def run_process(settings: Settings, roles: frozenset[Role], announce: Callable[[], None]) -> None:
-    """Run the roles until SIGINT or SIGTERM; a second signal stops at once. Raises CannotStart."""
+    """Run the roles until SIGINT or SIGTERM; a second signal stops at once. Raises CannotStart.
+
+    Both signals are ignored from then on: the process ends in any case, and with its own exit code.
+    """
     configure_logging(settings.log, settings.log_level)
     process = Process(settings, roles)
     task = asyncio.current_task()
+    loop = asyncio.get_running_loop()
     signals = 0
 
     def told() -> None:
@@ -204,18 +219,16 @@ async def run_process(settings: Settings, roles: frozenset[Role], announce: Call
         signals += 1
         if signals == 1:
             process.stop()
-        elif task is not None:
+        elif signals == 2 and task is not None:
             logger.warning("told to stop again: stopping at once")
             task.cancel()
 
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, told)
+    for number in _SIGNALS:
+        # Not by the loop: it would give them back their default, death, before they can be ignored.
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(told))
     try:
         with suppress(asyncio.CancelledError):
             await process.run(announce)
     finally:
-        # The process ends now in any case; an impatient signal must not turn its exit code into a death.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        for number in _SIGNALS:
             signal.signal(number, signal.SIG_IGN)

@@ -23,6 +23,13 @@ class NoIds(Exception):
     """The lease of the worker number ended and no other could be had yet: a retry helps."""
 
 
+def since_epoch(now_ms: int) -> int:
+    """Milliseconds. Raises ClockBehindEpoch."""
+    if now_ms < EPOCH_MS:
+        raise ClockBehindEpoch(f"this machine's clock says {now_ms} ms since 1970, which is before 2025: set it right")
+    return now_ms - EPOCH_MS
+
+
 @dataclass(slots=True)
 class Snowflake:
     """Mints ids for one worker number.
@@ -44,9 +51,7 @@ class Snowflake:
 
         Raises ClockBehindEpoch before 2025.
         """
-        elapsed = now_ms - EPOCH_MS
-        if elapsed < 0:
-            raise ClockBehindEpoch(f"the clock says {now_ms} ms, before the id epoch {EPOCH_MS}")
+        elapsed = since_epoch(now_ms)
         if elapsed > self._last_ms:
             self._last_ms, self._sequence = elapsed, 0
         elif self._sequence + 1 < SEQUENCES:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from origin.ids import NoIds, Snowflake
+from origin.ids import NoIds, Snowflake, since_epoch
 from origin.metadata.base import Metadata, MetadataError
 
 logger = logging.getLogger(__name__)
@@ -96,7 +96,11 @@ class LeasedIds:
 
 
 async def lease_ids(metadata: Metadata, owner: str, clock: Callable[[], int], lease_ms: int = LEASE_MS) -> LeasedIds:
-    """Lease a worker number for `owner`, a name that no other process has. Raises NoWorkerNumber."""
+    """Lease a worker number for `owner`, a name that no other process has.
+
+    Raises NoWorkerNumber, MetadataUnavailable and ClockBehindEpoch.
+    """
+    since_epoch(clock())
     ids = LeasedIds(metadata, owner, clock, lease_ms)
     await ids.lease()
     return ids

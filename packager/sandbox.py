@@ -47,9 +47,17 @@ def landlock_abi() -> int:
 def describe() -> str:
     """For the operator: what children are shut in by."""
     abi = landlock_abi()
-    sockets = sys.platform == "linux" and platform.machine() in _ARCHITECTURES
-    means = ([f"Landlock {abi} (files)"] if abi else []) + (["seccomp (sockets)"] if sockets else [])
+    means = ([f"Landlock {abi} (files)"] if abi else []) + (["seccomp (sockets)"] if _filters_sockets() else [])
     return " and ".join(means) or "none: this system offers neither Landlock nor seccomp"
+
+
+def is_complete() -> bool:
+    """False where children can reach files that are none of theirs, or the network."""
+    return landlock_abi() > 0 and _filters_sockets()
+
+
+def _filters_sockets() -> bool:
+    return sys.platform == "linux" and platform.machine() in _ARCHITECTURES
 
 
 def confine(readable: list[str], writable: list[str]) -> None:
@@ -61,7 +69,7 @@ def confine(readable: list[str], writable: list[str]) -> None:
     _checked(libc.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs")
     if abi:
         _restrict_files(libc, abi, readable, writable)
-    if platform.machine() in _ARCHITECTURES:
+    if _filters_sockets():
         _refuse_sockets(libc, *_ARCHITECTURES[platform.machine()])
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Mapping, Sequence, Set
 
 from origin.eventlog.base import LogUnavailable, Position, Record
 from origin.eventlog.kafka_address import KafkaAddress
@@ -13,6 +14,8 @@ from origin.eventlog.kafka_reader import read
 from origin.eventlog.kafka_topics import check_topics
 from origin.eventlog.topics import topic_names
 
+logger = logging.getLogger(__name__)
+
 
 class KafkaEventLog:
     """Connects when it is used first. `appended_at_ms` is by the brokers' clocks."""
@@ -21,6 +24,8 @@ class KafkaEventLog:
         self._address = address
         self._producer = KafkaProducer(address)
         self._consumers: set[KafkaConsumer] = set()
+        self._brokers: Set[str] = frozenset()
+        """Those that were up when they were looked at last."""
         self._closed = False
         quieten()
 
@@ -55,7 +60,15 @@ class KafkaEventLog:
     async def check(self) -> None:
         self._refuse_closed()
         await check_topics(self._address)
-        await self._producer.ready([self._address.topic_prefix + name for name in topic_names()])
+        self._tell(await self._producer.ready([self._address.topic_prefix + name for name in topic_names()]))
+
+    def _tell(self, brokers: Set[str]) -> None:
+        """One line when a broker goes or comes; aiokafka's own come with every attempt."""
+        for broker in sorted(self._brokers - brokers):
+            logger.warning("a Kafka broker is down", extra={"log": self._address.shown, "broker": broker})
+        for broker in sorted(brokers - self._brokers if self._brokers else ()):
+            logger.info("a Kafka broker is up", extra={"log": self._address.shown, "broker": broker})
+        self._brokers = brokers
 
     def _refuse_closed(self) -> None:
         if self._closed:

@@ -20,7 +20,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from origin.eventlog.base import LogUnavailable, Position, Record
 from origin.eventlog.handover import Holdings, Partition
 from origin.eventlog.kafka_address import KafkaAddress
-from origin.eventlog.kafka_connection import log_errors
+from origin.eventlog.kafka_errors import log_errors, said
 from origin.eventlog.kafka_member import connect, leave
 
 logger = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             async with asyncio.timeout(COMMITTED_S):
                 offsets = await asyncio.gather(*(client.committed(self._there(each)) for each in partitions))
         except (TimeoutError, errors.KafkaError) as error:
-            logger.warning("a consumer begins at its committed offsets", extra={"error": repr(error)})
+            logger.warning("a consumer begins at its committed offsets", extra={"error": said(error)})
             return {}
         return {partition: offset or 0 for partition, offset in zip(partitions, offsets, strict=True)}
 

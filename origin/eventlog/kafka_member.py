@@ -12,7 +12,8 @@ from origin.eventlog.base import LogUnavailable, LogUnprepared
 from origin.eventlog.handover import Holdings
 from origin.eventlog.kafka_address import KafkaAddress
 from origin.eventlog.kafka_assignor import Assignor
-from origin.eventlog.kafka_connection import MIGRATE, client_arguments, log_errors, raise_denied
+from origin.eventlog.kafka_connection import client_arguments
+from origin.eventlog.kafka_errors import MIGRATE, explained, log_errors, said
 
 logger = logging.getLogger(__name__)
 CONNECT_S = 5.0
@@ -61,7 +62,7 @@ async def connect(
     except BaseException as error:
         await client.stop()
         if isinstance(error, LogUnavailable):
-            await raise_denied(address)
+            raise await explained(address, error) from error
         raise
     if missing:
         await client.stop()
@@ -75,4 +76,4 @@ async def leave(client: AIOKafkaConsumer) -> None:
     leaving = asyncio.create_task(client.stop())
     await asyncio.wait({leaving}, timeout=CLOSE_S)
     if leaving.done() and (error := leaving.exception()) is not None:
-        logger.warning("left a consumer group without a word", extra={"error": repr(error)})
+        logger.warning("left a consumer group without a word", extra={"error": said(error)})

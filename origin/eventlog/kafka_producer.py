@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from functools import partial
 
 from aiokafka import AIOKafkaProducer, errors
 
 from origin.eventlog.base import LogUnavailable, LogUnprepared
 from origin.eventlog.kafka_address import KafkaAddress
-from origin.eventlog.kafka_connection import MIGRATE, client_arguments, log_errors, raise_denied
+from origin.eventlog.kafka_connection import client_arguments
+from origin.eventlog.kafka_errors import MIGRATE, explained, log_errors, said
 
 logger = logging.getLogger(__name__)
 WAITING_BYTES = 16 << 20
@@ -68,8 +69,9 @@ class KafkaProducer:
         finally:
             self.waiting_bytes -= sum(sizes[len(acks) :])
 
-    async def ready(self, topics: Sequence[str]) -> None:
-        """Be started and know the topics, so that the first append takes no longer than others.
+    async def ready(self, topics: Sequence[str]) -> Set[str]:
+        """Be started and know the topics, so that the first append takes no longer than others; the brokers that are up
+        (`host:port`), as they say.
 
         Raises the port's errors.
         """
@@ -80,6 +82,9 @@ class KafkaProducer:
                 producer = await self._running()
                 for topic in topics:
                     await self._know(producer, topic)
+                if not await producer.client.force_metadata_update():
+                    raise TimeoutError
+                return frozenset(f"{each.host}:{each.port}" for each in producer.client.cluster.brokers())
 
     def _settled(self, producer: AIOKafkaProducer, size: int, ack: asyncio.Future[object]) -> None:
         self.waiting_bytes -= size
@@ -125,7 +130,7 @@ class KafkaProducer:
         except BaseException as error:
             await producer.stop()
             if isinstance(error, errors.KafkaError):
-                await raise_denied(self._address)
+                raise await explained(self._address, error) from error
             raise
         return producer
 
@@ -141,7 +146,7 @@ class KafkaProducer:
         starting = self._starting
         if error.retriable or starting is None or not starting.done() or starting.result() is not producer:
             return
-        logger.warning("starting another Kafka producer", extra={"error": repr(error)})
+        logger.warning("starting another Kafka producer", extra={"error": said(error)})
         ending = asyncio.create_task(_end(producer))
         self._ending.add(ending)
         ending.add_done_callback(self._ending.discard)

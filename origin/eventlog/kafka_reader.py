@@ -12,7 +12,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from origin.eventlog.base import LogUnprepared, Position, Record
 from origin.eventlog.kafka_address import KafkaAddress
-from origin.eventlog.kafka_connection import MIGRATE, client_arguments, log_errors
+from origin.eventlog.kafka_connection import client_arguments
+from origin.eventlog.kafka_errors import MIGRATE, log_errors
 from origin.eventlog.kafka_topics import described
 
 READ_S = 10.0

@@ -12,7 +12,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from origin.eventlog.base import EventLogError, LogUnavailable, LogUnprepared
 from origin.eventlog.kafka_address import KafkaAddress
-from origin.eventlog.kafka_connection import MIGRATE, client_arguments, log_errors, raise_denied
+from origin.eventlog.kafka_connection import client_arguments
+from origin.eventlog.kafka_errors import MIGRATE, explained, log_errors
 from origin.eventlog.retention import Retention
 from origin.eventlog.topics import Plan, TopicShape, min_in_sync, plan, topic_names, wanted
 
@@ -31,9 +32,8 @@ async def _admin(address: KafkaAddress, within_s: float) -> AsyncIterator[AIOKaf
             async with asyncio.timeout(within_s):
                 await client.start()
                 yield client
-    except LogUnavailable:
-        await raise_denied(address)
-        raise
+    except LogUnavailable as error:
+        raise await explained(address, error) from error
     finally:
         await client.close()
 

@@ -6,7 +6,7 @@ import logging
 from dataclasses import dataclass
 from typing import Any
 
-from cassandra import ConsistencyLevel
+from cassandra import ConsistencyLevel, UnresolvableContactPoints
 from cassandra.auth import PlainTextAuthProvider
 from cassandra.cluster import EXEC_PROFILE_DEFAULT, Cluster, ExecutionProfile
 from cassandra.policies import (
@@ -49,7 +49,10 @@ def connect(target: Target, keyspace: str | None) -> Connected:
     """A session on `keyspace`. Raises MetadataError."""
     logging.getLogger("cassandra").setLevel(logging.CRITICAL)
     suspects = Suspects()
-    cluster = _cluster(target, suspects)
+    try:
+        cluster = _cluster(target, suspects)
+    except UnresolvableContactPoints as error:
+        raise as_metadata_error(error, target) from error
     try:
         return Connected(cluster, _session(cluster, target, keyspace), suspects)
     except BaseException:

@@ -133,6 +133,7 @@ class CassandraConnection:
             raise type(self._failed[1])(*self._failed[1].args)
         if self._opening is None:
             self._opening = loop.create_task(self._open())
+            self._opening.add_done_callback(_seen)
         return await asyncio.shield(self._opening)
 
     async def _open(self) -> _Open:
@@ -151,6 +152,7 @@ class CassandraConnection:
         task = opened.prepared.get(statement)
         if task is None:
             task = asyncio.get_running_loop().create_task(self._prepare(opened, statement))
+            task.add_done_callback(_seen)
             opened.prepared[statement] = task
         return await asyncio.shield(task)
 
@@ -177,6 +179,12 @@ class CassandraConnection:
                 await asyncio.gather(*opened.prepared.values(), return_exceptions=True)
                 await loop.run_in_executor(self._blocking, opened.connected.cluster.shutdown)
         await loop.run_in_executor(None, self._blocking.shutdown)
+
+
+def _seen(task: asyncio.Task[Any]) -> None:
+    """Its error is no news where every caller went away: asyncio would report it."""
+    if not task.cancelled():
+        task.exception()
 
 
 def _post(loop: asyncio.AbstractEventLoop, work: Callable[[], None]) -> None:

@@ -37,6 +37,11 @@ def channel_credentials(tls: Tls) -> Any:
     return grpc.ssl_channel_credentials(*_files(tls))
 
 
+def ensure_usable(tls: Tls) -> None:
+    """Raises BadTls."""
+    _files(tls)
+
+
 def _files(tls: Tls) -> tuple[bytes, bytes, bytes]:
     """Authority, key and certificate, of which gRPC itself would only say that handshakes fail."""
     files = _read(tls.authority), _read(tls.key), _read(tls.certificate)

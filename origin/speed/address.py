@@ -131,7 +131,7 @@ def _options(parts: SplitResult, also: str | None) -> dict[str, str]:
 
 def _number(name: str, text: str) -> int:
     if not (text.isascii() and text.isdigit() and text == str(int(text))):
-        raise _refusal(f"{name} must be a number, not {text!r}")
+        raise _refusal(f"{name} must be a plain number such as 0, not {text!r}")
     return int(text)
 
 

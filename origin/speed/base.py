@@ -19,6 +19,10 @@ class SpeedUnavailable(SpeedError):
     A retry helps once that has changed."""
 
 
+class SpeedUnreplicated(SpeedUnavailable):
+    """The server took a write, but too few replicas have it: counts gather and cannot be flushed; all else works."""
+
+
 class SpeedDenied(SpeedError):
     """The server refused the user name or password, what the user may do, or the database: waiting mends none."""
 
@@ -31,7 +35,7 @@ class Speed(Protocol):
 
     async def check(self) -> None:
         """Return when the server can be used now: it answers, takes writes, and has the replicas that a flush waits
-        for. Raises SpeedUnavailable or SpeedDenied."""
+        for. Raises SpeedUnavailable, SpeedUnreplicated where it is only those that lack, or SpeedDenied."""
 
     async def close(self) -> None:
         """Stop what was started. Closing again is no error."""

@@ -18,23 +18,11 @@ from dataclasses import dataclass, field
 from typing import Any, assert_never
 
 from redis.asyncio import Redis
-from redis.exceptions import (
-    AskError,
-    AuthenticationError,
-    AuthorizationError,
-    ClusterDownError,
-    MovedError,
-    NoPermissionError,
-    NoScriptError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-    TryAgainError,
-)
+from redis.exceptions import AskError, MovedError, NoScriptError, RedisError, TryAgainError
 
 from origin.speed import routes
 from origin.speed.address import Kind, SpeedAddress, parse_address
-from origin.speed.base import SpeedDenied, SpeedError, SpeedUnavailable
+from origin.speed.errors import TooFewReplicas, named
 
 CONNECT_TIMEOUT_S = 0.25
 CONNECTIONS = 64
@@ -45,14 +33,9 @@ CHECK_S = 5.0
 _HOPS = 5
 """Redirections followed for one command."""
 _AGAIN_S = 0.02
-_REMEDY = "start it, or correct REELWAY_REDIS_URL"
 _REDIRECTED = (MovedError, AskError, TryAgainError, NoScriptError)
 
 Word = str | bytes | int
-
-
-class TooFewReplicas(ResponseError):
-    """The write is done on the primary, but a failover now could lose it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +105,7 @@ class SpeedClient:
                 return await self._answers(list(commands), self.address.wait_replicas if replicated else 0)
         except (RedisError, OSError, TimeoutError, ValueError) as error:
             self._route.suspect()
-            raise self._named(error, timeout_s) from error
+            raise named(error, self.address, timeout_s) from error
 
     async def one(self, asked: Command, timeout_s: float, *, replicated: bool = False) -> Any:
         """The answer to one command; see `run`."""
@@ -135,7 +118,7 @@ class SpeedClient:
                 await asyncio.gather(*(node.ping() for node in await self._route.primaries()))
         except (RedisError, OSError, TimeoutError, ValueError) as error:
             self._route.suspect()
-            raise self._named(error, CHECK_S) from error
+            raise named(error, self.address, CHECK_S) from error
         await self.one(command("SET", "{counts}:check", "", "EX", 60), CHECK_S, replicated=True)
 
     async def close(self) -> None:
@@ -192,27 +175,6 @@ class SpeedClient:
                 await asyncio.sleep(_AGAIN_S)
         return asking
 
-    def _named(self, error: Exception, timeout_s: float) -> SpeedError:
-        where = f"the speed layer at {self.address.shown}"
-        match error:
-            case AuthenticationError() | AuthorizationError() | NoPermissionError():
-                return SpeedDenied(f"{where} refused the user name or password, or the user's rights: {error}")
-            case TimeoutError():
-                return SpeedUnavailable(f"{where} did not answer within {timeout_s:g} s; {_REMEDY}")
-            case TooFewReplicas():
-                return SpeedUnavailable(f"{where}: {error}")
-            case ReadOnlyError():
-                return SpeedUnavailable(f"{where} is a replica and takes no writes: give its primary")
-            case MovedError() if self.address.kind is not Kind.CLUSTER:
-                return SpeedUnavailable(f"{where} is a node of a cluster: give redis+cluster://…")
-            case ClusterDownError():
-                return SpeedUnavailable(f"the cluster at {self.address.shown} is down: {error}")
-        if str(error).startswith("NOREPLICAS"):
-            return SpeedUnavailable(f"{where} has fewer replicas than its min-replicas-to-write asks for")
-        if str(error).startswith("DB index"):
-            return SpeedDenied(f"{where} has no database {self.address.database}: give one that it has, such as /0")
-        return SpeedUnavailable(f"{where} did not answer: {str(error) or type(error).__name__}; {_REMEDY}")
-
 
 async def _together(sendings: Sequence[Coroutine[Any, Any, list[Any]]]) -> list[list[Any]]:
     """What each gives; all have ended when one's error is raised."""
@@ -241,8 +203,8 @@ async def _sent(node: Redis, commands: Sequence[Command], replicas: int, *, aski
         # A command that was not done waits for no replica; its own error says more.
         if not any(isinstance(answer, Exception) for answer in answers) and int(reached) < replicas:
             raise TooFewReplicas(
-                f"a write reached {reached} of {replicas} replicas within {WAIT_MS} ms; "
-                "bring a replica up, or put ?wait_replicas= lower"
+                f"a write reached {reached} of {replicas} replicas within {WAIT_MS} ms, and counts wait for that; "
+                "start a replica, or put ?wait_replicas= lower"
             )
     return answers[1::2] if asking else answers
 

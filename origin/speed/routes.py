@@ -20,6 +20,7 @@ from redis.asyncio.sentinel import MasterNotFoundError, Sentinel
 from redis.backoff import NoBackoff
 from redis.exceptions import ClusterDownError, RedisError, ResponseError
 
+from origin.causes import in_words
 from origin.speed.address import SpeedAddress
 from origin.speed.slots import Node, Table, slot_of, table_of
 
@@ -121,7 +122,7 @@ class _Sentinels(Sentinel):
         if answers:
             known = ", ".join(sorted({str(name) for masters in answers for name in masters})) or "none"
             raise MasterNotFoundError(f"the Sentinels watch no service {service!r}; they watch {known}")
-        raise MasterNotFoundError(f"no Sentinel answers: {errors[0]}") from errors[0]
+        raise MasterNotFoundError(f"no Sentinel answers: {in_words(errors[0])}") from errors[0]
 
     async def _told(self, sentinel: Redis) -> _States:
         async with asyncio.timeout(ASK_S):

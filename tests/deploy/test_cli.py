@@ -13,6 +13,7 @@ import pytest
 
 from deploy.cli.main import main
 from deploy.demo import COMMENTS, VIEWERS, Published, viewer_weeks
+from packager.sandbox import is_complete
 
 CLIP = b"\0\0\0\x18ftypisom" + bytes(100)
 
@@ -191,6 +192,7 @@ def test_doctor_speaks_json_and_tells_a_port_that_is_taken(
     assert ended.code == 1
     assert checks[f"port {port}"] is False
     assert checks["data folder"] is True
+    assert checks["sandbox"] is is_complete()
 
 
 def test_demo_viewers_are_people_who_do_not_repeat_each_other_under_a_clip() -> None:

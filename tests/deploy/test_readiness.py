@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass
 
 import pytest
 
 from deploy import readiness
+from deploy.engines import CannotStart
 from deploy.readiness import Readiness
+from deploy.telemetry import exposition
 from origin.metadata import MetadataDenied, MetadataUnavailable, MetadataUnprepared
 from origin.roles import RoleUnavailable
+from origin.speed import SpeedUnreplicated
 
 
 @dataclass
@@ -44,20 +48,33 @@ async def test_what_is_away_or_not_prepared_is_waited_for_and_said(fault: Except
     assert "REELWAY_A" not in ready.waiting
 
 
-async def test_refused_credentials_end_the_start() -> None:
-    with pytest.raises(MetadataDenied, match="wrong password"):
+async def test_refused_credentials_end_the_start_with_the_setting_that_gives_them() -> None:
+    with pytest.raises(CannotStart, match="REELWAY_A: wrong password"):
         await Readiness().wait_for({"REELWAY_A": Engine(MetadataDenied("wrong password")).check})
 
 
-async def test_an_engine_that_hangs_is_said_to(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_engine_that_lacks_a_part_only_is_not_waited_for_but_said() -> None:
+    engine, ready = Engine(SpeedUnreplicated("no replica has it")), Readiness()
+    await ready.wait_for({"REELWAY_A": engine.check, "REELWAY_B": Engine().check})
+    assert "REELWAY_A" not in ready.waiting
+    assert ready.degraded == {"REELWAY_A": "no replica has it"}
+    told = exposition({"engines": ready.stats}).decode()
+    assert 'reelway_engines_degraded{kind="REELWAY_A"} 1.0' in told
+    assert 'reelway_engines_degraded{kind="REELWAY_B"} 0.0' in told
+
+
+async def test_an_engine_that_hangs_is_said_to_with_the_setting_that_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "CHECK_TIMEOUT_S", 0.01)
     ready = Readiness()
     waiting = asyncio.create_task(ready.wait_for({"REELWAY_A": asyncio.Event().wait}))
-    await until(lambda: "no answer" in ready.waiting.get("REELWAY_A", ""))
+    await until(lambda: "start what REELWAY_A names" in ready.waiting.get("REELWAY_A", ""))
     waiting.cancel()
 
 
-async def test_a_serving_process_stays_ready_and_says_what_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_serving_process_stays_ready_and_says_what_is_away_once_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
     monkeypatch.setattr(readiness, "CHECK_EVERY_S", 0.01)
     engine, ready = Engine(), Readiness()
     ready.waiting.clear()
@@ -70,3 +87,5 @@ async def test_a_serving_process_stays_ready_and_says_what_is_away(monkeypatch: 
     engine.fault = None
     await until(lambda: ready.degraded == {})
     watching.cancel()
+    assert caplog.messages == ["an engine is away", "an engine is back"]
+    assert ready.stats.degraded == {"REELWAY_A": 0}

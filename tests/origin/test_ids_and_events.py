@@ -149,6 +149,13 @@ async def test_ids_are_minted_under_a_lease_and_not_beyond_it():
     await metadata.close()
 
 
+async def test_a_clock_before_the_epoch_leases_nothing_and_is_said_to_be_wrong():
+    metadata = open_metadata("sqlite:///:memory:")
+    with pytest.raises(ClockBehindEpoch, match=r"clock says 0 ms.*set it right"):
+        await lease_ids(metadata, "a", lambda: 0)
+    await metadata.close()
+
+
 async def test_a_renewed_lease_goes_on_with_its_number():
     metadata = open_metadata("sqlite:///:memory:")
     now_ms = EPOCH_MS + 1000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 import sys
@@ -314,7 +315,9 @@ async def test_replicas_that_the_cluster_cannot_give_are_refused_with_the_remedy
 async def test_a_cluster_that_is_away_is_named_without_the_password():
     log = open_eventlog("kafka://me:secret@127.0.0.1:1", lambda: 0)
     for use in uses(log):
-        with pytest.raises(LogUnavailable, match=r"me@127\.0\.0\.1:1") as refused:
+        with pytest.raises(
+            LogUnavailable, match=r"me@127\.0\.0\.1:1 can be used: connection refused; .*EVENTS_URL"
+        ) as refused:
             await use()
         assert "secret" not in str(refused.value)
     await log.close()
@@ -332,10 +335,83 @@ async def test_a_log_opened_before_its_broker_is_there_works_once_it_came(alone,
     await log.close()
 
 
+async def test_while_a_broker_is_away_its_client_is_not_heard(alone, prefix, caplog):
+    log = open_eventlog(f"{alone.address.url}&topic_prefix={prefix}", lambda: 0)
+    await append_surely(log, "k", b"before")
+    consumer = await log.consumer("g", ["t"])
+    alone.nodes[0].kill()
+    for _ in range(5):
+        with pytest.raises(EventLogError):
+            await log.check()
+        with contextlib.suppress(EventLogError):
+            await log.append("t", "k", b"meanwhile")
+        with contextlib.suppress(EventLogError):
+            await consumer.poll(1, 0.5)
+    alone.nodes[0].start()
+    await asyncio.to_thread(alone.wait_ready)
+    await consumer.close()
+    await log.close()
+    assert [record.getMessage() for record in caplog.records if record.name.startswith("aiokafka")] == []
+
+
+@pytest.mark.timeout(400)
+async def test_of_several_brokers_the_one_that_goes_and_comes_back_is_named_once(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "origin.eventlog.kafka")
+    service = await asyncio.to_thread(start_kafka, tmp_path, services_cache(), 3)
+    try:
+        await prepare_eventlog(service.address.url)
+        log = open_eventlog(service.address.url, lambda: 0)
+        await surely_checked(log)
+        victim = service.nodes[1]
+        victim.kill()
+        await checked_until(log, caplog, "a Kafka broker is down")
+        for _ in range(5):
+            await surely_checked(log)
+        victim.start()
+        await checked_until(log, caplog, "a Kafka broker is up")
+        await log.close()
+    finally:
+        service.kill()
+    told = [(record.getMessage(), record.broker) for record in caplog.records if record.name == "origin.eventlog.kafka"]
+    assert told == [("a Kafka broker is down", victim.address), ("a Kafka broker is up", victim.address)]
+
+
+async def surely_checked(log: EventLog) -> None:
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await log.check()
+            except LogUnavailable:
+                await asyncio.sleep(0.2)
+
+
+async def checked_until(log: EventLog, caplog: pytest.LogCaptureFixture, told: str) -> None:
+    async with asyncio.timeout(60):
+        while told not in caplog.messages:
+            await surely_checked(log)
+            await asyncio.sleep(0.2)
+
+
 async def test_credentials_that_the_brokers_do_not_ask_for_are_refused_with_the_remedy(kafka):
     log = open_eventlog(f"kafka://reelway:secret@{kafka.hosts}", lambda: 0)
     with pytest.raises(LogDenied, match="asks for no user and password: leave them out"):
         await log.check()
+    await log.close()
+
+
+async def test_tls_to_brokers_without_it_is_said_to_be_what_may_be_wrong(kafka):
+    log = open_eventlog(f"kafka://{kafka.hosts}?tls=1", lambda: 0)
+    with pytest.raises(LogUnavailable, match=r"can be used: (it closes every connection.*tls=0|TLS failed)"):
+        await log.check()
+    await log.close()
+
+
+async def test_authorities_that_cannot_be_read_are_refused_with_their_file(tmp_path):
+    url = f"kafka://127.0.0.1:1?tls=1&ca={tmp_path}/nowhere"
+    log = open_eventlog(url, lambda: 0)
+    for use in (*uses(log), lambda: prepare_eventlog(url)):
+        with pytest.raises(LogDenied, match="nowhere in REELWAY_EVENTS_URL holds no certificates"):
+            await use()
     await log.close()
 
 
@@ -347,6 +423,11 @@ async def test_refused_credentials_are_told_from_a_cluster_that_is_away(tmp_path
             with pytest.raises(LogDenied, match="REELWAY_EVENTS_URL"):
                 await use()
         await wrong.close()
+        none = open_eventlog(f"kafka://{service.address.hosts}?append_deadline_ms=20000", lambda: 0)
+        for use in uses(none):
+            with pytest.raises(LogDenied, match="asks for a user and a password: give them in REELWAY_EVENTS_URL"):
+                await use()
+        await none.close()
         url = f"{service.address.url}&partitions=1&append_deadline_ms=20000"
         await prepare_eventlog(url)
         right = open_eventlog(url, lambda: 0)

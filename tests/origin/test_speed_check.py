@@ -11,7 +11,7 @@ from deploy.services.cluster import start_cluster
 from deploy.services.node import Node
 from deploy.services.sentinel import GROUP, start_sentinel
 from deploy.services.valkey import ask, client, start_redis
-from origin.speed import SpeedDenied, SpeedUnavailable, open_speed
+from origin.speed import SpeedDenied, SpeedUnavailable, SpeedUnreplicated, open_speed
 from tests.ports import free_port
 
 
@@ -62,19 +62,44 @@ async def test_a_database_that_the_server_does_not_have_is_denied_since_waiting_
 
 
 async def test_a_server_that_is_not_there_or_frozen_is_unavailable(guarded, tmp_path):
-    with pytest.raises(SpeedUnavailable, match=r"did not answer.*REELWAY_REDIS_URL"):
-        await check(f"redis://127.0.0.1:{free_port()}", tmp_path)
+    for url in (f"redis://127.0.0.1:{free_port()}", f"unix://{tmp_path}/nowhere"):
+        with pytest.raises(SpeedUnavailable, match=r"did not answer: [a-z ]+; start it, or correct REELWAY_REDIS_URL"):
+            await check(url, tmp_path)
     with guarded.frozen(), pytest.raises(SpeedUnavailable, match="did not answer"):
         await check(f"redis://:right@127.0.0.1:{guarded.port}", tmp_path)
 
 
 async def test_too_few_replicas_are_said_with_the_remedy(guarded, tmp_path):
-    with pytest.raises(SpeedUnavailable, match=r"0 of 1 replicas.*wait_replicas"):
+    with pytest.raises(SpeedUnreplicated, match=r"0 of 1 replicas.*counts wait.*wait_replicas"):
         await check(f"redis://:right@127.0.0.1:{guarded.port}?wait_replicas=1", tmp_path)
     with client(guarded, "right") as told:
         told.config_set("min-replicas-to-write", 1)
     with pytest.raises(SpeedUnavailable, match="min-replicas-to-write"):
         await check(f"redis://:right@127.0.0.1:{guarded.port}", tmp_path)
+
+
+async def test_authorities_that_cannot_be_read_are_refused_at_once(tmp_path):
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    for path in (empty, tmp_path / "nowhere"):
+        with pytest.raises(ValueError, match=f"ca_file={path} holds no certificates"):
+            await open_speed(f"rediss://127.0.0.1?ca_file={path}", tmp_path)
+
+
+async def test_tls_to_a_server_without_it_is_unavailable(guarded, tmp_path):
+    with pytest.raises(SpeedUnavailable, match=r"did not answer: (no answer in time|TLS failed)"):
+        await check(f"rediss://:right@127.0.0.1:{guarded.port}", tmp_path)
+
+
+async def test_what_is_no_speed_layer_at_all_is_told_by_what_it_says(tmp_path):
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(hang_up, "127.0.0.1", 0) as other:
+        port = other.sockets[0].getsockname()[1]
+        with pytest.raises(SpeedUnavailable, match="REELWAY_REDIS_URL"):
+            await check(f"redis://127.0.0.1:{port}", tmp_path)
 
 
 async def test_a_replica_is_told_from_its_primary(guarded, tmp_path):
