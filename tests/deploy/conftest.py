@@ -2,9 +2,13 @@ from __future__ import annotations
 
 import logging
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
+
+from deploy.cli.main import main
 
 
 @pytest.fixture(autouse=True)
@@ -23,3 +27,20 @@ def signals_as_they_were() -> Iterator[None]:
     yield
     for number, handler in handlers.items():
         signal.signal(number, handler)
+
+
+@pytest.fixture
+def reelway(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str]]:
+    """Runs a command in the test's folder; gives its exit code and what it said."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["reelway", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        spoken = capsys.readouterr()
+        return int(str(ended.value.code or 0)), spoken.out + spoken.err
+
+    return call

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from deploy.cli.deadletters import replay_letter
-from deploy.cli.main import main
 from deploy.cli.terminal import Failed
 from deploy.settings import Settings, load
 from origin.deadletters import WHOLE_BYTES, again, dead_letter, read_letter, waiting
@@ -42,17 +41,8 @@ def settings(tmp_path: Path) -> Settings:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["reelway", "dlq", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        spoken = capsys.readouterr()
-        return int(str(ended.value.code or 0)), spoken.out + spoken.err
-
-    return call
+def run(reelway: Run) -> Run:
+    return partial(reelway, "dlq")
 
 
 async def fill(settings: Settings) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from deploy.cli.main import main
 from deploy.settings import Settings, load
 from origin.eventlog import open_eventlog
 from origin.events import Topic, UploadEvent, decode
@@ -24,17 +23,8 @@ Run = Callable[..., tuple[int, str]]
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str]:
-        monkeypatch.setattr(sys, "argv", ["reelway", "review", *arguments])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        spoken = capsys.readouterr()
-        return int(str(ended.value.code or 0)), spoken.out + spoken.err
-
-    return call
+def run(reelway: Run) -> Run:
+    return partial(reelway, "review")
 
 
 @pytest.fixture
