@@ -23,7 +23,7 @@ from origin.metadata.base import BatchForked, Metadata, MetadataError
 from origin.retry import Backoff
 from origin.retrying import surely
 from origin.social import apply_own_state
-from origin.writeback import Count, Like, effect_of, increment_of, like_increment
+from origin.writeback import Count, Like, act_key, effect_of, increment_of, like_increment, sets_state
 
 logger = logging.getLogger(__name__)
 R = TypeVar("R")
@@ -134,7 +134,8 @@ class Counting:
         logger.warning("counting waits", extra={"error": str(error), "attempt": attempt})
 
     async def _handle(self, records: Sequence[Record]) -> None:
-        placed, letters = _decoded(records)
+        decoded, letters = _decoded(records)
+        placed = await self._first_times(decoded)
         await apply_own_state(self._metadata, [each.event for each in placed], self._clock())
         increments = [*_counted(placed), *await self._like_increments(placed)]
         increments.sort(key=lambda increment: increment.position.offset)
@@ -148,6 +149,13 @@ class Counting:
             self.stats.poison += len(letters)
         for run in runs:
             self._applied[run.topic, run.partition] = run.through
+
+    async def _first_times(self, placed: Sequence[_Placed]) -> list[_Placed]:
+        """Without the acts that set a state and came before under the same event id: in between the user may have
+        taken them back. What is counted by event id is told apart where it is counted."""
+        acts = [(act_key(each.event), each.position) for each in placed if sets_state(each.event)]
+        repeated = await self._counters.repeated([(key, position) for key, position in acts if key])
+        return [each for each in placed if each.position not in repeated]
 
     def _runs(self, records: Sequence[Record]) -> list[Run]:
         offsets: dict[tuple[str, int], list[int]] = {}

@@ -67,6 +67,17 @@ def effect_of(event: InteractionEvent) -> Effect:
     return Nothing()
 
 
+def sets_state(event: InteractionEvent) -> bool:
+    """Whether it sets what the user likes or whom they follow."""
+    return isinstance(effect_of(event), Like | Follow)
+
+
+def act_key(event: InteractionEvent) -> str:
+    """What tells an act that sets a state from others; empty when nothing does. A client may have one id for a view and
+    the like that came of it."""
+    return f"{event.user_id}:{event.type}:{event.event_id}" if event.event_id else ""
+
+
 def increment_of(event: InteractionEvent, count: Count, position: Position) -> Increment:
     """The increment of a counted event. Two users may give the same event id: each is its own."""
     event_id = f"{event.user_id}:{event.event_id}" if event.event_id else ""

@@ -7,7 +7,8 @@ the last offset applied. A *batch* is what one flush moves to the metadata store
 Exactness, on which `origin.counting` rests:
 - `apply` takes the increments of whole runs, moves the marks to the runs' ends in the same atomic step, and skips
   whatever lies at or below a mark; so a consumer that crashed before its commit repeats harmlessly.
-- an event id already seen within DEDUPE_S adds nothing, so a client that sends a batch twice is counted once.
+- an event id already seen within DEDUPE_S adds nothing, so a client that sends a batch twice is counted once. Of acts
+  that set a state, `repeated` tells the same: an append that was given up, and lands after all, sets nothing back.
 - `begin_flush` moves the gathered increments aside under a batch id in one atomic step, and gives the *same* batch
   again until `end_flush(batch_id)`; so a crash between reading and writing neither loses nor doubles.
 - a batch carries the marks of its moment: every increment up to them is in it or in an earlier batch. Offsets are
@@ -39,7 +40,7 @@ second, five times the design's 10,000 interactions; `tests/bench/bench_speed.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -109,6 +110,10 @@ class Counters(Protocol):
     async def apply(self, group: str, runs: Sequence[Run], increments: Sequence[Increment]) -> int:
         """Add the increments of the runs, in order of their positions, and move the marks; returns how many counted.
         Raises CountersUnavailable, and CountersWentBack with nothing changed."""
+
+    async def repeated(self, events: Sequence[tuple[str, Position]]) -> Set[Position]:
+        """Which of these event ids, in the order of the log, came at another position before, within DEDUPE_S. All are
+        remembered; what is read again at its own position is no repeat. Raises CountersUnavailable."""
 
     async def pending(self, video_ids: Sequence[int]) -> Mapping[tuple[int, CountKind], int]:
         """What is gathered but not yet ended by a flush, for fresher reads. Raises CountersUnavailable."""

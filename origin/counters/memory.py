@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from origin.counters.base import DEDUPE_S, Batch, CountersUnavailable, CountersWentBack, Increment, Run, Written
+from origin.eventlog.base import Position
 from origin.model import CountKind
 
 
@@ -46,15 +47,22 @@ class MemoryCounters:
         place = (group, position.topic, position.partition)
         if position.offset <= self._marks.get(place, -1):
             return False
-        if event_id:
-            forgotten_s = asyncio.get_running_loop().time() + DEDUPE_S
-            _, first = self._seen.setdefault(event_id, (forgotten_s, position.offset))
-            if first != position.offset:
-                return False
+        if event_id and self._came_before(event_id, position):
+            return False
         if position.offset <= self._floors.get(place, -1):
             return False
         self._gathered[increment.video_id, increment.kind] += increment.by
         return True
+
+    def _came_before(self, event_id: str, position: Position) -> bool:
+        forgotten_s = asyncio.get_running_loop().time() + DEDUPE_S
+        _, first = self._seen.setdefault(event_id, (forgotten_s, position.offset))
+        return first != position.offset
+
+    async def repeated(self, events: Sequence[tuple[str, Position]]) -> Set[Position]:
+        self._refuse_closed()
+        self._forget_old()
+        return {position for event_id, position in events if self._came_before(event_id, position)}
 
     def _forget_old(self) -> None:
         now_s = asyncio.get_running_loop().time()

@@ -10,11 +10,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from importlib.resources import files
 from typing import Any
 
 from origin.counters.base import DEDUPE_S, Batch, CountersUnavailable, CountersWentBack, Increment, Run, Written
+from origin.eventlog.base import Position
 from origin.model import CountKind
 from origin.speed.base import SpeedError
 from origin.speed.clients import Command, Script, open_client
@@ -41,6 +42,7 @@ def _script(name: str) -> Script:
 
 
 _APPLY, _PENDING, _BEGIN, _END, _REWIND = (_script(name) for name in ("apply", "pending", "begin", "end", "rewind"))
+_SEEN_BEFORE = _script("seen")
 
 
 class RedisCounters:
@@ -66,6 +68,14 @@ class RedisCounters:
             known = {(run.topic, run.partition): int(mark) for run, mark in zip(runs, marks, strict=True) if mark}
             raise CountersWentBack(f"the speed layer has lost what group {group} had applied", known)
         return int(counted)
+
+    async def repeated(self, events: Sequence[tuple[str, Position]]) -> Set[Position]:
+        if not events:
+            return frozenset()
+        keys = [_SEEN + _digest(event_id) for event_id, _ in events]
+        arguments: list[str | int] = [DEDUPE_S, *(position.offset for _, position in events)]
+        told = await self._asked(_SEEN_BEFORE.on(keys, arguments), WRITE_TIMEOUT_S)
+        return {position for (_, position), before in zip(events, told, strict=True) if before}
 
     async def pending(self, video_ids: Sequence[int]) -> Mapping[tuple[int, CountKind], int]:
         fields = [(video_id, kind) for video_id in video_ids for kind in CountKind]

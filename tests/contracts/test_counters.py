@@ -74,6 +74,14 @@ async def test_an_event_id_counts_once(counters):
     assert dict(await counters.pending([1])) == {(1, VIEWS): 2}
 
 
+async def test_repeats_of_acts_are_told_by_their_position(counters):
+    at = [Position("interactions", 0, offset) for offset in range(6)]
+    assert await counters.repeated([]) == set()
+    assert await counters.repeated([("a", at[0]), ("b", at[1]), ("a", at[2])]) == {at[2]}
+    assert await counters.repeated([("a", at[0]), ("b", at[3]), ("c", at[4])]) == {at[3]}
+    assert await apply(counters, "g", [an_increment(4, event_id="c"), an_increment(5, event_id="a")]) == 1
+
+
 async def test_a_repeated_event_id_still_moves_the_mark(counters):
     await apply(counters, "g", [an_increment(0, event_id="e"), an_increment(1, event_id="e")])
     assert await apply(counters, "g", [an_increment(1)]) == 0

@@ -82,6 +82,32 @@ async def test_an_act_whose_state_was_not_set_before_a_crash_is_set_from_the_log
     assert await house.metadata.follows(1, [7]) == {7}
 
 
+async def test_an_act_that_lands_again_after_it_was_taken_back_sets_nothing(house):
+    """As of an append that was given up and lands after all, when its repeat and the contrary are in the log."""
+    video = await house.video(await house.user("cat"))
+    like, unlike = an_act(LIKE, video.video_id, "l"), an_act(UNLIKE, video.video_id, "u")
+    follow, unfollow = (
+        InteractionEvent(event_id, 1, kind, 0, 7, 0)
+        for event_id, kind in (("f", InteractionType.FOLLOW), ("g", InteractionType.UNFOLLOW))
+    )
+    async with running(counting_of(house)):
+        await append(house.eventlog, like, unlike, follow, unfollow)
+        await all_counted(house.eventlog)
+        await append(house.eventlog, like, follow)
+        await all_counted(house.eventlog)
+    assert await house.metadata.liked(1, [video.video_id]) == set()
+    assert await house.metadata.follows(1, [7]) == set()
+    assert await counts(house, video) == Counts()
+
+
+async def test_a_view_and_the_like_that_came_of_it_may_have_one_id(house):
+    video = await house.video(await house.user("cat"))
+    async with running(counting_of(house)):
+        await append(house.eventlog, an_act(VIEW, video.video_id, "e"), an_act(LIKE, video.video_id, "e"))
+        await all_counted(house.eventlog)
+    assert await counts(house, video) == Counts(views=1, likes=1)
+
+
 async def test_poison_is_set_aside_and_the_rest_is_counted(house):
     video = await house.video(await house.user("cat"))
     await house.eventlog.append(Topic.INTERACTIONS, "1", b"not json")
@@ -157,6 +183,9 @@ class Unflushable:
     async def apply(self, group, runs, increments):
         return await self.counters.apply(group, runs, increments)
 
+    async def repeated(self, events):
+        return await self.counters.repeated(events)
+
     async def begin_flush(self):
         raise CountersUnavailable("not now")
 
@@ -203,6 +232,9 @@ class Replaceable:
 
     async def apply(self, group, runs, increments):
         return await self.inner.apply(group, runs, increments)
+
+    async def repeated(self, events):
+        return await self.inner.repeated(events)
 
     async def begin_flush(self):
         if not self.flushes:
