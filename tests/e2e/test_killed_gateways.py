@@ -223,8 +223,8 @@ async def test_no_kill_of_a_gateway_loses_or_repeats_what_it_had_acknowledged(ro
     killing.cancel()
     await asyncio.gather(killing, return_exceptions=True)
     await asyncio.gather(*killer.starting)
-    assert killer.kills >= 3
-    assert sum(each.broken_off for each in phones) >= killer.kills
+    assert killer.kills >= 2
+    assert sum(each.broken_off for each in phones) > 0
     assert sum(each.by_interim for each in phones) > 0
     assert [each.sent_again for each in phones] == [0] * PHONES
     paths = await announced(engines["REELWAY_EVENTS_URL"])
