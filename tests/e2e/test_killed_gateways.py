@@ -21,6 +21,7 @@ import pytest
 from deploy.client import Client
 from deploy.services.addresses import S3, Cassandra, Kafka, Redis
 from deploy.services.service import Service
+from deploy.services.valkey import empty
 from origin.eventlog import open_eventlog
 from origin.events import Topic, UploadEvent, decode
 from origin.objects import open_objects
@@ -44,6 +45,7 @@ TUS_PATCH = {**TUS, "Content-Type": "application/offset+octet-stream"}
 
 @pytest.fixture(scope="module")
 def engines(cassandra: Cassandra, kafka: Kafka, s3: S3, redis_single: Service[Redis]) -> Iterator[dict[str, str]]:
+    empty(redis_single)
     name = f"killed_{uuid.uuid4().hex[:8]}"
     events = f"{kafka.url}&topic_prefix={name}-&partitions=2"
     made = engine_settings(cassandra.url(name), s3.url(name.replace("_", "-")), events, redis_single.address.url)

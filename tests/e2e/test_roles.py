@@ -13,6 +13,7 @@ from deploy.client import ApiProblem, Client, Unreachable
 from deploy.services.addresses import S3, Cassandra, Kafka, Redis
 from deploy.services.node import Node
 from deploy.services.service import Service
+from deploy.services.valkey import empty
 from tests.cassandra_keyspaces import drop
 from tests.e2e.clips import moving
 from tests.e2e.roles import DATA, HOST, Roles, engine_settings, migrate, reelway
@@ -33,6 +34,7 @@ def _engines(cassandra: Cassandra, kafka: Kafka, s3: S3, redis: Redis) -> dict[s
 
 @pytest.fixture(scope="module")
 def engines(cassandra: Cassandra, kafka: Kafka, s3: S3, redis_single: Service[Redis]) -> Iterator[dict[str, str]]:
+    empty(redis_single)
     made = _engines(cassandra, kafka, s3, redis_single.address)
     yield made
     drop(made["REELWAY_METADATA_URL"])
