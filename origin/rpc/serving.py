@@ -98,6 +98,8 @@ class RpcServer:
                 ("grpc.max_connection_age_ms", round(1000 * self._settings.connection_s)),
                 ("grpc.max_connection_age_grace_ms", round(1000 * self._settings.connection_grace_s)),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", round(1000 * _PING_LEAST_S)),
+                # Pings that a busy machine held up arrive together; a peer is not turned away for that.
+                ("grpc.http2.max_ping_strikes", 0),
                 *bounds(self._settings),
             ],
         )
