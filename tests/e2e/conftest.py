@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,12 @@ from typing import Any
 import pytest
 
 from deploy.client import Client
+from deploy.services.addresses import S3, Cassandra, Kafka, Redis
+from deploy.services.service import Service
+from deploy.services.valkey import empty
+from tests.cassandra_keyspaces import drop
 from tests.e2e.clips import moving
+from tests.e2e.roles import engine_settings
 from tests.e2e.system import RunningSystem
 
 LIBRARY = 6
@@ -75,3 +81,14 @@ def mortal(tmp_path: Path) -> Iterator[RunningSystem]:
     system.start()
     yield system
     system.stop()
+
+
+@pytest.fixture(scope="module")
+def engines(cassandra: Cassandra, kafka: Kafka, s3: S3, redis_single: Service[Redis]) -> Iterator[dict[str, str]]:
+    """Settings that name real engines: a keyspace, a bucket and topics that nobody else has, and an empty Redis."""
+    empty(redis_single)
+    name = f"roles_{uuid.uuid4().hex[:8]}"
+    events = f"{kafka.url}&topic_prefix={name}-&partitions=2"
+    made = engine_settings(cassandra.url(name), s3.url(name.replace("_", "-")), events, redis_single.address.url)
+    yield made
+    drop(made["REELWAY_METADATA_URL"])

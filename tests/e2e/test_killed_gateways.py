@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import hashlib
 import ssl
-import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from random import Random
@@ -19,14 +18,10 @@ import httpx
 import pytest
 
 from deploy.client import Client
-from deploy.services.addresses import S3, Cassandra, Kafka, Redis
-from deploy.services.service import Service
-from deploy.services.valkey import empty
 from origin.eventlog import open_eventlog
 from origin.events import Topic, UploadEvent, decode
 from origin.objects import open_objects
-from tests.cassandra_keyspaces import drop
-from tests.e2e.roles import HOST, Roles, engine_settings, migrate
+from tests.e2e.roles import HOST, Roles, migrate
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 GATEWAYS = ("gateway-1", "gateway-2", "gateway-3")
@@ -41,16 +36,6 @@ GIVES_UP_S = 120.0
 DRAFT = {"Upload-Draft-Interop-Version": "8", "Content-Type": "application/partial-upload"}
 TUS = {"Tus-Resumable": "1.0.0"}
 TUS_PATCH = {**TUS, "Content-Type": "application/offset+octet-stream"}
-
-
-@pytest.fixture(scope="module")
-def engines(cassandra: Cassandra, kafka: Kafka, s3: S3, redis_single: Service[Redis]) -> Iterator[dict[str, str]]:
-    empty(redis_single)
-    name = f"killed_{uuid.uuid4().hex[:8]}"
-    events = f"{kafka.url}&topic_prefix={name}-&partitions=2"
-    made = engine_settings(cassandra.url(name), s3.url(name.replace("_", "-")), events, redis_single.address.url)
-    yield made
-    drop(made["REELWAY_METADATA_URL"])
 
 
 @pytest.fixture

@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from deploy.client import ApiProblem, Client, Unreachable
-from deploy.services.addresses import S3, Cassandra, Kafka, Redis
 from deploy.services.node import Node
-from deploy.services.service import Service
-from deploy.services.valkey import empty
-from tests.cassandra_keyspaces import drop
 from tests.e2e.clips import moving
-from tests.e2e.roles import DATA, HOST, Roles, engine_settings, migrate, reelway
+from tests.e2e.roles import DATA, HOST, Roles, migrate, reelway
 from tests.ports import free_port
 from tests.waiting import until_blocking
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
 EACH_ONCE = {role: role for role in ("origin", "scorer", "feed", "packager", "edge", "gateway")}
-
-
-def _engines(cassandra: Cassandra, kafka: Kafka, s3: S3, redis: Redis) -> dict[str, str]:
-    """Keyspace, bucket and topics that nobody else has."""
-    name = f"roles_{uuid.uuid4().hex[:8]}"
-    events = f"{kafka.url}&topic_prefix={name}-&partitions=2"
-    return engine_settings(cassandra.url(name), s3.url(name.replace("_", "-")), events, redis.url)
-
-
-@pytest.fixture(scope="module")
-def engines(cassandra: Cassandra, kafka: Kafka, s3: S3, redis_single: Service[Redis]) -> Iterator[dict[str, str]]:
-    empty(redis_single)
-    made = _engines(cassandra, kafka, s3, redis_single.address)
-    yield made
-    drop(made["REELWAY_METADATA_URL"])
 
 
 @pytest.fixture(scope="module")
