@@ -45,12 +45,14 @@ class Reviews:
     async def _records(self) -> Sequence[Record]:
         records: list[Record] = []
         after: dict[int, int] = {}
-        while some := await self._eventlog.read(Topic.UPLOADS_REVIEW, after, READ_AT_ONCE):
+        while True:
+            some = await self._eventlog.read(Topic.UPLOADS_REVIEW, after, READ_AT_ONCE)
             records += some
+            if len(some) < READ_AT_ONCE:
+                return records
             for record in some:
                 at = record.position
                 after[at.partition] = max(at.offset, after.get(at.partition, -1))
-        return records
 
     async def of(self, video_id: int) -> ReviewView:
         """Raises NotHeld."""

@@ -14,6 +14,8 @@ from origin.eventlog.base import Record
 from origin.events import SCHEMA, MalformedEvent, UploadEvent, decode, encode, parsed
 
 REASON = "moderation_review"
+NOT_ALLOWED = "This clip is not allowed here."
+"""What the creator of a rejected clip is told where nobody said more."""
 
 
 @dataclass(frozen=True, slots=True)

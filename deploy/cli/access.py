@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
@@ -12,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 import click
 
 from deploy.cli.given import existing, pass_settings
-from deploy.cli.terminal import Failed, Reporter, table
+from deploy.cli.terminal import Failed, Reporter, moment, table
 from deploy.clock import now_ms
 from deploy.compose import ISSUER_KEY_FILE
 from deploy.settings import Settings
@@ -23,10 +22,6 @@ from signer.keys import KeyStore, KeyStoreError, open_keys
 from signer.playback import PlaybackSigner
 
 T = TypeVar("T")
-
-
-def _moment(at_ms: int | None) -> str:
-    return "" if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _with_keys(settings: Settings, work: Callable[[KeyStore], Awaitable[T]]) -> T:
@@ -79,8 +74,8 @@ def sign(settings: Settings, url: str, as_json: bool) -> None:
         return PlaybackSigner(await store.ring()).url(origin, int(parts[2]), parts[3], now_ms())
 
     signed, expires_at_ms = _with_keys(settings, work)
-    moment = _moment(expires_at_ms)
-    Reporter(as_json).event(f"{signed}\nexpires {moment}", url=signed, expires_at=moment)
+    at = moment(expires_at_ms)
+    Reporter(as_json).event(f"{signed}\nexpires {at}", url=signed, expires_at=at)
 
 
 @click.command(short_help="Say what an edge would say to a signed URL.")
@@ -99,7 +94,7 @@ def verify(settings: Settings, url: str, as_json: bool) -> None:
         code = getattr(outcome, "code", "bad_signature")
         Reporter(as_json).event(f"refused: {code}", granted=False, code=code)
         raise click.exceptions.Exit(1)
-    expires = _moment(outcome.expires_s * 1000)
+    expires = moment(outcome.expires_s * 1000)
     Reporter(as_json).event(
         f"granted: {outcome.path} until {expires}", granted=True, path=outcome.path, expires_at=expires
     )
@@ -121,9 +116,9 @@ def list_keys(settings: Settings, as_json: bool) -> None:
         {
             "kid": key.kid,
             "state": ring.state(key.kid, now),
-            "created": _moment(key.created_ms),
-            "signs_from": _moment(key.signs_from_ms),
-            "verifies_until": _moment(key.verifies_until_ms),
+            "created": moment(key.created_ms),
+            "signs_from": moment(key.signs_from_ms),
+            "verifies_until": moment(key.verifies_until_ms),
         }
         for key in sorted(ring.keys.values(), key=lambda key: key.created_ms)
     ]
@@ -136,8 +131,8 @@ def list_keys(settings: Settings, as_json: bool) -> None:
 def rotate(settings: Settings, as_json: bool) -> None:
     """Add a key that signs a few seconds from now; URLs signed with the old ones stay good until they expire."""
     key = _with_keys(settings, lambda store: store.rotate(now_ms()))
-    moment = _moment(key.signs_from_ms)
-    Reporter(as_json).event(f"{key.kid} signs from {moment}", kid=key.kid, signs_from=moment)
+    at = moment(key.signs_from_ms)
+    Reporter(as_json).event(f"{key.kid} signs from {at}", kid=key.kid, signs_from=at)
 
 
 @keys.command(short_help="Refuse every URL signed with a key.")

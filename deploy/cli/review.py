@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -12,7 +11,7 @@ import click
 
 from deploy.cli.given import pass_settings
 from deploy.cli.stores import with_log
-from deploy.cli.terminal import Failed, Reporter, table
+from deploy.cli.terminal import Failed, Reporter, moment, table
 from deploy.clock import now_ms
 from deploy.engines import readable
 from deploy.settings import Settings
@@ -21,13 +20,12 @@ from origin.metadata import open_metadata
 from origin.objects import Objects, open_objects
 from origin.refusals import NotHeld
 from origin.reviewing import Reviews
+from origin.reviews import NOT_ALLOWED
 from origin.views import ReviewView
 
 T = TypeVar("T")
 MOST_LISTED = 10_000
-NOT_ALLOWED = "This clip is not allowed here."
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
-_video = click.argument("video", type=int)
 _videos = click.argument("videos", type=int, nargs=-1, required=True)
 
 
@@ -60,11 +58,10 @@ def _with_reviews(settings: Settings, work: Callable[[Reviews, Objects], Awaitab
 
 
 def _row(view: ReviewView) -> dict[str, Any]:
-    since = datetime.fromtimestamp(view.since_ms / 1000, UTC)
     return {
         "video_id": str(view.video.video_id),
         "creator_id": str(view.video.creator_id),
-        "since": since.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "since": moment(view.since_ms),
         "reason": view.reason,
         "description": view.video.description,
     }
@@ -83,7 +80,7 @@ def list_waiting(settings: Settings, as_json: bool) -> None:
 
 
 @review.command()
-@_video
+@click.argument("video", type=int)
 @click.argument("target", type=click.Path(dir_okay=False, writable=True, path_type=Path))
 @pass_settings
 def fetch(settings: Settings, video: int, target: Path) -> None:
@@ -99,7 +96,7 @@ def fetch(settings: Settings, video: int, target: Path) -> None:
     try:
         size = _with_reviews(settings, work)
     except NotHeld as error:
-        raise _failed(error) from error
+        raise Failed(f"{error} `reelway review list` shows what does.") from error
     except OSError as error:
         raise Failed(f"{target} cannot be written: {error.strerror}") from error
     click.echo(f"{target}: {size} bytes")
@@ -132,22 +129,18 @@ def _decide(
     decide: Callable[[Reviews, int], Awaitable[None]],
 ) -> None:
     """Each by itself: one that does not wait keeps no other from its decision."""
-    missing = 0
-    for video in videos:
 
-        async def work(reviews: Reviews, _: Objects, video: int = video) -> None:
-            await decide(reviews, video)
+    async def work(reviews: Reviews, _: Objects) -> int:
+        missing = 0
+        for video in videos:
+            try:
+                await decide(reviews, video)
+            except NotHeld as error:
+                missing += 1
+                Reporter(as_json).event(str(error), video_id=str(video), error=str(error))
+                continue
+            Reporter(as_json).event(f"{video} is {decision}", video_id=str(video), decision=decision)
+        return missing
 
-        try:
-            _with_reviews(settings, work)
-        except NotHeld as error:
-            missing += 1
-            Reporter(as_json).event(str(error), video_id=str(video), error=str(error))
-            continue
-        Reporter(as_json).event(f"{video} is {decision}", video_id=str(video), decision=decision)
-    if missing:
+    if missing := _with_reviews(settings, work):
         raise Failed(f"{missing} of {len(videos)} do not wait; `reelway review list` shows what does")
-
-
-def _failed(error: NotHeld) -> Failed:
-    return Failed(f"{error} `reelway review list` shows what does.")

@@ -6,6 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 import click
@@ -46,6 +47,11 @@ class Reporter:
         if self._bar_shown:
             click.echo("")
             self._bar_shown = False
+
+
+def moment(at_ms: int | None) -> str:
+    """A time for people and machines; empty for none."""
+    return "" if at_ms is None else datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def table(rows: list[Mapping[str, Any]], as_json: bool, empty: str) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from origin.ids import parse_id
 from origin.model import Visibility
+from origin.reviews import NOT_ALLOWED
 
 MOST_DESCRIPTION = 2200
 """Characters."""
@@ -102,7 +103,7 @@ def decision(document: Mapping[str, object]) -> Decision:
     if verdict not in VERDICTS:
         raise BadInput("verdict", f"verdict must be one of {', '.join(VERDICTS)}.")
     detail = _text("detail", document.get("detail", ""), MOST_DETAIL)
-    return Decision(verdict == VERDICTS[0], detail or "This clip is not allowed here.")
+    return Decision(verdict == VERDICTS[0], detail or NOT_ALLOWED)
 
 
 def direct_upload(document: Mapping[str, object]) -> tuple[int, str, str]:

@@ -53,8 +53,9 @@ def _query(name: str, schema: Document, description: str) -> Document:
     return {"name": name, "in": "query", "schema": schema, "description": description}
 
 
+_LIMIT = _query("limit", {"type": "integer", "minimum": 1, "maximum": 50}, "Most items of the page.")
 _PAGE = (
-    _query("limit", {"type": "integer", "minimum": 1, "maximum": 50}, "Most items of the page."),
+    _LIMIT,
     _query("cursor", TEXT, "`next_cursor` of the page before."),
 )
 
@@ -168,7 +169,7 @@ def _reviews() -> Document:
     waiting = {"200": shape({"items": array_of(ref("Review"))})}
     scope = f"Needs a token with the scope `{MODERATE}`. "
     listing = call(
-        "reviews", "Clips that wait for a person, longest first", waiting, tag="reviews", parameters=_PAGE[:1]
+        "reviews", "Clips that wait for a person, longest first", waiting, tag="reviews", parameters=(_LIMIT,)
     )
     decision = call("decideReview", "Allow or reject one", {"204": None}, tag="reviews", body="ReviewDecision")
     listing["description"] = scope + "`clip_key` is the clip's key in the object store."

@@ -33,7 +33,8 @@ _NEWEST = "newest"
 _KEPT_S = 7 * 24 * 3600
 _VIDEOS_AT_ONCE = 64
 _TRIES = 8
-_BATCH = Statement("SELECT flush, hour, applied, deltas FROM count_batches WHERE batch_id = ?")
+_BATCH = Statement("SELECT flush, hour, applied FROM count_batches WHERE batch_id = ?")
+_DELTAS = Statement("SELECT deltas, applied FROM count_batches WHERE batch_id = ?")
 _KEEP_DELTAS = Statement("INSERT INTO count_batches (batch_id, deltas) VALUES (?, ?) USING TTL ? AND TIMESTAMP 1")
 _WRITE_BATCH = Statement(
     "INSERT INTO count_batches (batch_id, flush, hour) VALUES (?, ?, ?) USING TTL ? AND TIMESTAMP ?"
@@ -131,10 +132,10 @@ async def _refuse_fork(session: CassandraSession, batch: Batch, newest: Sequence
     # A version that kept no chain numbers flushes too, and leaves what stands there of an earlier one.
     if newest_id == batch.after or written.batch_id != newest_id:
         return
-    known = await session.row(_BATCH, newest_id)
-    if known is not None and not known[2] and known[3]:
+    kept = await session.row(_DELTAS, newest_id)
+    if kept is not None and kept[0] and not kept[1]:
         await _keep_number(session, newest_id, number, hour)
-        await _write(session, _Flush(newest_id, number, hour), deltas_of(known[3]))
+        await _write(session, _Flush(newest_id, number, hour), deltas_of(kept[0]))
     raise BatchForked(batch, written)
 
 

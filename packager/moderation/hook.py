@@ -19,6 +19,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote, urlsplit
 
+from origin.reviews import NOT_ALLOWED
 from packager.moderation.base import Allow, Evidence, Reject, Review, UnknownModeration, Verdict
 
 PREFIX = "webhook:"
@@ -94,7 +95,7 @@ def read_verdict(answer: bytes) -> Verdict:
         case "allow":
             return Allow()
         case "reject":
-            return Reject("moderation", _text(said, "detail") or "This clip is not allowed here.")
+            return Reject("moderation", _text(said, "detail") or NOT_ALLOWED)
         case "review":
             return Review(_text(said, "reason") or "the webhook asks for a person")
     raise NoVerdict("`verdict` is none of allow, reject, review")

@@ -9,7 +9,7 @@ from typing import cast
 from quart import Response, request
 
 from edge.gateway import bodies, cursors, problems
-from edge.gateway.context import RequestContext, context_of
+from edge.gateway.context import Principal, RequestContext, context_of
 from edge.gateway.problems import ApiProblem
 
 DEFAULT_PAGE = 20
@@ -42,18 +42,20 @@ def viewer_id() -> int:
 
 def required_user() -> int:
     """The user who asks. Raises ApiProblem 401 without a token."""
-    principal = context().principal
-    if principal is None:
-        raise ApiProblem(problems.UNAUTHENTICATED)
-    return principal.user_id
+    return _principal().user_id
 
 
 def require_scope(scope: str) -> None:
     """Raises ApiProblem 401 without a token, 403 with one that does not allow it."""
-    required_user()
-    principal = context().principal
-    if principal is None or scope not in principal.scopes:
+    if scope not in _principal().scopes:
         raise ApiProblem(problems.insufficient_scope(scope))
+
+
+def _principal() -> Principal:
+    principal = context().principal
+    if principal is None:
+        raise ApiProblem(problems.UNAUTHENTICATED)
+    return principal
 
 
 async def document() -> dict[str, object]:
