@@ -49,6 +49,7 @@ from feed.rpc.server import feed_server, scorer_server
 from feed.service import FeedService
 from feed.stream.embedded import ScorerWorker
 from origin.app import OriginApp
+from origin.captioning import Captions
 from origin.changes import Changes
 from origin.counting import Counting
 from origin.deleting import Deletions
@@ -152,6 +153,7 @@ async def compose(roles: frozenset[Role], site: Site, made: Composition) -> None
 @dataclass(frozen=True, slots=True)
 class _Origin:
     videos: Videos
+    captions: Captions
     social: Social
     uploads: Uploads
     reviews: Reviews
@@ -168,6 +170,7 @@ async def _origin(site: Site, made: Composition, alone: bool) -> _Origin:
     social = Social(metadata, log, clock, ids.mint)
     site.stack.push_async_callback(social.late.close)
     videos = Videos(metadata, counters, log, clock, site.changes)
+    captions = Captions(videos, metadata, objects, log, clock, site.changes)
     reviews = Reviews(log, metadata, objects, clock)
     counting = Counting(log, counters, metadata, clock, random.random)
     add("worker lease", ids.run)
@@ -179,8 +182,8 @@ async def _origin(site: Site, made: Composition, alone: bool) -> _Origin:
     made.stats["counting"] = counting.stats
     if not alone:
         bind = str(site.settings.origin_grpc_bind)
-        made.serve_calls("origin", origin_server(bind, videos, social, uploads, reviews, site.tls))
-    return _Origin(videos, social, uploads, reviews, app)
+        made.serve_calls("origin", origin_server(bind, videos, captions, social, uploads, reviews, site.tls))
+    return _Origin(videos, captions, social, uploads, reviews, app)
 
 
 def _remote_origin(site: Site, made: Composition) -> RemoteOrigin:
@@ -289,6 +292,7 @@ async def _gateway(
         social=await _spooled(site, made, origin.social),
         feeds=last_good.feeds,
         reviews=origin.reviews,
+        captions=origin.captions,
         playback=playback,
         issuer=issuer,
         limits=limits,

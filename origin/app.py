@@ -19,6 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any
 
 from origin import delivery
+from origin.captions import Rewriting, rewriting
 from origin.delivery import Plan, Representation
 from origin.metadata.base import Metadata, MetadataError, NotFound
 from origin.model import WATCHABLE, Video, VideoStatus, Visibility
@@ -85,7 +86,7 @@ class OriginApp:
             await self._send_plan(send, method, delivery.plan(file, fields), key, body)
 
     async def _look_up(self, path: str, fields: dict[str, str]) -> tuple[str, Representation, bytes | None]:
-        """Object key, representation, and its bytes where they had to be made (gzip)."""
+        """Object key, representation, and its bytes where they had to be made (captions, gzip)."""
         match = _PATH.fullmatch(path)
         if match is None or len(match["name"]) > _MAX_NAME:
             raise _NotHere
@@ -96,26 +97,28 @@ class OriginApp:
         if private and fields.get(delivery.VIEWER) != delivery.CREATOR:
             raise _NotHere(tag, private=True)
         key, cache_control = _resolve(video, name, tag)
+        change = rewriting(video, name, key)
+        if change is not None:
+            key = change.key
         try:
             info = await self._objects.stat(key)
         except (NoSuchObject, InvalidKey) as error:
             raise _NotHere(tag, private=private) from error
-        compressed = None
-        if _compress(name, info, fields):
-            compressed = await self._compressed(key)
+        compress = _compress(name, info, fields)
+        body = await self._made(key, change, compress=compress) if change is not None or compress else None
         file = Representation(
             name=name,
-            size_bytes=info.size_bytes if compressed is None else len(compressed),
+            size_bytes=info.size_bytes if body is None else len(body),
             # Another coding is another representation, so it has another strong tag (RFC 9110 section
             # 8.8.3.3).
-            etag=f'"{info.etag}"' if compressed is None else f'"{info.etag}-gzip"',
+            etag=f'"{info.etag}{f"-{change.mark}" if change else ""}{"-gzip" if compress else ""}"',
             modified_s=info.modified_at_ms // 1000,
             cache_control=cache_control,
             tag=tag,
-            gzip=compressed is not None,
+            gzip=compress,
             private=private,
         )
-        return key, file, compressed
+        return key, file, body
 
     async def _watchable(self, video_id: int, tag: str) -> Video:
         try:
@@ -126,10 +129,13 @@ class OriginApp:
             raise _NotHere(tag)
         return video
 
-    async def _compressed(self, key: str) -> bytes:
-        text = b"".join([block async for block in self._objects.get(key)])
+    async def _made(self, key: str, change: Rewriting | None, *, compress: bool) -> bytes:
+        """The bytes of a representation that is not the object itself."""
+        body = b"".join([block async for block in self._objects.get(key)])
+        if change is not None:
+            body = change.apply(body.decode()).encode()
         # Without a time in it the same text always gives the same bytes, as its strong tag promises.
-        return await asyncio.to_thread(gzip.compress, text, 6, mtime=0)
+        return await asyncio.to_thread(gzip.compress, body, 6, mtime=0) if compress else body
 
     async def _send_plan(self, send: Send, method: str, plan: Plan, key: str, body: bytes | None) -> None:
         await self._head(send, plan.status, dict(plan.fields))

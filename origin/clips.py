@@ -1,9 +1,13 @@
-"""What the bytes of a clip look like at their beginning. Rules file."""
+"""What origin and packager both know of clips: their first bytes, and where the time of a published one begins.
+Rules file."""
 
 from __future__ import annotations
 
 FIRST_BYTES_FROM, FIRST_BYTES = 4, b"ftyp"
 """ISO 14496-12 section 4.3: the type of the first box, behind its size."""
+TIMELINE_START_S = 1
+"""The presentation time of a published clip's first frame. A second of room means that AAC's priming samples need no
+negative time."""
 LEAST_BYTES = FIRST_BYTES_FROM + len(FIRST_BYTES)
 
 

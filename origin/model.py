@@ -140,6 +140,18 @@ class Publication:
 
 
 @dataclass(frozen=True, slots=True)
+class Caption:
+    """A WebVTT track that the creator gave, one a language."""
+
+    language: str
+    """BCP 47, as `pt-BR`."""
+    label: str
+    """For a menu of languages."""
+    digest: str
+    """Of its content; it names the folder."""
+
+
+@dataclass(frozen=True, slots=True)
 class Video:
     video_id: int
     creator_id: int
@@ -158,6 +170,8 @@ class Video:
     counts: Counts = field(default_factory=Counts)
     publication: Publication | None = None
     failure: Failure | None = None
+    captions: tuple[Caption, ...] = ()
+    """By language."""
 
 
 @dataclass(frozen=True, slots=True)

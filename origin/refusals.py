@@ -22,6 +22,10 @@ class CommentRefused(Refusal):
     """The text filter refused a comment."""
 
 
+class BadCaptions(Refusal):
+    """A caption track is no WebVTT, or there is no room for another language."""
+
+
 class AlreadyNamed(Refusal):
     """The user claimed a handle before; it is kept for good."""
 

@@ -127,7 +127,7 @@ class Videos:
 
         The event is appended first, so that no edit is without one; `origin.deleting` purges the edges behind it.
         """
-        video = await self._own(video_id, user_id)
+        video = await self.own(video_id, user_id)
         tags = None if description is None else hashtags(description)
         edited = replace(
             video,
@@ -146,13 +146,13 @@ class Videos:
 
         The appended event is the commit point: `origin.deleting` purges and removes behind it, also after a crash.
         """
-        video = await self._own(video_id, user_id)
+        video = await self.own(video_id, user_id)
         event = video_event(video, VideoChange.DELETED, self._clock())
         await self._eventlog.append(Topic.VIDEOS, str(video_id), encode(event))
         await self._metadata.transition(video_id, set(VideoStatus), VideoStatus.DELETED)
         self._changes.announce(video_id)
 
-    async def _own(self, video_id: int, user_id: int) -> Video:
+    async def own(self, video_id: int, user_id: int) -> Video:
         video = await self._metadata.video(video_id)
         if not can_see(video, user_id):
             raise NotFound(f"no video {video_id}")

@@ -6,8 +6,8 @@ from typing import Any
 
 import ffmpeg
 
+from origin.clips import TIMELINE_START_S
 from packager.plan import EncodePlan, Means
-from packager.timeline import TIMELINE_START_S
 
 DECODERS = (
     "h264,hevc,libdav1d,libaom-av1,av1,vp9,mpeg4,mjpeg,prores,h263,"

@@ -15,7 +15,8 @@ from packager.plan import EncodePlan, Means, video_file
 from packager.share import DOWNLOAD_NAME, share_argv
 from packager.storyboard import Storyboard, plan_storyboard, storyboard_vtt
 
-PREVIEW_NAME = "preview.webp"
+PREVIEW_NAME = "preview.mp4"
+PREVIEW_PICTURE = "preview.webp"
 STORYBOARD_NAME = "storyboard.vtt"
 STORYBOARD_IMAGE = "storyboard.jpg"
 
@@ -26,8 +27,8 @@ async def add_extras(plan: EncodePlan, means: Means, children: Children, shown_s
     board = plan_storyboard(plan.cut_times, plan.duration_s, rung.width, rung.height)
     start = max(0.0, min(float(shown_s) - 0.5, float(plan.duration_s) - PREVIEW_S))
     portrait = rung.width <= rung.height
-    target, media_s = f"{packed.name}/{PREVIEW_NAME}", float(plan.duration_s)
-    await children.run(preview_argv(means.ffmpeg, video_file(rung), start, target, portrait=portrait), media_s)
+    targets, media_s = [f"{packed.name}/{name}" for name in (PREVIEW_NAME, PREVIEW_PICTURE)], float(plan.duration_s)
+    await children.run(preview_argv(means.ffmpeg, video_file(rung), start, *targets, portrait=portrait), media_s)
     await children.run(storyboard_argv(means.ffmpeg, video_file(rung), board, STORYBOARD_IMAGE), media_s)
     image = children.work / STORYBOARD_IMAGE
     folder = folder_name("story", await asyncio.to_thread(sha256_of, image))

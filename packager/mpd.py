@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from fractions import Fraction
 from xml.sax.saxutils import quoteattr
 
+from origin.clips import TIMELINE_START_S
 from packager.storyboard import Storyboard
-from packager.timeline import SEGMENT_S, TIMELINE_START_S, cell
+from packager.timeline import SEGMENT_S, cell
 
 MAIN_ROLE = '<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>'
 THUMBNAILS = "http://dashif.org/guidelines/thumbnail_tile"

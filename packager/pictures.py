@@ -14,6 +14,7 @@ from pathlib import Path
 import fast_thumbhash
 from PIL import Image, ImageFilter, ImageStat
 
+from packager.encode import NO_MESSAGES
 from packager.storyboard import Storyboard
 
 POSTER_QUALITY = 82
@@ -66,16 +67,23 @@ def _interest(sample: Path) -> float:
     return interest * (0.1 if extreme else 1.0)
 
 
-def preview_argv(ffmpeg: str, rendition: str, start_s: float, target: str, *, portrait: bool) -> tuple[str, ...]:
-    """An animated WebP of PREVIEW_S seconds, PREVIEW_SHORT_SIDE pixels across, looping."""
+def preview_argv(
+    ffmpeg: str, rendition: str, start_s: float, video: str, picture: str, *, portrait: bool
+) -> tuple[str, ...]:
+    """PREVIEW_S seconds without sound, PREVIEW_SHORT_SIDE pixels across, in one decode: `video` is an MP4, `picture` a
+    looping WebP of several times its size, for where a page takes pictures only."""
     size = f"{PREVIEW_SHORT_SIDE}:-2" if portrait else f"-2:{PREVIEW_SHORT_SIDE}"
+    # A clip of a single frame is shorter than one of the preview's.
+    frames = f"tpad=stop_mode=clone:stop_duration={1 / PREVIEW_FPS},fps={PREVIEW_FPS},scale={size}"
     return (
         ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-y",
         "-f", "mov", "-ss", f"{start_s:.3f}", "-t", str(PREVIEW_S), "-i", rendition,
-        # A clip of a single frame is shorter than one of the preview's.
-        "-vf", f"tpad=stop_mode=clone:stop_duration={1 / PREVIEW_FPS},fps={PREVIEW_FPS},scale={size}", "-an",
-        "-c:v", "libwebp_anim", "-quality", "50", "-compression_level", "3", "-loop", "0",
-        "-f", "webp", target,
+        "-filter_complex", f"[0:v]{frames},split[v][p]",
+        "-map", "[v]", "-map_metadata", "-1", "-fflags", "+bitexact",
+        "-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-pix_fmt", "yuv420p", "-bsf:v", NO_MESSAGES,
+        "-movflags", "+faststart", "-f", "mp4", video,
+        "-map", "[p]", "-c:v", "libwebp_anim", "-quality", "50", "-compression_level", "3", "-loop", "0",
+        "-f", "webp", picture,
     )  # fmt: skip
 
 

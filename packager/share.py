@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from origin.clips import TIMELINE_START_S
 from packager.ladder import Rung
 from packager.plan import EncodePlan, Means, video_file
 from packager.sound import AUDIO_FILE
-from packager.timeline import TIMELINE_START_S
 
 SHORT_SIDE = 720
 """Of the rendition that is shared: what messengers keep as it is."""

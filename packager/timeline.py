@@ -12,7 +12,8 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-TIMELINE_START_S = 1
+from origin.clips import TIMELINE_START_S
+
 SEGMENT_S = 2
 LONGEST_SEGMENT_S = 3
 """Of a clip's own pictures; ours have SEGMENT_S."""

@@ -17,7 +17,18 @@ from edge.gateway.context import context_of
 from edge.gateway.cursors import BadCursor
 from edge.gateway.ports import DirectUploads
 from edge.gateway.problems import Problem
-from edge.gateway.routes import description, feed, interactions, reviews, sessions, site, social, uploads, videos
+from edge.gateway.routes import (
+    captions,
+    description,
+    feed,
+    interactions,
+    reviews,
+    sessions,
+    site,
+    social,
+    uploads,
+    videos,
+)
 from edge.gateway.services import Services
 from edge.gateway.shell import Shell
 from edge.gateway.site_files import load_site
@@ -40,7 +51,7 @@ def create_gateway(
     app.config["RESPONSE_TIMEOUT"] = services.settings.request_timeout_s
     app.register_error_handler(Exception, _on_error(services))
     app.after_request(_compressed)
-    for noun in (sessions, videos, feed, interactions, social, reviews):
+    for noun in (sessions, videos, captions, feed, interactions, social, reviews):
         noun.register(app, services)
     uploads.register(app, direct_uploads)
     description.register(app, services)

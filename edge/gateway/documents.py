@@ -11,6 +11,7 @@ from typing import Protocol
 
 from edge.gateway.ports import DirectUpload, FeedPage
 from edge.gateway.prefetch_plan import Planned
+from origin.captions import file_name as caption_file
 from origin.model import Publication, User, Video, Visibility
 from origin.views import CommentView, Listed, ReviewView, UserView, VideoView
 
@@ -29,6 +30,7 @@ _PLAYBACK_NAMES = {
     "dash": "dash.mpd",
     "poster": "poster.jpg",
     "preview": "preview.webp",
+    "preview_mp4": "preview.mp4",
     "storyboard": "storyboard.vtt",
     "download": "download.mp4",
 }
@@ -89,16 +91,19 @@ def _counts(shown: Video) -> Document:
 
 
 def _playback(shown: Video, publication: Publication, playback: Playback) -> Document:
-    """URLs of what is published; null for what is not (yet). No rendition carries captions so far."""
-    signed = {
-        member: playback(shown.video_id, name, private=_is_private(shown))
-        for member, name in _PLAYBACK_NAMES.items()
-        if name in publication.files
-    }
+    """URLs of what is published; null for what is not (yet)."""
+
+    def sign(name: str) -> tuple[str, int]:
+        return playback(shown.video_id, name, private=_is_private(shown))
+
+    signed = {member: sign(name) for member, name in _PLAYBACK_NAMES.items() if name in publication.files}
     expiries = [expires_at_ms for _, expires_at_ms in signed.values()]
     return {
         **{member: signed[member][0] if member in signed else None for member in _PLAYBACK_NAMES},
-        "captions": [],
+        "captions": [
+            {"language": each.language, "label": each.label, "url": sign(caption_file(each))[0]}
+            for each in shown.captions
+        ],
         "thumbhash": publication.thumbhash or None,
         "expires_at": timestamp(min(expiries)) if expiries else None,
     }

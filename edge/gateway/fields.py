@@ -70,7 +70,7 @@ def _app_policy(media_url: str) -> str:
     parts = urlsplit(media_url)
     media = f"{parts.scheme}://{parts.netloc}"
     return (
-        f"default-src 'self'; img-src 'self' blob: data: {media}; media-src 'self' blob: {media}; "
+        f"default-src 'self'; img-src 'self' blob: data: {media}; media-src 'self' blob: data: {media}; "
         f"connect-src 'self' {media}; worker-src 'self' blob:; style-src 'self'; script-src 'self'; "
         "object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'"
     )

@@ -60,6 +60,10 @@ _PAGE = (
 )
 
 
+_LABEL = _query("label", TEXT, "What a player's menu calls the language; at most 50 characters.")
+_LANGUAGE: Document = {"name": "language", "in": "path", "required": True, "schema": TEXT, "description": "BCP 47."}
+
+
 def paths() -> Document:
     """Every path of the public API."""
     return {
@@ -97,7 +101,14 @@ def _videos() -> Document:
         "Read it with `fetch`: the token goes in the Authorization field, which EventSource cannot set."
     )
     events["responses"]["200"] = {"description": "The stream.", "content": {"text/event-stream": {"schema": TEXT}}}
+    captions = call("putCaptions", "Give captions in one language", {"200": video}, tag="videos", parameters=(_LABEL,))
+    captions["requestBody"] = {"required": True, "content": {"text/vtt": {"schema": TEXT}}}
     return {
+        "/v1/videos/{video_id}/captions/{language}": {
+            "parameters": [path_id("video_id"), _LANGUAGE],
+            "put": captions,
+            "delete": call("removeCaptions", "Take captions back", {"204": None}, tag="videos"),
+        },
         "/v1/videos/{video_id}": {
             **one,
             "get": call("video", "A video", {"200": video}, tag="videos", anonymous=True),

@@ -50,7 +50,9 @@ _TYPES = [each.value for each in InteractionType if each is not InteractionType.
 _USER_REF = shape({"id": ID, "handle": TEXT})
 _USER = {"id": ID, "handle": TEXT, "guest": FLAG, "created_at": TIME}
 _COUNTS = dict.fromkeys(("views", "likes", "comments", "shares"), COUNT)
-_PLAYBACK_URLS = {name: nullable(URL) for name in ("hls", "dash", "poster", "preview", "storyboard", "download")}
+_PLAYBACK_URLS = {
+    name: nullable(URL) for name in ("hls", "dash", "poster", "preview", "preview_mp4", "storyboard", "download")
+}
 _BYTES_AHEAD = "RFC 9218 urgency: 4 for the next video, 5 and 6 for those after it."
 
 SCHEMAS: Document = {
@@ -88,7 +90,7 @@ SCHEMAS: Document = {
             "expires_at": _said(nullable(TIME), "When the first of the URLs ends; ask for the video again before."),
         }
     ),
-    "Caption": shape({"url": URL, "language": TEXT}),
+    "Caption": shape({"language": TEXT, "label": TEXT, "url": URL}),
     "Video": shape(
         {
             "id": ID,

@@ -43,6 +43,16 @@ class Videos(Protocol):
         NotFound at the first step."""
 
 
+class Captions(Protocol):
+    """Implemented by `origin.captioning`."""
+
+    async def put(self, video_id: int, user_id: int, language: str, label: str, track: bytes) -> VideoView:
+        """Give one language's WebVTT track, in place of an earlier one. Raises NotFound, NotCreator, BadCaptions."""
+
+    async def remove(self, video_id: int, user_id: int, language: str) -> None:
+        """Idempotent. Raises NotFound, NotCreator, BadCaptions."""
+
+
 class Reviews(Protocol):
     """Implemented by `origin.reviewing`."""
 

@@ -159,6 +159,7 @@ _BY_REFUSAL: Mapping[type[refusals.Refusal], tuple[int, str, str]] = {
     refusals.NotCreator: (403, "not_creator", "Only its creator may do that"),
     refusals.SelfFollow: (422, "self_follow", "One cannot follow oneself"),
     refusals.CommentRefused: (422, "comment_refused", "The comment is refused"),
+    refusals.BadCaptions: (422, "bad_captions", "The captions are refused"),
     refusals.NotHeld: (409, "not_held", "It does not wait for a review"),
     refusals.AlreadyNamed: (409, "already_named", "The handle is kept for good"),
     refusals.NoSuchPartial: (400, "unknown_partial_upload", "A part is no partial upload of yours"),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from edge.gateway.documents import Playback
 from edge.gateway.issuers.base import Issuer
 from edge.gateway.limits.base import Limits
-from edge.gateway.ports import Feeds, Reviews, Social, Videos
+from edge.gateway.ports import Captions, Feeds, Reviews, Social, Videos
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.stats import GatewayStats
 
@@ -25,5 +25,6 @@ class Services:
     clock: Callable[[], int]
     """Epoch milliseconds."""
     reviews: Reviews
+    captions: Captions
     audience: str = "reelway"
     stats: GatewayStats = field(default_factory=GatewayStats)

@@ -16,6 +16,7 @@ from typing import Protocol
 
 from origin.counters.base import Batch, Written
 from origin.model import (
+    Caption,
     Comment,
     Failure,
     Publication,
@@ -129,6 +130,9 @@ class Metadata(Protocol):
         self, video_id: int, description: str | None, tags: tuple[str, ...] | None, visibility: Visibility | None
     ) -> Video:
         """Change what is given. Raises NotFound."""
+
+    async def set_caption(self, video_id: int, language: str, caption: Caption | None) -> Video:
+        """Keep one language's track, or none. Raises NotFound, also for a deleted video."""
 
     async def transition(
         self, video_id: int, allowed: Set[VideoStatus], to: VideoStatus, failure: Failure | None = None

@@ -21,6 +21,7 @@ from origin.metadata.cassandra_session import CassandraSession
 from origin.metadata.cassandra_target import Target
 from origin.metadata.cassandra_workers import WorkerNumbers
 from origin.model import (
+    Caption,
     Comment,
     Failure,
     Publication,
@@ -75,6 +76,9 @@ class CassandraMetadata:
         self, video_id: int, description: str | None, tags: tuple[str, ...] | None, visibility: Visibility | None
     ) -> Video:
         return await videos.edit(self._session, video_id, description, tags, visibility)
+
+    async def set_caption(self, video_id: int, language: str, caption: Caption | None) -> Video:
+        return await videos.set_caption(self._session, video_id, language, caption)
 
     async def transition(
         self, video_id: int, allowed: Set[VideoStatus], to: VideoStatus, failure: Failure | None = None

@@ -22,7 +22,7 @@ from origin.metadata.cassandra_errors import as_metadata_error
 from origin.metadata.cassandra_session import CassandraSession, Statement
 from origin.metadata.cassandra_target import Target
 
-_SCRIPTS = ("schema.cql", "schema_2.cql", "schema_3.cql")
+_SCRIPTS = ("schema.cql", "schema_2.cql", "schema_3.cql", "schema_4.cql")
 """The n-th takes the schema from version n to n + 1."""
 _SCOPE, _LOCK = "tables", "lock"
 _LOCK_S = 120

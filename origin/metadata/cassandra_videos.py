@@ -1,8 +1,8 @@
 """Videos in Cassandra: their rows, and what moves them. The lists they are in are `cassandra_shown`'s.
 
-Cells of `videos` and their timestamps: a creation writes at timestamp 1; status, visibility, description, tags and
-publication change by compare-and-set only, whose ballots are microseconds of today; progress changes by plain writes
-only. So no cell is written both ways.
+Cells of `videos` and their timestamps: a creation writes at timestamp 1; status, visibility, description, tags,
+captions and publication change by compare-and-set only, whose ballots are microseconds of today; progress changes by
+plain writes only. So no cell is written both ways.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from typing import Any
 
 from origin.metadata import cassandra_shown as shown
 from origin.metadata.base import MetadataUnavailable, NotFound
+from origin.metadata.caption_text import caption_text, captions_of
 from origin.metadata.cassandra_session import UNSET, CassandraSession, Row, Statement, compare_and_set, near, settled
 from origin.metadata.publications import publication_of, publication_text
-from origin.model import WATCHABLE, Counts, Failure, Publication, Video, VideoStatus, Visibility
+from origin.model import WATCHABLE, Caption, Counts, Failure, Publication, Video, VideoStatus, Visibility
 
 _SELECT = """SELECT video_id, creator_id, description, status, visibility, toUnixTimestamp(timestamp), progress, s3_url,
-    toUnixTimestamp(published_at), tags, publication, failure_code, failure_detail FROM videos"""
+    toUnixTimestamp(published_at), tags, publication, failure_code, failure_detail, captions FROM videos"""
 _READ = Statement(f"{_SELECT} WHERE video_id = ?")
 _SEVERAL = Statement(f"{_SELECT} WHERE video_id IN ?")
 _COUNTS = "SELECT video_id, views, likes, comments, shares FROM video_counts"
@@ -27,8 +28,8 @@ _READ_COUNTS = Statement(f"{_COUNTS} WHERE video_id = ?")
 _SEVERAL_COUNTS = near(f"{_COUNTS} WHERE video_id IN ?")
 _CREATE = Statement(
     "INSERT INTO videos (video_id, creator_id, description, status, visibility, timestamp, progress, s3_url,"
-    " published_at, tags, revision, publication, thumbnail_url, failure_code, failure_detail)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1"
+    " published_at, tags, revision, publication, thumbnail_url, failure_code, failure_detail, captions)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1"
 )
 _CREATE_COUNTS = Statement(
     "INSERT INTO video_counts (video_id, creator_id, views, likes, comments, shares, flush)"
@@ -38,6 +39,7 @@ _PROGRESS = Statement("UPDATE videos SET progress = ? WHERE video_id = ?")
 _EDIT = compare_and_set(
     "UPDATE videos SET description = ?, tags = ?, visibility = ?, change = ? WHERE video_id = ? IF status IN ?"
 )
+_SET_CAPTION = compare_and_set("UPDATE videos SET captions[?] = ?, change = ? WHERE video_id = ? IF status IN ?")
 _TRANSITION = compare_and_set(
     "UPDATE videos SET status = ?, failure_code = ?, failure_detail = ?, change = ? WHERE video_id = ? IF status IN ?"
 )
@@ -68,6 +70,7 @@ def _video(row: Row, counts: Row | None) -> Video:
         counts=Counts(*counts[1:]) if counts is not None else Counts(),
         publication=publication_of(row[10]) if row[10] is not None else None,
         failure=Failure(row[11], row[12]) if row[11] is not None else None,
+        captions=captions_of(row[13] or {}),
     )
 
 
@@ -108,6 +111,7 @@ async def create(session: CassandraSession, video: Video) -> None:
         publication.files.get(_POSTER) if publication else None,
         failure.code if failure else None,
         failure.detail if failure else None,
+        {each.language: caption_text(each) for each in video.captions} or UNSET,
     )
 
 
@@ -147,6 +151,15 @@ async def edit(
         raise NotFound(f"no video {video_id}")
     if visibility is not None:
         await shown.settle(session, video_id)
+    return await one(session, video_id)
+
+
+async def set_caption(session: CassandraSession, video_id: int, language: str, caption: Caption | None) -> Video:
+    change = uuid.uuid4()
+    text = None if caption is None else caption_text(caption)
+    params = (language, text, change, video_id, _values(set(VideoStatus) - {VideoStatus.DELETED}))
+    if not await session.decide(_SET_CAPTION, params, change, _LAST_CHANGE, video_id):
+        raise NotFound(f"no video {video_id}")
     return await one(session, video_id)
 
 

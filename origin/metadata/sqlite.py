@@ -24,6 +24,7 @@ from origin.metadata.base import (
     MetadataUnavailable,
 )
 from origin.model import (
+    Caption,
     Comment,
     Failure,
     Publication,
@@ -37,7 +38,7 @@ from origin.model import (
 from origin.sqlite_database import Database, DatabaseError, DatabaseFull, DatabaseTooNew
 
 R = TypeVar("R")
-_SCRIPTS = ("schema.sql", "schema_2.sql", "schema_3.sql")
+_SCRIPTS = ("schema.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql")
 """The n-th takes the schema from version n to n + 1."""
 
 
@@ -89,6 +90,9 @@ class SqliteMetadata:
         return await self._write(
             partial(videos.edit, video_id=video_id, description=description, tags=tags, visibility=visibility)
         )
+
+    async def set_caption(self, video_id: int, language: str, caption: Caption | None) -> Video:
+        return await self._write(partial(videos.set_caption, video_id=video_id, language=language, caption=caption))
 
     async def transition(
         self, video_id: int, allowed: Set[VideoStatus], to: VideoStatus, failure: Failure | None = None

@@ -9,8 +9,10 @@ from typing import Any
 
 from origin.ids import MAX_ID
 from origin.metadata.base import NotFound
+from origin.metadata.caption_text import caption_text, captions_of
 from origin.metadata.publications import publication_of, publication_text
 from origin.model import (
+    Caption,
     Counts,
     Failure,
     Publication,
@@ -20,7 +22,8 @@ from origin.model import (
 )
 
 _SELECT = """SELECT video_id, creator_id, description, status, visibility, created_at_ms, progress, raw_key,
-    published_at_ms, tags, views, likes, comments, shares, publication, failure_code, failure_detail FROM videos"""
+    published_at_ms, tags, views, likes, comments, shares, publication, failure_code, failure_detail, captions
+    FROM videos"""
 _SEVERAL = f"{_SELECT} WHERE video_id IN (SELECT value FROM json_each(?))"  # noqa: S608 -- constants only
 # The words of the partial indexes: SQLite uses one only for a query that repeats them.
 _PUBLIC = "visibility = 'public' AND status IN ('playable', 'ready')"
@@ -43,13 +46,14 @@ def _video(row: tuple[Any, ...]) -> Video:
         counts=Counts(row[10], row[11], row[12], row[13]),
         publication=publication_of(row[14]) if row[14] is not None else None,
         failure=Failure(row[15], row[16]) if row[15] is not None else None,
+        captions=captions_of(json.loads(row[17])) if row[17] != "{}" else (),
     )
 
 
 def create(connection: sqlite3.Connection, video: Video) -> None:
     publication, failure, counts = video.publication, video.failure, video.counts
     connection.execute(
-        "INSERT INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             video.video_id,
             video.creator_id,
@@ -69,6 +73,7 @@ def create(connection: sqlite3.Connection, video: Video) -> None:
             publication_text(publication) if publication else None,
             failure.code if failure else None,
             failure.detail if failure else None,
+            json.dumps({each.language: caption_text(each) for each in video.captions}),
         ),
     )
 
@@ -97,6 +102,17 @@ def edit(
         " visibility = coalesce(?, visibility) WHERE video_id = ?",
         (description, None if tags is None else json.dumps(tags), visibility, video_id),
     )
+    return one(connection, video_id)
+
+
+def set_caption(connection: sqlite3.Connection, video_id: int, language: str, caption: Caption | None) -> Video:
+    found = one(connection, video_id)
+    if found.status is VideoStatus.DELETED:
+        raise NotFound(f"no video {video_id}")
+    kept = {each.language: caption_text(each) for each in found.captions if each.language != language}
+    if caption is not None:
+        kept[language] = caption_text(caption)
+    connection.execute("UPDATE videos SET captions = ? WHERE video_id = ?", (json.dumps(kept), video_id))
     return one(connection, video_id)
 
 

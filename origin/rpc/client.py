@@ -25,6 +25,7 @@ SERVICES = pb.DESCRIPTOR.services_by_name
 @dataclass(frozen=True, slots=True)
 class RemoteOrigin:
     videos: RemoteVideos
+    captions: RemoteCaptions
     social: RemoteSocial
     uploads: RemoteUploads
     reviews: RemoteReviews
@@ -40,9 +41,11 @@ class RemoteOrigin:
 
 def open_origin(target: str, tls: Tls | None = None, settings: RpcSettings | None = None) -> RemoteOrigin:
     """Call it in the running event loop; connects at the first call. Raises BadTarget, BadTls."""
-    services = [SERVICES[name] for name in ("Videos", "Social", "Uploads", "Reviews")]
+    services = [SERVICES[name] for name in ("Videos", "Captions", "Social", "Uploads", "Reviews")]
     role = RemoteRole("origin", target, services, Errors(ORIGIN_ERRORS), tls, settings)
-    return RemoteOrigin(RemoteVideos(role), RemoteSocial(role), RemoteUploads(role), RemoteReviews(role), role)
+    return RemoteOrigin(
+        RemoteVideos(role), RemoteCaptions(role), RemoteSocial(role), RemoteUploads(role), RemoteReviews(role), role
+    )
 
 
 class RemoteVideos:
@@ -83,6 +86,19 @@ class RemoteVideos:
         async with aclosing(self._follow("Changes", request, pb.VideoView)) as messages:
             async for message in messages:
                 yield codec.decode_view(message)
+
+
+class RemoteCaptions:
+    def __init__(self, role: RemoteRole) -> None:
+        self._ask = partial(role.ask, SERVICES["Captions"])
+
+    async def put(self, video_id: int, user_id: int, language: str, label: str, track: bytes) -> VideoView:
+        request = pb.PutCaptionRequest(video_id=video_id, user_id=user_id, language=language, label=label, track=track)
+        return codec.decode_view(await self._ask("Put", request, pb.VideoView))
+
+    async def remove(self, video_id: int, user_id: int, language: str) -> None:
+        request = pb.RemoveCaptionRequest(video_id=video_id, user_id=user_id, language=language)
+        await self._ask("Remove", request, pb.Done)
 
 
 class RemoteSocial:

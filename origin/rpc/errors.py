@@ -60,6 +60,7 @@ ORIGIN_ERRORS: Sequence[Known] = (
     Known(refusals.NotCreator, "NOT_CREATOR", "PERMISSION_DENIED"),
     Known(refusals.SelfFollow, "SELF_FOLLOW", "INVALID_ARGUMENT"),
     Known(refusals.CommentRefused, "COMMENT_REFUSED", "INVALID_ARGUMENT"),
+    Known(refusals.BadCaptions, "BAD_CAPTIONS", "INVALID_ARGUMENT"),
     Known(refusals.AlreadyNamed, "ALREADY_NAMED", "FAILED_PRECONDITION"),
     Known(refusals.NotHeld, "NOT_HELD", "FAILED_PRECONDITION"),
     Known(refusals.UploadIncomplete, "UPLOAD_INCOMPLETE", "FAILED_PRECONDITION"),

@@ -306,6 +306,31 @@ class Publication(_message.Message):
 Global___Publication: _TypeAlias = Publication  # noqa: Y015
 
 @_typing.final
+class Caption(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    language: _builtins.str
+    label: _builtins.str
+    digest: _builtins.str
+    def __init__(
+        self,
+        *,
+        language: _builtins.str = ...,
+        label: _builtins.str = ...,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "label", b"label", "language", b"language"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Caption: _TypeAlias = Caption  # noqa: Y015
+
+@_typing.final
 class Video(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -322,6 +347,7 @@ class Video(_message.Message):
     COUNTS_FIELD_NUMBER: _builtins.int
     PUBLICATION_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
+    CAPTIONS_FIELD_NUMBER: _builtins.int
     video_id: _builtins.int
     creator_id: _builtins.int
     description: _builtins.str
@@ -339,6 +365,8 @@ class Video(_message.Message):
     def publication(self) -> Global___Publication: ...
     @_builtins.property
     def failure(self) -> Global___Failure: ...
+    @_builtins.property
+    def captions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Caption]: ...
     def __init__(
         self,
         *,
@@ -355,10 +383,11 @@ class Video(_message.Message):
         counts: Global___Counts | None = ...,
         publication: Global___Publication | None = ...,
         failure: Global___Failure | None = ...,
+        captions: _abc.Iterable[Global___Caption] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_published_at_ms", b"_published_at_ms", "counts", b"counts", "failure", b"failure", "publication", b"publication", "published_at_ms", b"published_at_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_published_at_ms", b"_published_at_ms", "counts", b"counts", "created_at_ms", b"created_at_ms", "creator_id", b"creator_id", "description", b"description", "failure", b"failure", "progress", b"progress", "publication", b"publication", "published_at_ms", b"published_at_ms", "raw_key", b"raw_key", "status", b"status", "tags", b"tags", "video_id", b"video_id", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_published_at_ms", b"_published_at_ms", "captions", b"captions", "counts", b"counts", "created_at_ms", b"created_at_ms", "creator_id", b"creator_id", "description", b"description", "failure", b"failure", "progress", b"progress", "publication", b"publication", "published_at_ms", b"published_at_ms", "raw_key", b"raw_key", "status", b"status", "tags", b"tags", "video_id", b"video_id", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__published_at_ms: _TypeAlias = _typing.Literal["published_at_ms"]  # noqa: Y015
     _WhichOneofArgType__published_at_ms: _TypeAlias = _typing.Literal["_published_at_ms", b"_published_at_ms"]  # noqa: Y015
@@ -569,6 +598,62 @@ class ChangesRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ChangesRequest: _TypeAlias = ChangesRequest  # noqa: Y015
+
+@_typing.final
+class PutCaptionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VIDEO_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    TRACK_FIELD_NUMBER: _builtins.int
+    video_id: _builtins.int
+    user_id: _builtins.int
+    language: _builtins.str
+    label: _builtins.str
+    track: _builtins.bytes
+    def __init__(
+        self,
+        *,
+        video_id: _builtins.int = ...,
+        user_id: _builtins.int = ...,
+        language: _builtins.str = ...,
+        label: _builtins.str = ...,
+        track: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["label", b"label", "language", b"language", "track", b"track", "user_id", b"user_id", "video_id", b"video_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PutCaptionRequest: _TypeAlias = PutCaptionRequest  # noqa: Y015
+
+@_typing.final
+class RemoveCaptionRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VIDEO_ID_FIELD_NUMBER: _builtins.int
+    USER_ID_FIELD_NUMBER: _builtins.int
+    LANGUAGE_FIELD_NUMBER: _builtins.int
+    video_id: _builtins.int
+    user_id: _builtins.int
+    language: _builtins.str
+    def __init__(
+        self,
+        *,
+        video_id: _builtins.int = ...,
+        user_id: _builtins.int = ...,
+        language: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["language", b"language", "user_id", b"user_id", "video_id", b"video_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RemoveCaptionRequest: _TypeAlias = RemoveCaptionRequest  # noqa: Y015
 
 @_typing.final
 class CreateUserRequest(_message.Message):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from origin.captioning import Captions
 from origin.reviewing import Reviews
 from origin.rpc import codec
 from origin.rpc import origin_pb2 as pb
@@ -22,6 +23,7 @@ SERVICES = pb.DESCRIPTOR.services_by_name
 def origin_server(
     bind: str,
     videos: Videos,
+    captions: Captions,
     social: Social,
     uploads: Uploads,
     reviews: Reviews,
@@ -31,6 +33,7 @@ def origin_server(
     """Not started yet. Raises BadTarget, BadTls, Unprotected."""
     services = [
         Service(SERVICES["Videos"], _Videos(videos)),
+        Service(SERVICES["Captions"], _Captions(captions)),
         Service(SERVICES["Social"], _Social(social)),
         Service(SERVICES["Uploads"], _Uploads(uploads)),
         Service(SERVICES["Reviews"], _Reviews(reviews)),
@@ -65,6 +68,21 @@ class _Videos:
     async def changes(self, request: pb.ChangesRequest) -> AsyncIterator[pb.VideoView]:
         async for view in self._videos.changes(request.video_id, request.viewer_id):
             yield codec.encode_view(view)
+
+
+class _Captions:
+    def __init__(self, captions: Captions) -> None:
+        self._captions = captions
+
+    async def put(self, request: pb.PutCaptionRequest) -> pb.VideoView:
+        view = await self._captions.put(
+            request.video_id, request.user_id, request.language, request.label, request.track
+        )
+        return codec.encode_view(view)
+
+    async def remove(self, request: pb.RemoveCaptionRequest) -> pb.Done:
+        await self._captions.remove(request.video_id, request.user_id, request.language)
+        return pb.Done()
 
 
 class _Social:

@@ -77,7 +77,9 @@ async def serve(folder: Path) -> None:
     issuer, nothing = LocalIssuer(generate_private_key(SECP256R1()), "reelway"), None
     settings = GatewaySettings("https://localhost:8443", "https://localhost:8444", policies=())
     unused: Any = nothing
-    services = Services(unused, unused, unused, lambda *_: ("", 0), issuer, MemoryLimits(), settings, now_ms, unused)
+    services = Services(
+        unused, unused, unused, lambda *_: ("", 0), issuer, MemoryLimits(), settings, now_ms, unused, unused
+    )
     ingest = IngestSettings(live_uploads=1000, unfinished_bytes=1 << 40)
     locks = open_locks("memory:")
     app = create_gateway(services, create_ingest(uploads, objects, ingest, now_ms, IngestStats(), locks))

@@ -22,6 +22,7 @@ from feed.ready import Entry, Update, open_ready
 from feed.rpc.client import open_feeds
 from feed.rpc.server import feed_server
 from feed.service import FeedService
+from origin.captioning import Captions
 from origin.changes import Changes
 from origin.counters import open_counters
 from origin.eventlog import open_eventlog
@@ -55,6 +56,7 @@ Ask = Callable[[int], Awaitable[object]]
 @dataclass
 class House:
     videos: Videos
+    captions: Captions
     social: Social
     uploads: Uploads
     reviews: Reviews
@@ -78,8 +80,11 @@ async def house(folder: str) -> House:
     await ready.replace([Update(user_id, entries, 86_400) for user_id in range(USERS)])
     feeds = FeedService(ready, metadata)
     await feeds.start(NOW_MS)
+    changes = Changes()
+    videos = Videos(metadata, open_counters("memory:"), log, clock, changes)
     return House(
-        Videos(metadata, open_counters("memory:"), log, clock, Changes()),
+        videos,
+        Captions(videos, metadata, objects, log, clock, changes),
         Social(metadata, log, clock, lambda: 1),
         Uploads(metadata, objects, log, clock, lambda: 1),
         Reviews(log, metadata, objects, clock),
@@ -90,7 +95,7 @@ async def house(folder: str) -> House:
 async def serve(folder: str) -> None:
     """The child: says its two ports, and stops with its standard input."""
     behind = await house(folder)
-    origin = origin_server("127.0.0.1:0", behind.videos, behind.social, behind.uploads, behind.reviews)
+    origin = origin_server("127.0.0.1:0", behind.videos, behind.captions, behind.social, behind.uploads, behind.reviews)
     feeds = feed_server("127.0.0.1:0", behind.feeds)
     print(await origin.start(), await feeds.start(), flush=True)
     await asyncio.to_thread(sys.stdin.read)

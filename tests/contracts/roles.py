@@ -15,6 +15,7 @@ from feed.rpc.server import feed_server, scorer_server
 from feed.service import FeedService
 from feed.settings import FeedSettings
 from feed.stream.embedded import ScorerWorker
+from origin.captioning import Captions
 from origin.changes import Changes
 from origin.counters import open_counters
 from origin.eventlog import EventLog, open_eventlog
@@ -70,6 +71,7 @@ class Roles:
     social: Any = None
     uploads: Any = None
     reviews: Any = None
+    captions: Any = None
     feeds: Any = None
     ranker: Any = None
     _ids: count = field(default_factory=lambda: count(1000))
@@ -123,6 +125,7 @@ async def open_roles(way: str, folder: Path) -> AsyncIterator[Roles]:
         opened.videos = Videos(metadata, counters, eventlog, clock, opened.changed)
         opened.social = Social(metadata, eventlog, clock, opened.mint)
         opened.uploads = Uploads(metadata, objects, eventlog, clock, opened.mint)
+        opened.captions = Captions(opened.videos, metadata, objects, eventlog, clock, opened.changed)
         opened.reviews = Reviews(eventlog, metadata, objects, clock)
         await (in_process if way == "in process" else over_grpc)(opened, stack)
         yield opened
@@ -148,11 +151,12 @@ async def over_grpc(roles: Roles, stack: AsyncExitStack) -> None:
     stack.push_async_callback(feeds.close)
     roles.feeds = open_feeds(await serve(feed_server("127.0.0.1:0", feeds)))
     stack.push_async_callback(roles.feeds.close)
-    server = origin_server("127.0.0.1:0", roles.videos, roles.social, roles.uploads, roles.reviews)
+    server = origin_server("127.0.0.1:0", roles.videos, roles.captions, roles.social, roles.uploads, roles.reviews)
     origin = open_origin(await serve(server))
     stack.push_async_callback(origin.close)
     roles.videos, roles.social, roles.uploads = origin.videos, origin.social, origin.uploads
     roles.reviews = origin.reviews
+    roles.captions = origin.captions
 
 
 def feed_of(roles: Roles) -> FeedService:

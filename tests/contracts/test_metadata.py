@@ -19,6 +19,7 @@ from origin.metadata import (
     open_metadata,
 )
 from origin.model import (
+    Caption,
     Comment,
     CountKind,
     Counts,
@@ -158,6 +159,26 @@ async def test_editing_changes_what_is_given(metadata):
     assert await metadata.video(1) == edited
     with pytest.raises(NotFound):
         await metadata.edit_video(2, "x", None, None)
+
+
+async def test_captions_are_kept_by_language_whoever_else_gives_some_at_once(metadata):
+    english, again, german = (Caption("en", "English", "aa"), Caption("en", "E", "bb"), Caption("de", "Deutsch", "cc"))
+    await metadata.create_video(a_video(1))
+    await asyncio.gather(metadata.set_caption(1, "en", english), metadata.set_caption(1, "de", german))
+    assert (await metadata.video(1)).captions == (german, english)
+    assert (await metadata.set_caption(1, "en", again)).captions == (german, again)
+    assert (await metadata.set_caption(1, "de", None)).captions == (again,)
+    assert (await metadata.set_caption(1, "de", None)).captions == (again,)
+    await metadata.create_video(a_video(2, captions=(german, english)))
+    assert (await metadata.video(2)).captions == (german, english)
+
+
+async def test_a_deleted_video_takes_no_captions(metadata):
+    await metadata.create_video(a_video(1))
+    await metadata.transition(1, set(VideoStatus), VideoStatus.DELETED)
+    for video_id in (1, 2):
+        with pytest.raises(NotFound):
+            await metadata.set_caption(video_id, "en", Caption("en", "English", "aa"))
 
 
 async def test_of_two_transitions_one_wins(metadata):

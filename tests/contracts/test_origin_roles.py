@@ -9,8 +9,9 @@ from functools import partial
 
 import pytest
 
+from origin.captions import object_key
 from origin.eventlog import LogFull, LogUnavailable
-from origin.events import InteractionEvent, InteractionType, Topic, UploadEvent, decode
+from origin.events import InteractionEvent, InteractionType, PurgeEvent, Topic, UploadEvent, decode
 from origin.ids import NoIds
 from origin.metadata import MetadataFull, MetadataUnavailable
 from origin.metadata.base import HandleTaken, MetadataTooNew, NotFound
@@ -18,6 +19,7 @@ from origin.model import UploadKind, UploadTerms, User, VideoStatus, Visibility
 from origin.objects.base import NoSuchObject, StoreFull, StoreUnavailable
 from origin.refusals import (
     AlreadyNamed,
+    BadCaptions,
     CommentRefused,
     NoDirectUploads,
     NoSuchPartial,
@@ -97,6 +99,44 @@ async def test_only_its_creator_edits_or_deletes_a_video(roles):
         await roles.videos.view(video_id, ann.user_id)
     with pytest.raises(NotFound):
         await roles.videos.delete(video_id, ann.user_id)
+
+
+async def test_captions_are_given_by_the_creator_replaced_and_taken_back(roles):
+    ann, bob = await roles.user("ann"), await roles.user("bob")
+    video_id = await roles.video(ann)
+    first = b"WEBVTT\r\n\r\n00:01.000 --> 00:02.000\r\nHello\r\n"
+    with pytest.raises(NotCreator):
+        await roles.captions.put(video_id, bob.user_id, "en", "", first)
+    view = await roles.captions.put(video_id, ann.user_id, "pt-br", "Português", first)
+    (given,) = view.video.captions
+    assert (given.language, given.label) == ("pt-BR", "Português")
+    kept = object_key(video_id, given)
+    assert b"00:01.000 --> 00:02.000\nHello" in b"".join([block async for block in roles.objects.behind.get(kept)])
+    view = await roles.captions.put(video_id, ann.user_id, "pt-BR", "", first.replace(b"Hello", b"Bye"))
+    assert view.video.captions[0].digest != given.digest
+    with pytest.raises(NoSuchObject):
+        await roles.objects.stat(kept)
+    await roles.captions.remove(video_id, ann.user_id, "pt-BR")
+    await roles.captions.remove(video_id, ann.user_id, "pt-BR")
+    assert (await roles.videos.view(video_id, 0)).video.captions == ()
+    purges = await roles.eventlog.read(Topic.PURGES, {}, 100)
+    assert {decode(PurgeEvent, record.value).tag for record in purges} == {f"video-{video_id}"}
+
+
+@pytest.mark.parametrize(
+    ("language", "label", "track", "said"),
+    [
+        ("english!", "", b"WEBVTT", "no language tag"),
+        ("en", "x" * 51, b"WEBVTT", "label"),
+        ("en", "", b"hello", "first line must be WEBVTT"),
+    ],
+)
+async def test_captions_that_do_not_fit_are_refused_and_say_why(roles, language, label, track, said):
+    ann = await roles.user("ann")
+    video_id = await roles.video(ann)
+    with pytest.raises(BadCaptions, match=said):
+        await roles.captions.put(video_id, ann.user_id, language, label, track)
+    assert (await roles.videos.view(video_id, 0)).video.captions == ()
 
 
 async def test_a_watcher_sees_a_video_until_it_is_ready(roles):

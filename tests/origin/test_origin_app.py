@@ -4,6 +4,7 @@ import gzip
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import httpx
 import pytest
@@ -12,9 +13,10 @@ from hypothesis import strategies as st
 
 from origin import delivery
 from origin.app import OriginApp
+from origin.captions import object_key
 from origin.delivery import Representation
 from origin.metadata import Metadata, open_metadata
-from origin.model import Publication, Video, VideoStatus, Visibility
+from origin.model import Caption, Publication, Video, VideoStatus, Visibility
 from origin.objects import Objects, open_objects
 
 NOW_MS = 1_800_000_000_000
@@ -233,3 +235,72 @@ async def test_a_store_that_is_away_is_a_503_and_one_line_in_the_log(
     [line] = [each for each in caplog.records if each.name == "origin.app"]
     assert line.exc_info is None
     assert line.__dict__["error"]
+
+
+CAPTIONS = (Caption("de", 'Deutsch & "mehr"', "0" * 16), Caption("en", "English", "1" * 16))
+MASTER = b"""#EXTM3U
+#EXT-X-VERSION:6
+#EXT-X-MEDIA:TYPE=AUDIO,GROUP-ID="aud",NAME="main",LANGUAGE="en",URI="a128/main.m3u8"
+#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS="avc1.64001f",AUDIO="aud"
+v540/main.m3u8
+#EXT-X-I-FRAME-STREAM-INF:BANDWIDTH=90000,URI="v540/iframe.m3u8"
+"""
+
+
+@pytest.fixture
+async def captioned(client: httpx.AsyncClient, metadata: Metadata, objects: Objects) -> httpx.AsyncClient:
+    await objects.put(f"v/{VIDEO}/m1-00/hls.m3u8", MASTER)
+    await objects.put(f"v/{VIDEO}/m1-00/dash.mpd", b"<MPD><Period><AdaptationSet/>\n</Period></MPD>")
+    files = {**PUBLICATION.files, "dash.mpd": f"v/{VIDEO}/m1-00/dash.mpd"}
+    await metadata.publish(
+        VIDEO, replace(PUBLICATION, revision=2, files=files), VideoStatus.READY, NOW_MS, {VideoStatus.READY}
+    )
+    for caption in CAPTIONS:
+        await objects.put(object_key(VIDEO, caption), b"WEBVTT\n\n00:00.000 --> 00:01.000\nx\n")
+        await metadata.set_caption(VIDEO, caption.language, caption)
+    return client
+
+
+async def test_manifests_name_the_captions_with_a_tag_of_their_own(
+    captioned: httpx.AsyncClient, metadata: Metadata
+) -> None:
+    named = await captioned.get(f"/v/{VIDEO}/hls.m3u8")
+    lines = named.text.splitlines()
+    assert lines.count('#EXT-X-STREAM-INF:BANDWIDTH=900000,CODECS="avc1.64001f",AUDIO="aud",SUBTITLES="captions"') == 1
+    assert [line for line in lines if "TYPE=SUBTITLES" in line] == [
+        f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="captions",NAME="{name}",LANGUAGE="{language}",DEFAULT=NO,'
+        f'AUTOSELECT=YES,FORCED=NO,URI="captions-{digit * 16}/{language}.m3u8"'
+        for language, name, digit in (("de", "Deutsch & 'mehr'", "0"), ("en", "English", "1"))
+    ]
+    dash = ET.fromstring((await captioned.get(f"/v/{VIDEO}/dash.mpd")).text)
+    assert [each.get("lang") for each in dash.iter("AdaptationSet") if each.get("contentType") == "text"] == [
+        "de",
+        "en",
+    ]
+    assert [each.text for each in dash.iter("Label")] == ['Deutsch & "mehr"', "English"]
+    await metadata.set_caption(VIDEO, "de", None)
+    fewer = await captioned.get(f"/v/{VIDEO}/hls.m3u8", headers={"if-none-match": named.headers["etag"]})
+    assert (fewer.status_code, "de.m3u8" in fewer.text) == (200, False)
+
+
+async def test_a_track_has_a_playlist_and_passes_through(captioned: httpx.AsyncClient) -> None:
+    playlist = await captioned.get(f"/v/{VIDEO}/captions-{'1' * 16}/en.m3u8")
+    assert playlist.headers["content-type"] == "application/vnd.apple.mpegurl"
+    assert playlist.text.splitlines()[2:] == [
+        "#EXT-X-TARGETDURATION:10",
+        "#EXT-X-PLAYLIST-TYPE:VOD",
+        "#EXTINF:10.000,",
+        "en.vtt",
+        "#EXT-X-ENDLIST",
+    ]
+    track = await captioned.get(f"/v/{VIDEO}/captions-{'1' * 16}/en.vtt")
+    assert (track.headers["content-type"], track.text[:6]) == ("text/vtt; charset=utf-8", "WEBVTT")
+    for name in (f"captions-{'2' * 16}/en.m3u8", f"captions-{'1' * 16}/fr.m3u8", "captions-1/en.m3u8"):
+        assert (await captioned.get(f"/v/{VIDEO}/{name}")).status_code == 404
+
+
+async def test_while_renditions_are_still_to_come_no_captions_are_named(
+    captioned: httpx.AsyncClient, metadata: Metadata
+) -> None:
+    await metadata.publish(VIDEO, replace(PUBLICATION, revision=3), VideoStatus.PLAYABLE, NOW_MS, {VideoStatus.READY})
+    assert (await captioned.get(f"/v/{VIDEO}/hls.m3u8")).content == MASTER

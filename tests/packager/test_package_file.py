@@ -305,6 +305,7 @@ def test_the_pictures_are_there_and_show_something(result: Result) -> None:
         assert extrema[1] - extrema[0] > 60
     with Image.open(result.out / "preview.webp") as preview:
         assert getattr(preview, "n_frames", 1) > 5
+    assert (result.out / "preview.mp4").stat().st_size < (result.out / "preview.webp").stat().st_size
     text = (result.out / "storyboard.vtt").read_text()
     image = re.findall(r"(\S+)#xywh", text)[0]
     with Image.open(result.out / image) as sprite:
@@ -312,6 +313,15 @@ def test_the_pictures_are_there_and_show_something(result: Result) -> None:
         assert last[0] + last[2] <= sprite.width
         assert last[1] + last[3] <= sprite.height
     assert 20 <= len(result.package.thumbhash) <= 40
+
+
+def test_the_preview_is_a_short_silent_film(result: Result, tools: Tools) -> None:
+    argv = [tools.ffprobe, "-v", "error", "-show_entries", "stream=codec_name,width,height,duration", "-of", "csv=p=0"]
+    told = subprocess.run([*argv, str(result.out / "preview.mp4")], capture_output=True, text=True, check=True)
+    (stream,) = [line.split(",") for line in told.stdout.split()]
+    assert stream[0] == "h264"
+    assert min(int(side) for side in stream[1:3]) == 240
+    assert float(stream[3]) <= 3.2
 
 
 def test_the_cost_is_accounted(result: Result) -> None:

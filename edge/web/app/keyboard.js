@@ -1,10 +1,10 @@
 /** Keys of the player; silent while typing, in a sheet, or on a control that has its own meaning for the key. */
 
-/** @typedef {Record<'next' | 'previous' | 'pause' | 'sound' | 'like' | 'comments' | 'fullscreen' | 'panel' | 'keys', () => void>} KeyActions */
+/** @typedef {Record<'next' | 'previous' | 'pause' | 'sound' | 'captions' | 'like' | 'comments' | 'fullscreen' | 'panel' | 'keys', () => void>} KeyActions */
 
 /** @type {Record<string, keyof KeyActions>} */
 const KEYS = {
-  ArrowDown: 'next', j: 'next', ArrowUp: 'previous', k: 'previous', ' ': 'pause', m: 'sound', l: 'like', c: 'comments', f: 'fullscreen', d: 'panel', '?': 'keys',
+  ArrowDown: 'next', j: 'next', ArrowUp: 'previous', k: 'previous', ' ': 'pause', m: 'sound', t: 'captions', l: 'like', c: 'comments', f: 'fullscreen', d: 'panel', '?': 'keys',
 };
 const ANYWHERE = new Set(['panel', 'keys']);
 

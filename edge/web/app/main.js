@@ -15,6 +15,7 @@ import { Sessions } from './session.js';
 import { Showings } from './showing.js';
 import { Social } from './social.js';
 import { Sound } from './sound.js';
+import { Captions } from './captions.js';
 import { blank } from './states.js';
 import { toast } from './toast.js';
 import { listenForGestures } from './touch.js';
@@ -25,6 +26,7 @@ const api = new Api(sessions);
 const reporter = new Reporter(api);
 const showings = new Showings(reporter);
 const sound = new Sound();
+const captions = new Captions();
 const meter = new Meter();
 const prefetcher = new Prefetcher(meter, prefetchHeaders);
 const router = new Router(show);
@@ -37,7 +39,7 @@ let reel = null;
 /** @type {{ close: () => void } | null} */
 let page = null;
 
-const players = new Players({ meter, prefetcher, sound, onChange: playerChanged, onFailure: (player, failure) => void playerFailed(player, failure) });
+const players = new Players({ meter, prefetcher, sound, captions, onChange: playerChanged, onFailure: (player, failure) => void playerFailed(player, failure) });
 
 // Parts that the first video does not wait for are fetched when they are first used.
 const comments = new Later(async () => {
@@ -76,6 +78,7 @@ const actions = {
   share: (entry) => more.use((part) => void part.share(entry, reporter)),
   more: (entry) => more.use((part) => part.openMore({ router, reporter, panel: togglePanel, skip: () => reel?.step(1) }, entry)),
   sound: () => sound.toggle(),
+  captions: () => captions.toggle(),
   follow: ({ video }) => {
     const before = social.follows(video.creator, video.viewer?.following);
     void social.follow(video.creator, !before, before);
@@ -153,7 +156,7 @@ function reelFor(key, route, state) {
   const source = new FeedSource(api, route.name === 'watch'
     ? { kind: 'foryou', first: route.id, ...(state?.list ? { listOf: state.list } : {}) }
     : { kind: route.name === 'following' ? 'following' : 'foryou' });
-  const made = new Reel({ players, prefetcher, showings, social, sound, sessions, actions, onCurrent }, source, route.name === 'following' ? 'following' : route.name === 'watch' ? 'watch' : 'foryou');
+  const made = new Reel({ players, prefetcher, showings, social, sound, captions, sessions, actions, onCurrent }, source, route.name === 'following' ? 'following' : route.name === 'watch' ? 'watch' : 'foryou');
   reels.set(key, made);
   main.append(made.node);
   return made;
@@ -240,6 +243,7 @@ listenForKeys({
   previous: () => reel?.step(-1),
   pause: pauseOrPlay,
   sound: () => sound.toggle(),
+  captions: () => captions.toggle(),
   like: () => { if (reel?.entry) actions.like(reel.entry); },
   comments: () => comments.use((part) => part.toggle()),
   fullscreen,

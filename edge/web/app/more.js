@@ -6,7 +6,7 @@ import { toast } from './toast.js';
 /** @typedef {{ router: Router, reporter: Reporter, panel: () => void, skip: (entry: Entry) => void }} MoreContext */
 
 const KEYS = /** @type {const} */ ([
-  ['↓ or j', 'Next video'], ['↑ or k', 'Previous video'], ['Space', 'Pause or play'], ['m', 'Sound on or off'], ['l', 'Like'],
+  ['↓ or j', 'Next video'], ['↑ or k', 'Previous video'], ['Space', 'Pause or play'], ['m', 'Sound on or off'], ['t', 'Captions on or off'], ['l', 'Like'],
   ['c', 'Comments'], ['f', 'Full screen'], ['d', 'Engineers’ panel'], ['?', 'This list'],
 ]);
 

@@ -65,9 +65,6 @@ export class Player {
     const url = entry.video.playback?.hls;
     if (!url) return;
     this.#awaitPicture(this.#load);
-    for (const caption of entry.video.playback?.captions ?? []) {
-      this.video.append(element('track', { kind: 'captions', src: caption.url, srclang: caption.lang ?? caption.language ?? 'en', label: caption.label ?? 'Captions' }));
-    }
     if (Hls.isSupported()) this.#attach(url, entry);
     else this.video.src = url;
   }
@@ -119,6 +116,15 @@ export class Player {
     this.video.pause();
   }
 
+  /** As the viewer wants captions now. */
+  caption() {
+    const hls = this.#hls;
+    const track = hls?.allSubtitleTracks[this.#context.captions.choose(hls.allSubtitleTracks.map(({ lang }) => lang ?? ''))];
+    if (!hls) return;
+    hls.setSubtitleOption(track && { lang: track.lang });
+    if (!track) hls.subtitleTrack = -1;
+  }
+
   /** @param {number} seconds */
   seek(seconds) { this.video.currentTime = Math.max(0, Math.min(seconds, (this.video.duration || 0) - 0.05)); }
 
@@ -134,7 +140,6 @@ export class Player {
     this.video.pause();
     this.video.classList.remove('painted');
     this.video.playbackRate = 1;
-    this.video.replaceChildren();
     if (this.video.getAttribute('src')) {
       this.video.removeAttribute('src');
       this.video.load();
@@ -162,6 +167,7 @@ export class Player {
     hls.on(Hls.Events.MANIFEST_PARSED, (_, data) => {
       const planned = prefetcher.plannedLevel(data.levels.map((level) => new URL(level.uri, location.origin).href), entry.video.id);
       if (planned >= 0) hls.startLevel = planned;
+      this.caption();
       this.#stopped = this.slot !== 'current' && this.slot !== 'primed';
       if (!this.#stopped) hls.startLoad(0);
     });

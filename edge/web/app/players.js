@@ -19,6 +19,7 @@ export class Players {
     const loader = mediaLoader(context.prefetcher, context.meter);
     this.#players = Array.from({ length: PLAYERS }, () => new Player({ ...context, loader }));
     context.prefetcher.addEventListener('change', () => this.#primeWhenReady());
+    context.captions.addEventListener('change', () => { for (const player of this.#players) player.caption(); });
     context.sound.addEventListener('change', () => { for (const player of this.#players) player.video.muted = context.sound.muted; });
   }
 

@@ -115,7 +115,7 @@ export class Profile {
     const link = element('a', { class: 'tile', href: `/watch/${video.id}`, 'data-list': this.#id, 'aria-label': `${video.description || 'Video'}, ${count(video.counts.views)} views${words ? `, ${words}` : ''}` },
       playback?.poster ? element('img', { src: playback.poster, alt: '', loading: 'lazy', decoding: 'async', draggable: 'false' }) : icon('film'),
       element('span', { class: 'views' }, icon('play'), count(video.counts.views)));
-    if (playback?.preview) previewOnHover(link, playback.preview);
+    if (playback?.preview_mp4) previewOnHover(link, playback.preview_mp4);
     if (!playback) link.addEventListener('click', (event) => {
       event.preventDefault();
       toast(video.failure?.detail ?? 'It plays here as soon as it is ready.');
@@ -168,13 +168,15 @@ export class Profile {
   }
 }
 
-/** The animated preview while a pointer rests on the tile or a finger holds it. @param {HTMLElement} tile @param {string} url */
+/** The moving preview while a pointer rests on the tile or a finger holds it. @param {HTMLElement} tile @param {string} url */
 function previewOnHover(tile, url) {
-  /** @type {HTMLImageElement | null} */ let preview = null;
+  /** @type {HTMLVideoElement | null} */ let preview = null;
   let held = false;
   const show = () => {
-    preview ??= element('img', { class: 'preview', src: url, alt: '' });
+    preview ??= element('video', { class: 'preview', src: url, loop: true, playsinline: true, disableremoteplayback: true, 'aria-hidden': 'true', tabindex: '-1' });
+    preview.muted = true;
     tile.append(preview);
+    void preview.play().catch(() => undefined);
   };
   const hide = () => preview?.remove();
   tile.addEventListener('pointerenter', (event) => { if (event.pointerType === 'mouse') show(); });

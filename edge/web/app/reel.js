@@ -43,6 +43,7 @@ export class Reel {
     });
     context.social.addEventListener('change', () => this.refresh(), { signal });
     context.sound.addEventListener('change', () => this.refresh(), { signal });
+    context.captions.addEventListener('change', () => this.refresh(), { signal });
     void this.more();
   }
 
@@ -147,13 +148,13 @@ export class Reel {
 
   /** Counts, likes, follow and sound as they are now. */
   refresh() {
-    const { social, sound, sessions } = this.#context;
+    const { social, sound, captions, sessions } = this.#context;
     this.#slides.forEach((slide) => {
       const { video } = slide.entry;
       if (slide.filled) {
         slide.update({
           ...social.likeOf(video), comments: social.commentsOf(video), following: social.follows(video.creator, video.viewer?.following),
-          own: video.creator.id === sessions.user?.id, muted: sound.muted,
+          own: video.creator.id === sessions.user?.id, muted: sound.muted, captions: captions.on,
         });
       }
     });

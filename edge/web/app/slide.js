@@ -120,11 +120,12 @@ export class Slide {
       act('like', 'heart', 'Like', () => this.#actions.like(this.entry)),
       act('comment', 'comment', 'Comments', () => this.#actions.comments(this.entry)),
       act('share', 'share', 'Share', () => this.#actions.share(this.entry), false),
+      video.playback?.captions?.length ? act('captions', 'captions', 'Captions', () => this.#actions.captions(), false) : null,
       act('sound', 'sound', 'Mute', () => this.#actions.sound(), false),
       act('more', 'more', 'More', () => this.#actions.more(this.entry), false));
   }
 
-  /** @param {{ liked: boolean, likes: number, comments: number, following: boolean, own: boolean, muted: boolean }} state */
+  /** @param {{ liked: boolean, likes: number, comments: number, following: boolean, own: boolean, muted: boolean, captions: boolean }} state */
   update(state) {
     if (!this.#filled) return;
     const like = must('.act.like', this.node);
@@ -139,6 +140,7 @@ export class Slide {
     follow.hidden = state.own;
     follow.textContent = state.following ? 'Following' : 'Follow';
     follow.setAttribute('aria-pressed', String(state.following));
+    this.node.querySelector('.act.captions')?.setAttribute('aria-pressed', String(state.captions));
     const sound = must('.act.sound', this.node);
     setIcon(sound, state.muted ? 'muted' : 'sound');
     sound.setAttribute('aria-label', state.muted ? 'Sound on' : 'Mute');

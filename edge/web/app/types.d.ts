@@ -12,9 +12,9 @@ declare global {
   interface Session { token: string; user: UserRef & { guest: boolean }; expires_at: string }
 
   type Status = 'uploading' | 'queued' | 'processing' | 'playable' | 'ready' | 'rejected' | 'failed';
-  interface Caption { url: string; lang?: string; language?: string; label?: string }
+  interface Caption { language: string; label: string; url: string }
   interface Playback {
-    hls: string | null; dash?: string | null; poster?: string | null; preview?: string | null; storyboard?: string | null; download?: string | null;
+    hls: string | null; dash?: string | null; poster?: string | null; preview?: string | null; preview_mp4?: string | null; storyboard?: string | null; download?: string | null;
     captions?: Caption[]; expires_at?: string; thumbhash?: string | null;
   }
   interface Counts { views: number; likes: number; comments: number; shares: number }
@@ -51,17 +51,17 @@ declare global {
   /** What the controls on a slide do. */
   interface SlideActions {
     like: (entry: Entry) => void; comments: (entry: Entry) => void; share: (entry: Entry) => void; more: (entry: Entry) => void;
-    sound: () => void; follow: (entry: Entry) => void; seek: (seconds: number) => void; tap: () => void;
+    sound: () => void; captions: () => void; follow: (entry: Entry) => void; seek: (seconds: number) => void; tap: () => void;
   }
   /** The parts of the page that a reel works with. */
   interface ReelContext {
-    players: Players; prefetcher: Prefetcher; showings: Showings; social: Social; sound: Sound; sessions: Sessions;
+    players: Players; prefetcher: Prefetcher; showings: Showings; social: Social; sound: Sound; captions: Captions; sessions: Sessions;
     actions: SlideActions; onCurrent: (entry: Entry | null) => void;
   }
   type Failure = 'expired' | 'broken';
   /** The parts of the page that a player works with. */
   interface PlayerContext {
-    meter: Meter; prefetcher: Prefetcher; sound: Sound; loader: any;
+    meter: Meter; prefetcher: Prefetcher; sound: Sound; captions: Captions; loader: any;
     onChange: (player: Player) => void; onFailure: (player: Player, failure: Failure) => void;
   }
   /** One media answer; `fromBrowserCache` is null when the browser does not tell. */
@@ -76,6 +76,7 @@ declare global {
   type Reporter = import('./report.js').Reporter;
   type Social = import('./social.js').Social;
   type Sound = import('./sound.js').Sound;
+  type Captions = import('./captions.js').Captions;
   type Meter = import('./meter.js').Meter;
   type Prefetcher = import('./prefetch.js').Prefetcher;
   type Players = import('./players.js').Players;

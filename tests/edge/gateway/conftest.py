@@ -19,6 +19,7 @@ from edge.gateway.issuers.local import LocalIssuer
 from edge.gateway.limits.memory import MemoryLimits
 from edge.gateway.services import Services
 from edge.gateway.settings import GatewaySettings
+from origin.captions import caption_of
 from origin.metadata.base import HandleTaken, NotFound
 from origin.model import (
     Comment,
@@ -30,7 +31,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
-from origin.refusals import CommentRefused, NotCreator, NotHeld, SelfFollow
+from origin.refusals import BadCaptions, CommentRefused, NotCreator, NotHeld, SelfFollow
 from origin.views import CommentView, Interaction, Listed, Refused, ReviewView, UserView, VideoView
 
 NOW_MS = 1_767_225_600_123
@@ -82,6 +83,21 @@ class House:
         if self.held.pop(video_id, None) is None:
             raise NotHeld(f"Video {video_id} does not wait for a review.")
         self.decided.append((video_id, detail))
+
+    # captions
+
+    async def put(self, video_id: int, user_id: int, language: str, label: str, track: bytes) -> VideoView:
+        if self._find(video_id, user_id).creator_id != user_id:
+            raise NotCreator("Only its creator may caption a video.")
+        if not track.startswith(b"WEBVTT"):
+            raise BadCaptions("The first line must be WEBVTT.")
+        caption = caption_of(language, label, track)
+        self.shown[video_id] = replace(self.shown[video_id], captions=(caption,))
+        return self._view(self.shown[video_id], user_id)
+
+    async def remove(self, video_id: int, user_id: int, language: str) -> None:
+        kept = tuple(each for each in self.shown[video_id].captions if each.language != language)
+        self.shown[video_id] = replace(self._find(video_id, user_id), captions=kept)
 
     # videos
 
@@ -332,6 +348,7 @@ def make_client(settings: GatewaySettings | None = None) -> Client:
         MemoryLimits(),
         chosen,
         lambda: NOW_MS,
+        house,
         house,
     )
     return Client(create_gateway(services), services, house, feed, issuer)

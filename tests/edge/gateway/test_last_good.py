@@ -111,7 +111,7 @@ async def system() -> AsyncIterator[System]:
     social = Social(metadata, eventlog, clock, lambda: 1)
     house = House()
     services = Services(
-        last_good.videos, social, last_good.feeds, signed, issuer, MemoryLimits(), settings, clock, house
+        last_good.videos, social, last_good.feeds, signed, issuer, MemoryLimits(), settings, clock, house, house
     )
     client = Client(create_gateway(services), services, house, Feed(), issuer)
     client.token = lambda user_id: issuer.mint(user_id, clock())[0]  # type: ignore[method-assign]

@@ -67,6 +67,7 @@ async def test_the_video_document_is_as_the_contract_says(client: Client) -> Non
             "dash": "https://localhost:8444/p/t/v/11/dash.mpd",
             "poster": "https://localhost:8444/p/t/v/11/poster.jpg",
             "preview": None,
+            "preview_mp4": None,
             "storyboard": None,
             "download": None,
             "captions": [],

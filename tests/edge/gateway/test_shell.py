@@ -60,7 +60,7 @@ async def test_the_api_may_be_called_from_any_page(client: Client) -> None:
 async def test_the_page_has_a_strict_policy_and_local_hosts_no_hsts(client: Client, remake: Any) -> None:
     policy = (await client.ask("GET", "/watch/11")).headers["content-security-policy"]
     assert "script-src 'self'" in policy
-    assert "media-src 'self' blob: https://localhost:8444" in policy
+    assert "media-src 'self' blob: data: https://localhost:8444" in policy
     assert "unsafe" not in policy
     api = (await client.ask("GET", "/v1/videos/11")).headers
     assert api["content-security-policy"] == "default-src 'none'; frame-ancestors 'none'"

@@ -250,6 +250,7 @@ def make_world(
         GatewaySettings("https://localhost:8443", "https://localhost:8444", policies=()),
         clock,
         nobody,
+        nobody,
     )
     direct_uploads = direct(catalog, objects, chosen, clock, stats) if direct else None
     return World(create_gateway(services, ingest, direct_uploads), catalog, objects, issuer, clock, stats, root)

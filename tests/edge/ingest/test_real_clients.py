@@ -69,6 +69,7 @@ class System:
             GatewaySettings("https://localhost:8443", "https://localhost:8443"),
             self.clock,
             nobody,
+            nobody,
         )
         settings = IngestSettings(part_bytes=256 << 10, idle_timeout_s=5)
         ingest = create_ingest(self.uploads, self.objects, settings, self.clock, IngestStats(), open_locks("memory:"))

@@ -9,7 +9,7 @@ const WEB = fileURLToPath(new URL('../../../edge/web/', import.meta.url));
 /** Of the code and styles that come before the first video plays; brotli. */
 const FIRST_VISIT_BYTES = 40_000;
 /** Of all code and styles. */
-const TOTAL_BYTES = 60_000;
+const TOTAL_BYTES = 62_000;
 const read = (path) => readFileSync(join(WEB, path), 'utf8');
 const page = read('index.html');
 
