@@ -176,8 +176,8 @@ def _quotable(label: str) -> str:
 def _in_dash(text: str, captions: Sequence[Caption]) -> str:
     sets = [
         f"""  <AdaptationSet contentType="text" mimeType="text/vtt" lang={quoteattr(each.language)}>
-      <Role schemeIdUri="urn:mpeg:dash:role:2011" value="caption"/>
       <Label>{_text(each.label)}</Label>
+      <Role schemeIdUri="urn:mpeg:dash:role:2011" value="caption"/>
       <Representation id="captions-{each.language}" bandwidth="1000">
         <BaseURL>{file_name(each)}</BaseURL>
       </Representation>

@@ -277,6 +277,8 @@ async def test_manifests_name_the_captions_with_a_tag_of_their_own(
         "de",
         "en",
     ]
+    # The schema of ISO 23009-1 is a sequence.
+    assert [each.tag for each in dash.find(".//*[@contentType='text']") or ()] == ["Label", "Role", "Representation"]
     assert [each.text for each in dash.iter("Label")] == ['Deutsch & "mehr"', "English"]
     await metadata.set_caption(VIDEO, "de", None)
     fewer = await captioned.get(f"/v/{VIDEO}/hls.m3u8", headers={"if-none-match": named.headers["etag"]})
