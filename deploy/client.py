@@ -7,8 +7,9 @@
     for document in client.video_events(created.video_id):
         print(document["status"])
 
-Uploads speak tus 1.0.0 over HTTP/1.1. An upload that broke off goes on at the offset the server reports, in the same
-call or in a later one given the same location. `deploy.uploading` sends over several connections at once.
+Uploads speak tus 1.0.0, over HTTP/3 where the server offers it and the network lets it through (`deploy.ways`). An
+upload that broke off goes on at the offset the server reports, in the same call or in a later one given the same
+location. `deploy.uploading` sends over several connections at once.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from typing import Any, BinaryIO
 
 import httpx
 
+from deploy.ways import Http, Ways
+
+HTTP3 = "HTTP/3"
 TUS = {"Tus-Resumable": "1.0.0"}
 CHUNK_BYTES = 5 << 20
 READ_BYTES = 256 << 10
@@ -62,12 +66,20 @@ class Created:
 class Client:
     """Blocking; one connection pool. `certificate` is a PEM file to trust besides the system's."""
 
-    def __init__(self, base_url: str, certificate: Path | None = None, token: str = "") -> None:
+    def __init__(self, base_url: str, certificate: Path | None = None, token: str = "", http: Http = Http.AUTO) -> None:
         context = ssl.create_default_context()
-        if certificate is not None and certificate.exists():
-            context.load_verify_locations(certificate)
-        self._http = httpx.Client(base_url=base_url, verify=context, http2=False, timeout=httpx.Timeout(30, connect=5))
+        trusted = certificate if certificate is not None and certificate.exists() else None
+        if trusted is not None:
+            context.load_verify_locations(trusted)
+        tcp = httpx.HTTPTransport(verify=context, http2=http is Http.HTTP2)
+        self._ways = Ways(tcp, httpx.URL(base_url), trusted, http)
+        self._http = httpx.Client(base_url=base_url, transport=self._ways, timeout=httpx.Timeout(30, connect=5))
         self.token = token
+
+    @property
+    def spoken(self) -> str:
+        """What the latest answer came over, as `HTTP/1.1` or `HTTP/3`; empty before the first."""
+        return self._ways.spoken
 
     def close(self) -> None:
         self._http.close()

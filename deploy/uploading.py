@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from deploy.client import TUS, ApiProblem, Client, Unreachable
+from deploy.client import HTTP3, TUS, ApiProblem, Client, Unreachable
 
 MOST_CONNECTIONS = 8
 _SEVERAL = 3
@@ -59,10 +59,13 @@ def from_json(document: Mapping[str, Any]) -> Begun:
 
 def connections(client: Client, size_bytes: int) -> int:
     """How many connections help: one fills a short way; on a long one latency and losses hold each of them back, so
-    several are faster together. Measures one round trip. Raises ApiProblem, Unreachable."""
+    several are faster together, but over HTTP/3, which fills it with one. Measures one round trip. Raises ApiProblem,
+    Unreachable."""
     if size_bytes < _WORTH_SEVERAL_BYTES:
         return 1
     client.request("OPTIONS", "/v1/uploads")
+    if client.spoken == HTTP3:
+        return 1
     asked_s = time.monotonic()
     client.request("OPTIONS", "/v1/uploads")
     return _SEVERAL if time.monotonic() - asked_s > _WORTH_SEVERAL_S else 1

@@ -17,6 +17,7 @@ from deploy.cli.terminal import Failed, Reporter
 from deploy.client import ApiProblem, Client, Unreachable
 from deploy.settings import Settings
 from deploy.uploading import MOST_CONNECTIONS, Begun
+from deploy.ways import Http
 
 STATE_FOLDER = "cli"
 
@@ -40,9 +41,9 @@ def remember(settings: Settings, name: str, document: Mapping[str, Any]) -> None
     path.write_text(json.dumps(document))
 
 
-def signed_in(settings: Settings, url: str, handle: str | None, token: str | None) -> Client:
+def signed_in(settings: Settings, url: str, handle: str | None, token: str | None, http: Http = Http.AUTO) -> Client:
     """A client with a session: the token given, the one remembered for this server and handle, or a new one."""
-    client = Client(url, certificate=settings.tls_cert)
+    client = Client(url, certificate=settings.tls_cert, http=http)
     sessions = remembered(settings, "sessions")
     key = f"{url} {handle or ''}"
     client.token = token or sessions.get(key, "")
@@ -63,6 +64,12 @@ def signed_in(settings: Settings, url: str, handle: str | None, token: str | Non
     type=click.IntRange(1, MOST_CONNECTIONS),
     help="Send as so many pieces at once; default: several where the way to the server is long.",
 )
+@click.option(
+    "--http",
+    type=click.Choice([each.value for each in Http]),
+    default=Http.AUTO.value,
+    help="The version to speak; default: HTTP/3 where the server offers it and UDP gets through, else HTTP/1.1.",
+)
 @click.option("--no-wait", is_flag=True, help="Do not follow the processing.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 @pass_settings
@@ -74,6 +81,7 @@ def upload(
     token: str | None,
     url: str | None,
     connections: int | None,
+    http: str,
     no_wait: bool,
     as_json: bool,
 ) -> None:
@@ -83,7 +91,7 @@ def upload(
     """
     address, reporter = url or settings.public_url, Reporter(as_json)
     try:
-        client = signed_in(settings, address, handle, token)
+        client = signed_in(settings, address, handle, token, Http(http))
         sending = _Sending(settings, client, address, description, connections, reporter)
         failed = [path for path in files if not _one(sending, path, no_wait)]
     except Unreachable as error:
@@ -116,12 +124,14 @@ def _one(sending: _Sending, path: Path, no_wait: bool) -> bool:
     sent_s = time.monotonic() - began
     size = path.stat().st_size
     reporter.event(
-        f"{path.name}: {size / 1e6:.1f} MB sent in {sent_s:.1f} s; it is video {begun.video_id}",
+        f"{path.name}: {size / 1e6:.1f} MB sent in {sent_s:.1f} s over {sending.client.spoken}; "
+        f"it is video {begun.video_id}",
         file=str(path),
         video_id=begun.video_id,
         sent_bytes=size,
         sent_s=round(sent_s, 3),
         connections=len(begun.pieces),
+        http=sending.client.spoken,
     )
     try:
         return True if no_wait else follow(sending.client, begun.video_id, path.name, reporter)

@@ -1,7 +1,8 @@
 """The HTTP/3 front: QUIC and HTTP/3 by aioquic's sans-I/O parts, over any ASGI 3 application.
 
 Only this folder imports aioquic. Rules: `fields`, `limits`, `credit`, `body`, `response`. Vendor wrappers:
-`transport`, `framing`, `arrival`, `tickets`. Shells: `udp`, `connection`, `exchange`, `server`.
+`transport`, `framing`, `arrival`, `tickets`. Shells: `udp`, `connection`, `exchange`, `server`. The other end is in
+`client/`, how fast it sends in `congestion/`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,103 @@
+"""Which HTTP a client speaks with a server: HTTP/3 where it is offered and works, else what TCP carries."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+import httpx
+
+from deploy.alt_svc import Alternative, http3_alternative
+from deploy.http3_transport import Http3Transport, NoHttp3
+
+FAILURES_MOST = 2
+"""Connections in a row that broke with a request on them, until HTTP/3 is left alone."""
+
+
+class Http(StrEnum):
+    """What may be spoken; `auto` begins with HTTP/1.1 and takes HTTP/3 when the server offers it (Alt-Svc)."""
+
+    AUTO = "auto"
+    HTTP1 = "1"
+    HTTP2 = "2"
+    HTTP3 = "3"
+
+
+@dataclass(slots=True)
+class _Standing:
+    """What is known of HTTP/3 with this server."""
+
+    offered: Alternative | None = None
+    failures: int = 0
+
+    @property
+    def worth_trying(self) -> bool:
+        return self.offered is not None and self.failures < FAILURES_MOST
+
+
+class Ways(httpx.BaseTransport):
+    """Over `tcp`, and over HTTP/3 to `origin` alone. Threads may share it.
+
+    A request whose connection broke under it is not sent again here: the caller knows what may be repeated. The next
+    one tries HTTP/3 again, until it failed too often.
+    """
+
+    def __init__(self, tcp: httpx.BaseTransport, origin: httpx.URL, certificate: Path | None, http: Http) -> None:
+        self._tcp = tcp
+        self._origin = (origin.scheme, origin.host, origin.port)
+        self._certificate = certificate
+        self._http = http
+        self._standing = _Standing()
+        if http is Http.HTTP3:
+            self._standing.offered = Alternative(origin.host, origin.port or 443)
+        self._http3: Http3Transport | None = None
+        self._lock = threading.Lock()
+        self.spoken = ""
+        """Of the latest answer, as `HTTP/3`."""
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        url = request.url
+        if self._standing.worth_trying and (url.scheme, url.host, url.port) == self._origin:
+            answered = self._over_http3(request)
+            if answered is not None:
+                return answered
+        return self._over_tcp(request)
+
+    def _over_http3(self, request: httpx.Request) -> httpx.Response | None:
+        """None where no connection could be had, so that TCP may try."""
+        try:
+            response = self._transport().handle_request(request)
+        except NoHttp3:
+            if self._http is Http.HTTP3:
+                raise
+            # A network that lets no UDP through will not do so for the next request either.
+            self._standing.failures = FAILURES_MOST
+            return None
+        except httpx.TransportError:
+            self._standing.failures += self._http is not Http.HTTP3
+            raise
+        self._standing.failures = 0
+        self.spoken = "HTTP/3"
+        return response
+
+    def _over_tcp(self, request: httpx.Request) -> httpx.Response:
+        response = self._tcp.handle_request(request)
+        self.spoken = response.extensions["http_version"].decode()
+        field = response.headers.get("alt-svc")
+        if self._http is Http.AUTO and field is not None and self._standing.offered is None:
+            self._standing.offered = http3_alternative(field, request.url.host)
+        return response
+
+    def _transport(self) -> Http3Transport:
+        with self._lock:
+            if self._http3 is None and self._standing.offered is not None:
+                self._http3 = Http3Transport(self._standing.offered, self._certificate)
+            assert self._http3 is not None  # noqa: S101 - it is asked for only where there is one to try
+            return self._http3
+
+    def close(self) -> None:
+        self._tcp.close()
+        if self._http3 is not None:
+            self._http3.close()

@@ -1,0 +1,213 @@
+"""The HTTP/3 client on our own front, over real sockets: through httpx, as the upload client uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.alt_svc import Alternative
+from deploy.http3_transport import Http3Transport, NoHttp3
+from tests.edge.http3.harness import Running, Serve
+from tests.ports import free_port
+
+MIB = 1 << 20
+
+
+class Application:
+    """Answers with what it was told; keeps what it read."""
+
+    def __init__(self) -> None:
+        self.read = bytearray()
+        self.clients: set[Any] = set()
+        self.early = False
+        self.slow = asyncio.Event()
+        self.slow.set()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        self.clients.add(scope["client"])
+        if self.early:
+            await receive()
+            await self._answer(send, 413, b"too large")
+            return
+        while True:
+            await self.slow.wait()
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                return
+            self.read += message.get("body", b"")
+            if not message.get("more_body"):
+                break
+        await self._answer(send, 200, f"{scope['method']} {len(self.read)}".encode())
+
+    async def _answer(self, send: Any, status: int, body: bytes) -> None:
+        headers = [(b"content-type", b"text/plain"), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+@asynccontextmanager
+async def client_of(port: int, certificate: Path) -> AsyncIterator[httpx.Client]:
+    transport = Http3Transport(Alternative("localhost", port), certificate)
+    client = httpx.Client(transport=transport, base_url=f"https://localhost:{port}", timeout=20)
+    yield client
+    await asyncio.to_thread(client.close)
+
+
+@pytest.fixture
+async def app() -> Application:
+    return Application()
+
+
+@pytest.fixture
+async def running(serve: Serve, app: Application) -> Running:
+    return await serve(app)
+
+
+async def test_calls_share_one_connection(running: Running, app: Application, certificate: tuple[Path, Path]) -> None:
+    async with client_of(running.port, certificate[0]) as client:
+        answers = await asyncio.gather(*(asyncio.to_thread(client.get, f"/{number}") for number in range(8)))
+        posted = await asyncio.to_thread(client.post, "/", content=b"12345")
+    assert {answer.text for answer in answers} == {"GET 0"}
+    assert (posted.status_code, posted.text, posted.http_version) == (200, "POST 5", "HTTP/3")
+    assert posted.headers["content-type"] == "text/plain"
+    assert running.stats.connections == 1
+
+
+async def test_a_long_body_is_streamed_and_waits_for_the_server(
+    running: Running, app: Application, certificate: tuple[Path, Path]
+) -> None:
+    taken = 0
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal taken
+        for _ in range(64):
+            taken += 1
+            yield bytes(256 << 10)
+
+    app.slow.clear()
+    async with client_of(running.port, certificate[0]) as client:
+        sending = asyncio.create_task(asyncio.to_thread(client.put, "/", content=blocks()))
+        await asyncio.sleep(0.5)
+        # What the windows and the send buffer hold, and nothing near the whole.
+        assert taken * (256 << 10) <= 4 * MIB
+        app.slow.set()
+        answer = await sending
+    assert answer.text == f"PUT {16 * MIB}"
+
+
+async def test_an_answer_that_comes_before_the_body_is_whole_ends_the_sending(
+    running: Running, app: Application, certificate: tuple[Path, Path]
+) -> None:
+    app.early = True
+    sent = 0
+
+    def blocks() -> Iterator[bytes]:
+        nonlocal sent
+        for _ in range(400):
+            sent += 1
+            yield bytes(64 << 10)
+
+    async with client_of(running.port, certificate[0]) as client:
+        answer = await asyncio.to_thread(client.put, "/", content=blocks())
+        assert (answer.status_code, answer.text) == (413, "too large")
+        assert sent < 400
+        app.early = False
+        assert (await asyncio.to_thread(client.get, "/")).status_code == 200
+
+
+async def test_a_certificate_that_is_not_trusted_is_refused(running: Running, tmp_path: Path) -> None:
+    async with client_of(running.port, tmp_path / "none.pem") as client:
+        client._transport._certificate = None  # type: ignore[attr-defined]
+        with pytest.raises(NoHttp3, match="certificate"):
+            await asyncio.to_thread(client.get, "/")
+
+
+async def test_nobody_there_is_told_in_time(certificate: tuple[Path, Path]) -> None:
+    async with client_of(free_port(), certificate[0]) as client:
+        with pytest.raises(NoHttp3, match="does not answer over UDP"):
+            await asyncio.to_thread(client.get, "/")
+
+
+class Relay:
+    """A NAT between client and server, which can change the port that it sends from."""
+
+    def __init__(self, server_port: int) -> None:
+        self._server = ("127.0.0.1", server_port)
+        self._loop = asyncio.get_running_loop()
+        self._inner = self._socket()
+        self._inner.bind(("127.0.0.1", 0))
+        self._client: Any = None
+        self._outer: socket.socket | None = None
+        self._loop.add_reader(self._inner, self._outwards)
+        self.rebind()
+
+    @property
+    def port(self) -> int:
+        return int(self._inner.getsockname()[1])
+
+    def _socket(self) -> socket.socket:
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        made.setblocking(False)
+        return made
+
+    def rebind(self) -> None:
+        if self._outer is not None:
+            self._loop.remove_reader(self._outer)
+            self._outer.close()
+        self._outer = self._socket()
+        self._outer.bind(("127.0.0.1", 0))
+        self._loop.add_reader(self._outer, self._inwards, self._outer)
+
+    def _outwards(self) -> None:
+        for data, client in _waiting(self._inner):
+            self._client = client
+            assert self._outer is not None
+            self._outer.sendto(data, self._server)
+
+    def _inwards(self, outer: socket.socket) -> None:
+        for data, _ in _waiting(outer):
+            self._inner.sendto(data, self._client)
+
+    def close(self) -> None:
+        for each in (self._inner, self._outer):
+            if each is not None:
+                self._loop.remove_reader(each)
+                each.close()
+
+
+def _waiting(sock: socket.socket) -> Iterator[tuple[bytes, Any]]:
+    while True:
+        try:
+            yield sock.recvfrom(2048)
+        except BlockingIOError:
+            return
+
+
+async def test_a_client_whose_address_changes_goes_on(
+    running: Running, app: Application, certificate: tuple[Path, Path]
+) -> None:
+    relay = Relay(running.port)
+
+    def blocks(change: Callable[[], Any]) -> Iterator[bytes]:
+        for number in range(64):
+            if number in (20, 40):
+                change()
+            yield bytes(64 << 10)
+
+    try:
+        async with client_of(relay.port, certificate[0]) as client:
+            loop = asyncio.get_running_loop()
+            content = blocks(lambda: loop.call_soon_threadsafe(relay.rebind))
+            answer = await asyncio.to_thread(client.put, "/", content=content)
+            assert answer.text == f"PUT {64 * (64 << 10)}"
+            assert running.stats.connections == 1
+            assert running.stats.migrations >= 2
+    finally:
+        relay.close()
