@@ -47,15 +47,11 @@ def rss_mb(pid: int, name: str = "VmRSS") -> float:
     return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1000
 
 
-async def serve(folder: Path) -> None:
-    """Our gateway on embedded stores; prints its port and a token."""
-    import socket
-
+def gateway(folder: Path) -> tuple[Any, str]:
+    """Our gateway on embedded stores, and a token."""
     from cryptography.hazmat.primitives.asymmetric.ec import SECP256R1, generate_private_key
-    from hypercorn.config import Config
 
     from deploy.clock import now_ms
-    from deploy.tcp import TcpServer
     from edge.gateway.app import create_gateway
     from edge.gateway.issuers.local import LocalIssuer
     from edge.gateway.limits.memory import MemoryLimits
@@ -83,12 +79,24 @@ async def serve(folder: Path) -> None:
     ingest = IngestSettings(live_uploads=1000, unfinished_bytes=1 << 40)
     locks = open_locks("memory:")
     app = create_gateway(services, create_ingest(uploads, objects, ingest, now_ms, IngestStats(), locks))
+    return app, issuer.mint(7, now_ms())[0]
+
+
+async def serve(folder: Path) -> None:
+    """Prints its port and a token."""
+    import socket
+
+    from hypercorn.config import Config
+
+    from deploy.tcp import TcpServer
+
+    app, token = gateway(folder)
     config = Config()
     config.accesslog, config.errorlog = None, None
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     await TcpServer(app, config).start(listener)
-    sys.stdout.write(f"{port} {issuer.mint(7, now_ms())[0]}\n")
+    sys.stdout.write(f"{port} {token}\n")
     sys.stdout.flush()
     await asyncio.Event().wait()
 
@@ -162,6 +170,7 @@ def main() -> None:
             with started(*command) as server:
                 chunks(name, server, clip)
                 asyncio.run(at_once(name, server))
+    subprocess.run([sys.executable, "-m", "tests.bench.bench_lossy"], check=True)
 
 
 if __name__ == "__main__":
