@@ -19,12 +19,16 @@ THUMBNAILS = "http://dashif.org/guidelines/thumbnail_tile"
 
 
 def with_video_role(text: str) -> str:
-    """The pictures are the main ones, and every segment begins with a picture that decodes by itself."""
-    opened, mark, rest = text.partition('contentType="video"')
-    if not mark:
+    """The pictures are the main ones, and every segment begins with a picture that decodes by itself.
+
+    A role stands behind the properties of its adaptation set and before the representations (ISO 23009-1 section
+    5.3.3.2).
+    """
+    opened, mark, inside = text.partition('contentType="video"')
+    described, first, representations = inside.partition("<Representation")
+    if not first:
         return text
-    fields, end, inside = rest.partition(">")
-    return f'{opened}{mark} startWithSAP="1"{fields}{end}\n      {MAIN_ROLE}{inside}'
+    return f'{opened}{mark} startWithSAP="1"{described}{MAIN_ROLE}\n      {first}{representations}'
 
 
 def with_thumbnails(text: str, board: Storyboard, image: str, size_bytes: int) -> str:

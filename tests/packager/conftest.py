@@ -10,6 +10,7 @@ import pytest
 from packager.settings import PackagerSettings
 from packager.tools import Tools, find_tools
 from tests.packager.corpus import ClipMaker
+from tests.packager.packages import PackageMaker
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +27,10 @@ def settings() -> PackagerSettings:
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory, tools: Tools) -> Callable[[str], Path]:
     return ClipMaker(tmp_path_factory.mktemp("clips"), tools.ffmpeg)
+
+
+@pytest.fixture(scope="session")
+def package(
+    tmp_path_factory: pytest.TempPathFactory, clip: Callable[[str], Path], tools: Tools, settings: PackagerSettings
+) -> PackageMaker:
+    return PackageMaker(tmp_path_factory.mktemp("packages"), clip, tools, settings, {})

@@ -45,12 +45,18 @@ class GoodClips:
         self.run(*picture("1920x1080", "30", 3), *sound, *H264, "-shortest", flat)
         self.run("-display_rotation", "90", "-i", flat, "-c", "copy", path)
 
-    def _upright(self, path: Path) -> None:
-        """5 s that are what the 720 rung would be: nothing of its pictures need be encoded again."""
+    def _fitting(self, path: Path, seconds: int) -> None:
+        """It is what the 720 rung would be: nothing of its pictures need be encoded again."""
         rates = ["-b:v", "1800k", "-maxrate", "2M", "-bufsize", "2M", "-g", "30", "-sc_threshold", "0"]
         options = ["-c:v", "libx264", "-preset", "superfast", "-pix_fmt", "yuv420p", *rates, "-c:a", "aac"]
-        sound = ["-f", "lavfi", "-i", "sine=f=440:r=44100:d=5"]
-        self.run("-f", "lavfi", "-i", "testsrc2=s=720x1280:r=30:d=5", *sound, *options, path)
+        sound = ["-f", "lavfi", "-i", f"sine=f=440:r=44100:d={seconds}"]
+        self.run("-f", "lavfi", "-i", f"testsrc2=s=720x1280:r=30:d={seconds}", *sound, *options, path)
+
+    def _upright(self, path: Path) -> None:
+        self._fitting(path, 5)
+
+    def _lively(self, path: Path) -> None:
+        self._fitting(path, 12)
 
     def _growing(self, path: Path) -> None:
         """20 s whose first rung takes long enough to be published in parts."""
@@ -63,6 +69,11 @@ class GoodClips:
 
     def _silent(self, path: Path) -> None:
         self.run(*picture("360x640", "30", 2.5), *H264, path)
+
+    def _short(self, path: Path) -> None:
+        """A second, with one channel of sound."""
+        sound = ["-f", "lavfi", "-i", "sine=f=440:r=44100:d=1", "-ac", "1"]
+        self.run(*picture("360x640", "30", 1), *sound, *H264, path)
 
     def _ntsc(self, path: Path) -> None:
         sound = ["-f", "lavfi", "-i", "sine=f=440:r=48000:d=6"]

@@ -14,7 +14,7 @@ from packager.tools import Tools
 from tests.packager.corpus import PUBLISHED, REFUSED
 
 pytestmark = pytest.mark.slow
-ELSEWHERE = {"bbb", "rotated", "upright", "growing", "calm", "ntsc", "wide_pixels", "sync"}
+ELSEWHERE = {"bbb", "rotated", "upright", "growing", "calm", "lively", "ntsc", "wide_pixels", "sync"}
 """Large ones that are taken apart in other tests."""
 
 

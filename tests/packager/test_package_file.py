@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-import hashlib
 import math
 import re
 import subprocess
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,83 +19,16 @@ from packager.package import Hooks, NotPackaged, Package, Packaged
 from packager.pipeline import package_file
 from packager.settings import PackagerSettings
 from packager.tools import Tools
+from tests.packager.packages import CASES, PackageMaker, Result, digests
 
 pytestmark = pytest.mark.slow
 MPD = {"m": "urn:mpeg:dash:schema:mpd:2011"}
 ClipMaker = Callable[[str], Path]
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A clip, what a viewer sees of it, and the highest rung first."""
-
-    name: str
-    size: tuple[int, int]
-    rungs: tuple[str, ...]
-    rate: Fraction
-    frames: int
-    sound: bool
-
-
-CASES = [
-    Case("bbb", (1280, 720), ("v720", "v540", "v360"), Fraction(25), 132, True),
-    Case("rotated", (1080, 1920), ("v1080", "v720", "v540", "v360"), Fraction(30), 90, True),
-    Case("upright", (720, 1280), ("v720", "v540", "v360"), Fraction(30), 150, True),
-    Case("silent", (360, 640), ("v360",), Fraction(30), 75, False),
-    Case("ntsc", (360, 640), ("v360",), Fraction(24000, 1001), 96, True),
-    Case("sixty", (360, 640), ("v360",), Fraction(30), 60, False),
-    Case("odd", (361, 639), ("v360",), Fraction(25), 38, False),
-    Case("wide_pixels", (1047, 576), ("v540", "v360"), Fraction(25), 25, False),
-    Case("hlg", (360, 640), ("v360",), Fraction(25), 25, False),
-]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    case: Case
-    packaged: Packaged
-    stages: tuple[Package, ...]
-    early: dict[str, str]
-    """File → SHA-256 at the first publication."""
-    progress: tuple[float, ...]
-    out: Path
-
-    @property
-    def package(self) -> Package:
-        return self.packaged.package
-
-
-def digests(folder: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: case.name)
-def result(
-    request: pytest.FixtureRequest,
-    clip: ClipMaker,
-    tools: Tools,
-    settings: PackagerSettings,
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Result:
-    case: Case = request.param
-    out, work = tmp_path_factory.mktemp("out"), tmp_path_factory.mktemp("work")
-    stages: list[Package] = []
-    early: dict[str, str] = {}
-    told: list[float] = []
-
-    async def publish(package: Package) -> None:
-        stages.append(package)
-        early.update({} if early else digests(out))
-
-    hooks = Hooks(publish=publish, report=lambda value, _: told.append(value))
-    job = package_file(clip(case.name), out, work_folder=work, tools=tools, settings=settings, hooks=hooks)
-    packaged = asyncio.run(job)
-    assert isinstance(packaged, Packaged), packaged
-    return Result(case, packaged, tuple(stages), early, tuple(told), out)
+def result(request: pytest.FixtureRequest, package: PackageMaker) -> Result:
+    return package(request.param.name)
 
 
 def attributes(line: str) -> dict[str, str]:
@@ -138,9 +69,7 @@ def test_the_ladder_is_what_the_clip_deserves(result: Result) -> None:
 
 def test_every_rung_decodes_to_every_frame_in_its_size(result: Result, tools: Tools, tmp_path: Path) -> None:
     for folder in result.package.renditions:
-        whole = tmp_path / f"{folder}.mp4"
-        segments = sorted((result.out / folder).glob("0*.m4s"))
-        whole.write_bytes(b"".join(path.read_bytes() for path in [result.out / folder / "init.mp4", *segments]))
+        whole = result.whole(folder, tmp_path / f"{folder}.mp4")
         wanted = "nb_read_frames,width,height,avg_frame_rate,pix_fmt,color_transfer,color_space,sample_aspect_ratio"
         argv = [
             tools.ffprobe,
@@ -217,7 +146,8 @@ def test_the_master_keeps_apples_rules(result: Result) -> None:
             assert 'LANGUAGE="' in master
             assert told["AUDIO"] == "audio"
             assert told["CODECS"].endswith("mp4a.40.2")
-            average += 131_000
+            sizes = [path.stat().st_size * 8 for path in result.segments(result.tracks[-1])]
+            average += sum(sizes) / sum(sound[0][0])
         assert told["CODECS"].startswith("avc1.64")
         assert abs(int(told["AVERAGE-BANDWIDTH"]) / average - 1) < 0.1  # Apple 1.26
         peak = peak_rate(result.out / uri)
