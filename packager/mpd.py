@@ -6,13 +6,10 @@ DASH-IF interoperability points (section 6.2.6 for thumbnails).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from fractions import Fraction
 from xml.sax.saxutils import quoteattr
 
-from origin.clips import TIMELINE_START_S
 from packager.storyboard import Storyboard
-from packager.timeline import SEGMENT_S, cell
+from packager.timeline import SEGMENT_S
 
 MAIN_ROLE = '<Role schemeIdUri="urn:mpeg:dash:role:2011" value="main"/>'
 THUMBNAILS = "http://dashif.org/guidelines/thumbnail_tile"
@@ -32,19 +29,17 @@ def with_video_role(text: str) -> str:
 
 
 def with_thumbnails(text: str, board: Storyboard, image: str, size_bytes: int) -> str:
-    """The storyboard as an adaptation set of one picture of tiles, each as long as a segment.
+    """The storyboard as an adaptation set of one picture of tiles.
 
-    A tile of an MPD has no time of its own, so segments of irregular length have no thumbnails here.
+    A tile of an MPD has no time of its own: all last as long. Segments that are numbered are counted from the period's
+    start, whatever the `presentationTimeOffset` (ISO 23009-1 section 5.3.9.5.3), so there is none.
     """
-    if not fits_grid(board.times[:-1]):
+    if not board.even:
         return text
     tiles = board.columns * board.rows
     lasting = tiles * SEGMENT_S
     width, height = board.columns * board.tile_width, board.rows * board.tile_height
-    template = (
-        f'<SegmentTemplate media={quoteattr(image)} timescale="1" duration="{lasting}" '
-        f'presentationTimeOffset="{TIMELINE_START_S}" startNumber="1"/>'
-    )
+    template = f'<SegmentTemplate media={quoteattr(image)} timescale="1" duration="{lasting}" startNumber="1"/>'
     thumbnails = f"""  <AdaptationSet contentType="image" mimeType="image/jpeg">
       <Representation id="thumbnails" bandwidth="{8 * size_bytes // lasting + 1}" width="{width}" height="{height}">
         <EssentialProperty schemeIdUri="{THUMBNAILS}" value="{board.columns}x{board.rows}"/>
@@ -53,8 +48,3 @@ def with_thumbnails(text: str, board: Storyboard, image: str, size_bytes: int) -
     </AdaptationSet>
   </Period>"""
     return text.replace("</Period>", thumbnails)
-
-
-def fits_grid(starts: Sequence[Fraction]) -> bool:
-    """Whether segment n lies in the n-th cell of the grid."""
-    return [cell(start) for start in starts] == list(range(len(starts)))

@@ -89,8 +89,9 @@ def preview_argv(
 
 def storyboard_argv(ffmpeg: str, rendition: str, board: Storyboard, target: str) -> tuple[str, ...]:
     """One JPEG of the frames that begin segments: only keyframes are decoded, a few hundredths of the clip."""
-    wanted = "+".join(f"between(t,{float(time) - NEAR_S:.4f},{float(time) + NEAR_S:.4f})" for time in board.times[:-1])
-    tiles = f"scale={board.tile_width}:{board.tile_height}:out_range=pc,tile={board.columns}x{board.rows}"
+    wanted = "+".join(f"between(t,{float(time) - NEAR_S:.4f},{float(time) + NEAR_S:.4f})" for time in board.frames)
+    again = f"tpad=stop_mode=clone:stop={board.tiles - len(board.frames)}"
+    tiles = f"scale={board.tile_width}:{board.tile_height}:out_range=pc,{again},tile={board.columns}x{board.rows}"
     return (
         ffmpeg, "-nostdin", "-hide_banner", "-v", "error", "-y",
         "-skip_frame", "nokey", "-f", "mov", "-i", rendition,

@@ -82,7 +82,7 @@ def _unfit_picture(video: VideoTrack, rung: Rung) -> NotRemuxable | None:
     marks = {video.transfer, video.color_space, video.form.primaries}
     if video.form.full_range or not marks <= {"bt709", "unknown", ""}:
         return "colour"
-    if video.form.rotation:
+    if video.form.rotation or video.form.mirrored:
         return "rotated"
     if not video.form.square_pixels:
         return "sample_aspect"

@@ -10,6 +10,7 @@ from fractions import Fraction
 from typing import Any
 
 from packager.packets import Packet, span_of
+from packager.turning import mirrored, rotation
 
 HDR_TRANSFERS = frozenset({"smpte2084", "arib-std-b67"})
 """PQ (SMPTE ST 2084) and HLG (ARIB STD-B67)."""
@@ -43,6 +44,8 @@ class VideoForm:
     square_pixels: bool = False
     rotation: int = 0
     """Clockwise degrees a player turns the picture by: 0, 90, 180 or 270."""
+    mirrored: bool = False
+    """Whether a player exchanges left and right, or top and bottom, as well."""
     full_range: bool = False
     primaries: str = ""
 
@@ -177,7 +180,8 @@ def _form(stream: dict[str, Any]) -> VideoForm:
         pixel_format=_text(stream.get("pix_fmt")),
         progressive=_text(stream.get("field_order")) in {"progressive", "unknown", ""},
         square_pixels=(_ratio(stream.get("sample_aspect_ratio")) or 1) == 1,
-        rotation=_rotation(stream),
+        rotation=rotation(stream),
+        mirrored=mirrored(stream),
         full_range=_text(stream.get("color_range")) == "pc",
         primaries=_text(stream.get("color_primaries")),
     )
@@ -202,17 +206,6 @@ def _display_size(width: int, height: int, sample_aspect: Fraction | None, rotat
     if sample_aspect and sample_aspect > 0:
         width = max(1, round(width * sample_aspect)) if width else 0
     return (height, width) if rotation in {90, 270} else (width, height)
-
-
-def _rotation(stream: dict[str, Any]) -> int:
-    """Clockwise degrees a player turns the picture by: 0, 90, 180 or 270."""
-    side_data = stream.get("side_data_list")
-    for entry in side_data if isinstance(side_data, list) else []:
-        angle = entry.get("rotation") if isinstance(entry, dict) else None
-        if isinstance(angle, int | float) and abs(angle) <= 360:
-            # ffprobe counts anticlockwise; ffmpeg turns by right angles only.
-            return round(-angle / 90) * 90 % 360
-    return 0
 
 
 def _audio_track(stream: dict[str, Any]) -> AudioTrack:

@@ -227,9 +227,6 @@ class GoodClips:
         options = ["-c:v", "libsvtav1", "-preset", "12", "-svtav1-params", "lp=1", "-pix_fmt", "yuv420p10le"]
         self.run(*picture("360x640", "25", 1), *sound, *options, "-c:a", "libopus", path)
 
-    def _vp9(self, path: Path) -> None:
-        self.run(*picture("360x640", "25", 1), "-c:v", "libvpx-vp9", "-deadline", "realtime", "-cpu-used", "8", path)
-
     def _slow_motion(self, path: Path) -> None:
         self.run(*picture("320x568", "240", 0.5), *H264, path)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
-from tests.packager.good_clips import H264, GoodClips, picture
+from tests.packager.good_clips import H264, picture
+from tests.packager.rare_clips import RareClips
 
 FTYP = b"\x00\x00\x00\x14ftypisom\x00\x00\x02\x00isom"
 
 
-class HostileClips(GoodClips):
+class HostileClips(RareClips):
     def _truncated(self, path: Path) -> None:
         """Its header in front promises more than is there."""
         whole = path.with_name("faststart.mp4")
@@ -154,3 +155,79 @@ class HostileClips(GoodClips):
 
     def _flipped_3(self, path: Path) -> None:
         self._flipped(path, 3)
+
+    def _cut_at(self, path: Path, share: float, source: str = "header_in_front") -> None:
+        data = self(source).read_bytes()
+        path.write_bytes(data[: int(len(data) * share)])
+
+    def _cut_in_its_header(self, path: Path) -> None:
+        data = self("header_in_front").read_bytes()
+        path.write_bytes(data[: data.index(b"stsz")])
+
+    def _cut_at_half(self, path: Path) -> None:
+        self._cut_at(path, 0.5)
+
+    def _cut_before_its_end(self, path: Path) -> None:
+        self._cut_at(path, 0.9)
+
+    def _cut_in_fragments(self, path: Path) -> None:
+        """No table in front says what is missing."""
+        self._cut_at(path, 0.7, "fragmented")
+
+    def _dash_manifest(self, path: Path) -> None:
+        text = "<MPD xmlns='urn:mpeg:dash:schema:mpd:2011'><Period><BaseURL>file:///etc/passwd</BaseURL></Period></MPD>"
+        path.write_text(text)
+
+    def _encrypted(self, path: Path) -> None:
+        key = ["-encryption_scheme", "cenc-aes-ctr", "-encryption_key", "00" * 16, "-encryption_kid", "11" * 16]
+        self.run("-i", self("header_in_front"), "-c", "copy", *key, path)
+
+    def _no_samples(self, path: Path) -> None:
+        """A track whose tables are empty."""
+        data = bytearray(self("header_in_front").read_bytes())
+        for box, shift in ((b"stsz", 12), (b"stts", 8), (b"stco", 8), (b"stsc", 8)):
+            place = data.index(box) + shift
+            data[place : place + 4] = bytes(4)
+        path.write_bytes(data)
+
+    def _million_boxes(self, path: Path) -> None:
+        path.write_bytes(FTYP + b"\x00\x00\x00\x08free" * 1_000_000)
+
+    def _box_of_all_bytes(self, path: Path) -> None:
+        """A size of 64 bits that would wrap around."""
+        path.write_bytes(FTYP + b"\x00\x00\x00\x01moov" + b"\xff" * 8 + bytes(64))
+
+    def _box_without_size(self, path: Path) -> None:
+        """A box within the header that says it reaches to the end of the file, as all within it do."""
+        data = bytearray(self("header_in_front").read_bytes())
+        for box in (b"trak", b"mdia", b"minf", b"stbl"):
+            place = data.index(box)
+            data[place - 4 : place] = bytes(4)
+        path.write_bytes(data)
+
+    def _repeated_by_edits(self, path: Path) -> None:
+        """An edit list that shows the same second a hundred thousand times."""
+        self._with_edits(path, 100_000)
+
+    def _repeated_ninety_times(self, path: Path) -> None:
+        self._with_edits(path, 90)
+
+    def _with_edits(self, path: Path, count: int) -> None:
+        data = self("header_in_front").read_bytes()
+        scale = int.from_bytes(data[(place := data.index(b"mvhd") + 16) : place + 4], "big")
+        entry = scale.to_bytes(4, "big") + bytes(4) + b"\x00\x01\x00\x00"
+        body = bytes(4) + count.to_bytes(4, "big") + entry * count
+        elst = (8 + len(body)).to_bytes(4, "big") + b"elst" + body
+        edts = (8 + len(elst)).to_bytes(4, "big") + b"edts" + elst
+        start = data.index(b"edts") - 4
+        old = int.from_bytes(data[start : start + 4], "big")
+        grown = bytearray(data[:start] + edts + data[start + old :])
+        more = len(edts) - old
+        for box in (b"moov", b"trak"):
+            place = grown.index(box) - 4
+            grown[place : place + 4] = (int.from_bytes(grown[place : place + 4], "big") + more).to_bytes(4, "big")
+        place = grown.index(b"stco") + 8
+        chunks = int.from_bytes(grown[place : place + 4], "big")
+        for at in range(place + 4, place + 4 + 4 * chunks, 4):
+            grown[at : at + 4] = (int.from_bytes(grown[at : at + 4], "big") + more).to_bytes(4, "big")
+        path.write_bytes(grown)

@@ -54,7 +54,7 @@ def test_thumbnails_are_an_adaptation_set_of_their_own() -> None:
 
 
 def test_segments_of_irregular_length_have_no_thumbnails_in_the_mpd() -> None:
-    board = plan_storyboard([Fraction(0), Fraction(1, 2), Fraction(5)], Fraction(6), 360, 640)
+    board = plan_storyboard([Fraction(0), Fraction(1, 2), Fraction(5)], Fraction(8), 360, 640)
     assert with_thumbnails(MPD, board, "story-1/storyboard.jpg", 900) == MPD
 
 

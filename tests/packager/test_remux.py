@@ -69,6 +69,7 @@ REFUSED: list[tuple[VideoTrack, NotRemuxable]] = [
     (replace(CLIP, color_space="smpte170m"), "colour"),
     (replace(CLIP, transfer="arib-std-b67"), "colour"),
     (form(rotation=90), "rotated"),
+    (form(mirrored=True), "rotated"),
     (form(square_pixels=False), "sample_aspect"),
     (replace(CLIP, coded_width=810, coded_height=1440, width=810, height=1440), "size"),
     (replace(CLIP, coded_width=1081, width=1081), "size"),

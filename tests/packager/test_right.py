@@ -104,6 +104,32 @@ async def test_a_turned_clip_stands_upright(name: str, turn: int, publish: Publi
         assert near(seen[spot], color, 14), (spot, seen)
 
 
+@pytest.mark.parametrize(
+    ("name", "red", "green", "blue"),
+    [
+        ("mirrored", (0.85, 0.1), (0.1, 0.1), (0.85, 0.85)),
+        ("mirrored_90", (0.1, 0.1), (0.1, 0.85), (0.85, 0.1)),
+    ],
+)
+async def test_a_mirrored_clip_is_mirrored(
+    name: str,
+    red: tuple[float, float],
+    green: tuple[float, float],
+    blue: tuple[float, float],
+    publish: Publish,
+    tools: Tools,
+) -> None:
+    published: Published = await publish(name)
+    for spot, (_, _, color) in zip((red, green, blue), CORNERS, strict=True):
+        assert near(color_at(tools, published.highest, *spot), color, 14), spot
+
+
+async def test_a_clip_to_be_shown_upside_down_is_not_published_as_it_is_stored(publish: Publish, tools: Tools) -> None:
+    published: Published = await publish("upside_down")
+    assert near(color_at(tools, published.highest, 0.5, 0.1), (0, 0, 0), 8)
+    assert near(color_at(tools, published.highest, 0.5, 0.9), (255, 255, 255), 8)
+
+
 @pytest.mark.parametrize("name", ["hlg_white", "pq_white"])
 async def test_the_white_of_paper_in_hdr_is_bright_and_not_burnt_in_sdr(
     name: str, publish: Publish, tools: Tools
@@ -129,6 +155,19 @@ async def test_nothing_a_phone_wrote_about_place_and_owner_is_published(publish:
         if path.is_file():
             data = path.read_bytes()
             assert not [word for word in words if word in data], path
+
+
+async def test_nothing_that_is_no_picture_or_sound_is_published(publish: Publish) -> None:
+    published: Published = await publish("with_script")
+    for path in published.out.rglob("*"):
+        assert path.is_dir() or b"<script" not in path.read_bytes(), path
+
+
+async def test_the_language_of_the_sound_is_told_in_its_shortest_form(publish: Publish) -> None:
+    """RFC 5646 section 2.2.1: the clip says `fra`."""
+    published: Published = await publish("french")
+    assert 'LANGUAGE="fr"' in (published.out / "hls.m3u8").read_text()
+    assert 'lang="fr"' in (published.out / "dash.mpd").read_text()
 
 
 @pytest.mark.parametrize("name", ["sound_mono", "sound_surround", "sound_quiet", "sound_loud"])

@@ -29,6 +29,7 @@ JSON = st.recursive(
                     "disposition",
                     "side_data_list",
                     "rotation",
+                    "displaymatrix",
                     "time_base",
                 ]
             )
@@ -76,6 +77,24 @@ def test_text_that_is_no_answer_is_named_so(text: str) -> None:
 @given(st.lists(st.text(max_size=30), max_size=10))
 def test_no_packet_table_breaks_the_reader(lines: list[str]) -> None:
     span_of(read_packets(lines))
+
+
+@pytest.mark.parametrize(
+    ("numbers", "mirrored"),
+    [
+        ((1, 0, 0, 1), False),
+        ((0, 1, -1, 0), False),
+        ((-1, 0, 0, -1), False),
+        ((1, 0, 0, -1), True),
+        ((0, 1, 1, 0), True),
+    ],
+)
+def test_a_display_matrix_that_mirrors_is_noticed(numbers: tuple[int, int, int, int], mirrored: bool) -> None:
+    a, b, c, d = (65536 * number for number in numbers)
+    matrix = f"\n00000000: {a:12d} {b:12d} {0:12d}\n00000001: {c:12d} {d:12d} {0:12d}\n00000002: 0 0 1073741824\n"
+    found = read_source(document(side_data_list=[{"displaymatrix": matrix, "rotation": 0}]), PACKETS, 10).video
+    assert found is not None
+    assert found.form.mirrored == mirrored
 
 
 def test_a_display_matrix_turns_the_size() -> None:
