@@ -39,6 +39,7 @@ function strictly(text) {
       rate: variant.frameRate ?? null,
       range: variant.videoRange,
       audio: variant.audio.map(({ uri, language, channels, isDefault }) => ({ uri, language, channels, isDefault })),
+      captions: variant.subtitles.map(({ uri, language, name }) => ({ uri, language, name })),
     })),
   };
 }
@@ -71,7 +72,9 @@ function ofDash(text) {
     init: segments[0].map.uri,
     segments: segments.map(({ uri, duration: seconds, presentationTime }) => ({ uri, duration: seconds, at: presentationTime })),
   });
-  return { complaints, duration, video: playlists.map(told), audio: sounds.map(told) };
+  const captions = Object.values(mediaGroups.SUBTITLES).flatMap((group) => Object.values(group));
+  const shown = captions.map((one) => ({ language: one.language, uri: one.playlists[0].resolvedUri }));
+  return { complaints, duration, video: playlists.map(told), audio: sounds.map(told), captions: shown };
 }
 
 /** A track as it is stored: its boxes, and where its segments' samples begin and end. */

@@ -34,7 +34,7 @@ GRAMMAR = {
         "contentType",
         " ".join(["id lang maxWidth maxHeight par segmentAlignment subsegmentAlignment", *_COMMON]),
     ),
-    "Representation": _element(" ".join([*_PROPERTIES, "SegmentTemplate"]), "id bandwidth", " ".join(_COMMON)),
+    "Representation": _element(" ".join([*_PROPERTIES, "BaseURL SegmentTemplate"]), "id bandwidth", " ".join(_COMMON)),
     "SegmentTemplate": _element(
         "SegmentTimeline", "media timescale", "duration initialization presentationTimeOffset startNumber"
     ),
@@ -42,6 +42,7 @@ GRAMMAR = {
     "S": _element("", "d", "t r"),
     **{name: _element("", "schemeIdUri", "value id") for name in [*_PROPERTIES[:3], "Role", "Accessibility"]},
     "Label": _element("", "", "id lang"),
+    "BaseURL": _element(),
 }
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from lxml import etree
 
+from origin.captions import DASH, HLS, caption_of, checked_track, file_name, rewriting
+from origin.model import Publication, Video, VideoStatus, Visibility
 from packager.growth import growing_master, growing_media, playlist_name
 from packager.mpd import with_video_role
 from packager.mux import Track, packager_argv
@@ -204,6 +206,33 @@ def test_a_growing_publication_is_read_as_it_grows(result: Result, tmp_path: Pat
             assert playlist["ended"] == (count == longest)
             assert all((result.out / segment["uri"]).is_file() for segment in playlist["segments"])
             assert (result.out / playlist["map"]).is_file()
+
+
+def test_captions_leave_the_manifests_as_well_formed_as_they_were(package: PackageMaker, tmp_path: Path) -> None:
+    made = package("upright")
+    track = checked_track(b"WEBVTT\n\n00:00:00.000 --> 00:00:02.000\nHello\n")
+    captions = tuple(caption_of(tag, label, track) for tag, label in (("de", "<Größe> & mehr, alle"), ("pt-BR", "")))
+    publication = Publication(1, {}, made.package.renditions, (), made.package.duration_ms, 720, 1280)
+    video = Video(1, 1, "", VideoStatus.READY, Visibility.PUBLIC, 0, publication=publication, captions=captions)
+    for name in made.tracks:
+        (tmp_path / name).symlink_to(made.out / name)
+    for name in [HLS, DASH, *(file_name(caption).replace(".vtt", ".m3u8") for caption in captions)]:
+        sent = rewriting(video, name, name)
+        assert sent is not None
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        source = made.out / name
+        (tmp_path / name).write_text(sent.apply(source.read_text() if source.exists() else ""))
+    read = judged(tmp_path)
+    assert all(one["complaints"] == [] for one in read["lenient"].values())
+    for variant in read["strict"][HLS]["variants"]:
+        told = [(each["language"], each["name"]) for each in variant["captions"]]
+        assert told == ([] if variant["iframes"] else [("de", "<Größe> & mehr, alle"), ("pt-BR", "pt-BR")])
+    assert read["dash"]["complaints"] == []
+    assert [each["language"] for each in read["dash"]["captions"]] == ["de", "pt-BR"]
+    assert [each["uri"] for each in read["dash"]["captions"]] == [
+        f"https://edge.test/{file_name(caption)}" for caption in captions
+    ]
+    assert breaches(etree.parse(tmp_path / DASH).getroot()) == []
 
 
 def growing_source(result: Result) -> str:
