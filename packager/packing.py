@@ -18,7 +18,7 @@ from packager.encode import time_scale
 from packager.fragments import whole_fragments, with_duration
 from packager.growth import growing_master, growing_media, playlist_name
 from packager.hls import target_duration, with_target_duration
-from packager.ladder import Rung
+from packager.ladder import FIRST_SHORT_SIDE, Rung
 from packager.mpd import with_video_role
 from packager.mux import (
     AUDIO_TRACK,
@@ -50,7 +50,7 @@ class Packing:
     work: Path
     out: Path
     tracks: list[tuple[Rung | None, Track]] = field(default_factory=list)
-    """In the order of the variants, the sound behind the first."""
+    """In the order of their publication, the sound behind the first."""
     grown: int = 0
     """Segments of the latest growing publication; 0 when there was none."""
 
@@ -75,7 +75,8 @@ class Packing:
     async def pack(self) -> Path:
         """Pack all tracks into a new folder, which `install` brings to the viewers."""
         packed = await asyncio.to_thread(_fresh_folder, self.work / "packed")
-        await self._shaka([track for _, track in self.tracks], packed)
+        opening = self._opening
+        await self._shaka([opening, *(track for _, track in self.tracks if track != opening)], packed)
         await asyncio.to_thread(_complete_mpd, packed / DASH_NAME)
         if not self.plan.remuxed:
             await asyncio.to_thread(self._add_ended_playlists, packed)
@@ -97,7 +98,7 @@ class Packing:
         by_size = sorted(
             ((rung.short_side, track.folder) for rung, track in self.tracks if rung is not None), reverse=True
         )
-        wanted = [track.folder for rung, track in self.tracks if rung in {None, self.plan.ladder.first}]
+        wanted = [self._opening.folder, *(track.folder for rung, track in self.tracks if rung is None)]
         names = [f"{folder}/{name}" for folder in wanted for name in (INIT_NAME, FIRST_SEGMENT)]
         return Package(
             complete=complete,
@@ -111,6 +112,15 @@ class Packing:
             height=self.plan.video.height,
             thumbhash=poster.thumbhash,
         )
+
+    @property
+    def _opening(self) -> Track:
+        """What players begin with: the highest rung of those that are quick to come, a remuxed one only for want of
+        them."""
+        rungs = {rung: track for rung, track in self.tracks if rung is not None}
+        quick = [rung for rung in rungs if rung.short_side <= FIRST_SHORT_SIDE]
+        rung = max(quick, key=lambda rung: rung.short_side) if quick else min(rungs, key=lambda rung: rung.short_side)
+        return rungs[rung]
 
     async def _shaka(self, tracks: Sequence[Track], packed: Path) -> None:
         argv = packager_argv(self.shaka_packager, tracks, packed.name, self.language)

@@ -63,6 +63,11 @@ class Result:
         sound = sorted(name for name in self.package.immutable if name.startswith("a"))
         return (*self.package.renditions, *sound)
 
+    @property
+    def opening(self) -> str:
+        """The folder of what a player begins with."""
+        return self.package.startup[0].name.partition("/")[0]
+
     def segments(self, folder: str) -> list[Path]:
         return sorted((self.out / folder).glob("0*.m4s"))
 

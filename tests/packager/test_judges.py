@@ -252,7 +252,7 @@ def test_but_for_what_is_added_the_package_is_what_shaka_packager_writes(
 ) -> None:
     for file in result.work.glob("*.mp4"):
         shutil.copy(file, tmp_path)
-    folders = sorted(result.tracks, key=lambda name: (not name.startswith(result.stages[0].renditions[0]), name))
+    folders = sorted(result.tracks, key=lambda name: name != result.opening)
     video = [Track(f"{name.partition('-')[0]}.mp4", name, video=True) for name in folders if name.startswith("v")]
     sound = [Track(AUDIO_FILE, name, video=False) for name in folders if name.startswith("a")]
     order = [video[0], *sound, *sorted(video[1:], key=lambda track: -int(track.folder[1:].partition("-")[0]))]

@@ -133,7 +133,7 @@ async def test_a_player_follows_the_network_up_and_down_without_a_stall(
 ) -> None:
     await stage.publish(lively.last)
     lowest, _, highest = peaks(lively.last.folder)
-    changes = asyncio.create_task(throttle(page, [(0, 1.6 * lowest), (3, 4 * highest), (4, 1.6 * lowest)]))
+    changes = asyncio.create_task(throttle(page, [(0, 2.5 * lowest), (3, 4 * highest), (4, 2 * lowest)]))
     await stage.open(page, player, manifest)
     told = await stage.ended(page)
     await changes
