@@ -13,7 +13,7 @@ from deploy.readiness import ENGINE_ERRORS
 from deploy.settings import Settings
 from origin.eventlog import open_eventlog
 from origin.metadata import open_metadata
-from origin.objects import check_replication, open_objects
+from origin.objects import check_direct_uploads, check_replication, open_objects
 from origin.speed import open_speed
 
 TIMEOUT_S = 20.0
@@ -35,7 +35,18 @@ class Finding:
 async def engine_findings(settings: Settings) -> list[Finding]:
     """One finding for each engine that the settings name. An embedded one is not opened: `reelway up` makes it."""
     findings = [await _finding(name, setting, settings) for name, setting in _NAMED_BY.items()]
-    return findings + await _replication(settings.objects_url)
+    url = settings.objects_url
+    return [*findings, *await _direct_uploads(url), *await _replication(url)]
+
+
+async def _direct_uploads(url: str) -> list[Finding]:
+    """Whether pages can upload straight to the store; nothing where it takes nothing from clients."""
+    try:
+        async with asyncio.timeout(TIMEOUT_S):
+            report = await check_direct_uploads(url)
+    except (*ENGINE_ERRORS, ValueError, TimeoutError):
+        return []  # told with the store itself
+    return [] if report is None else [Finding("direct uploads", report.works, report.line())]
 
 
 async def _replication(url: str) -> list[Finding]:

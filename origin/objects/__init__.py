@@ -21,6 +21,7 @@ from origin.objects.base import (
     TooManyParts,
 )
 from origin.objects.files import FileObjects
+from origin.objects.s3_cors import PageReport
 from origin.objects.s3_replication import ReplicationReport
 from origin.objects.s3_url import parse
 
@@ -31,6 +32,7 @@ __all__ = [
     "ObjectInfo",
     "ObjectStoreError",
     "Objects",
+    "PageReport",
     "Part",
     "PresignedPart",
     "ReplicationReport",
@@ -42,6 +44,7 @@ __all__ = [
     "Swept",
     "TooManyParts",
     "WriteOnce",
+    "check_direct_uploads",
     "check_replication",
     "open_objects",
     "prepare_objects",
@@ -65,8 +68,9 @@ def open_objects(url: str) -> Objects:
 
 
 async def prepare_objects(url: str) -> Sequence[str]:
-    """Make what the store needs (bucket, lifecycle rules, replication when the URL names a replica); a line for each
-    thing done or left to the operator. Idempotent. Raises ValueError and the port's errors."""
+    """Make what the store needs (bucket, lifecycle and CORS rules, replication when the URL names a replica).
+
+    A line for each thing done or left to the operator. Idempotent. Raises ValueError and the port's errors."""
     if _folder(url) is not None:
         return ()
     from origin.objects.s3_prepare import prepare
@@ -85,6 +89,18 @@ async def check_replication(url: str, within_s: float = 10.0) -> ReplicationRepo
     from origin.objects.s3_prepare import check_replica
 
     return await check_replica(place, place.replica, within_s)
+
+
+async def check_direct_uploads(url: str) -> PageReport | None:
+    """May pages send parts to the bucket? None for a store that takes no parts from clients.
+
+    Raises ValueError and, when the bucket cannot be used at all, the port's errors.
+    """
+    if _folder(url) is not None:
+        return None
+    from origin.objects.s3_prepare import check_pages
+
+    return await check_pages(parse(url))
 
 
 def _folder(url: str) -> Path | None:

@@ -83,7 +83,9 @@ _BAD_KEY = frozenset(
 _NOT_OFFERED = frozenset(
     {"NotImplemented", "XMinioAdminRemoteArnInvalid", "XMinioAdminRemoteTargetNotFoundError", "501"}
 )
-_NOT_CONFIGURED = frozenset({"NoSuchLifecycleConfiguration", "ReplicationConfigurationNotFoundError"})
+_NOT_CONFIGURED = frozenset(
+    {"NoSuchCORSConfiguration", "NoSuchLifecycleConfiguration", "ReplicationConfigurationNotFoundError"}
+)
 _DAMAGED = frozenset(
     {"BadDigest", "IncompleteBody", "InvalidDigest", "XAmzContentChecksumMismatch", "XAmzContentSHA256Mismatch"}
 )

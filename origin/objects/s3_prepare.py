@@ -10,6 +10,7 @@ from typing import Any
 
 from origin.objects.base import NoSuchObject, StoreUnprepared
 from origin.objects.s3_client import S3Client
+from origin.objects.s3_cors import PageReport, cors_rules
 from origin.objects.s3_errors import AlreadyOurs, NotConfigured, NotOffered, NotUnderstood
 from origin.objects.s3_objects import delete_below
 from origin.objects.s3_parts import PROBES
@@ -34,6 +35,7 @@ async def prepare(place: S3Place) -> Sequence[str]:
     async with _client(place) as client:
         versioned = place.replica is not None
         lines += await client.run(_prepare_bucket, client, versioned)
+        lines += await client.run(_allow_pages, client)
         if place.replica is not None:
             async with _client(place.replica) as replica:
                 lines += await replica.run(_prepare_bucket, replica, versioned)
@@ -92,6 +94,36 @@ def _set_lifecycle(client: S3Client, versioned: bool, made: bool) -> list[str]:
         # Said once, with the bucket: a later start has nothing new to say.
         return [f"{client.place}: the server has no lifecycle rules like {names}; our own sweep does it"] * made
     return [f"{client.place}: set lifecycle rules for abandoned multiparts" + " and old versions" * versioned]
+
+
+def _allow_pages(client: S3Client) -> list[str]:
+    wanted = cors_rules()
+    try:
+        present = _cors(client)
+        if not missing(wanted, present):
+            return []
+        client.do("put_bucket_cors", CORSConfiguration={"CORSRules": merged(wanted, present)})
+    except (NotOffered, NotUnderstood):
+        return []
+    return [f"{client.place}: let pages send the parts of direct uploads"]
+
+
+def _cors(client: S3Client) -> list[Rule]:
+    try:
+        rules: list[Rule] = client.do("get_bucket_cors").get("CORSRules", [])
+    except NotConfigured:
+        return []
+    return rules
+
+
+async def check_pages(place: S3Place) -> PageReport:
+    """See `origin.objects.check_direct_uploads`."""
+    async with _client(place) as client:
+        try:
+            lacking = missing(cors_rules(), await client.run(_cors, client))
+        except (NotOffered, NotUnderstood):
+            return PageReport(str(place), "not offered")
+        return PageReport(str(place), "missing" if lacking else "set")
 
 
 def _lifecycle(client: S3Client) -> list[Rule]:

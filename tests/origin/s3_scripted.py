@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 from urllib.parse import parse_qsl, urlsplit
 
 NONE_YET = {
+    "cors": "NoSuchCORSConfiguration",
     "lifecycle": "NoSuchLifecycleConfiguration",
     "replication": "ReplicationConfigurationNotFoundError",
     "list-type": "NoSuchBucket",

@@ -22,6 +22,7 @@ from origin.objects import (
     Sweeps,
     Swept,
     WriteOnce,
+    check_direct_uploads,
     check_replication,
     open_objects,
     prepare_objects,
@@ -467,3 +468,29 @@ async def test_a_probe_that_arrives_is_reported_and_removed_from_both(s3):
 
 async def test_a_store_without_a_replica_has_nothing_to_check(url):
     assert await check_replication(url) is None
+
+
+# Pages
+
+
+async def test_a_page_of_any_origin_may_send_a_part_straight_to_the_store(s3):
+    url = s3.url(new_bucket())
+    await prepare_objects(url)
+    report = await check_direct_uploads(url)
+    assert report is not None
+    assert report.rule == "set"
+    objects = open_objects(url)
+    assert isinstance(objects, DirectParts)
+    part = await objects.presign_part(await objects.create_direct("raw/1"), 1, 5, 60)
+    origin = {"Origin": "https://app.example"}
+    async with httpx.AsyncClient() as page:
+        asked = {**origin, "Access-Control-Request-Method": "PUT", "Access-Control-Request-Headers": "content-type"}
+        allowed = await page.options(part.url, headers=asked)
+        sent = await page.put(part.url, headers={**origin, "Content-Type": "video/mp4"}, content=b"12345")
+    assert allowed.status_code in {200, 204}
+    assert "PUT" in allowed.headers["access-control-allow-methods"]
+    for answer in (allowed, sent):
+        assert answer.headers["access-control-allow-origin"] in {"*", origin["Origin"]}
+    assert sent.status_code == 200
+    assert "etag" in sent.headers["access-control-expose-headers"].lower()
+    await objects.close()

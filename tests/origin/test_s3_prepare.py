@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from origin.objects import prepare_objects
+from origin.objects import check_direct_uploads, prepare_objects
 from tests.origin.s3_scripted import ScriptedS3, scripted_s3
 
 THEIRS = b"""<LifecycleConfiguration><Rule><ID>theirs</ID><Status>Enabled</Status>
@@ -29,6 +29,7 @@ async def test_a_bucket_is_made_in_its_region_with_a_rule_that_ends_abandoned_mu
     assert [line.partition(": ")[2] for line in lines] == [
         "made the bucket",
         "set lifecycle rules for abandoned multiparts",
+        "let pages send the parts of direct uploads",
     ]
     assert b"<LocationConstraint>eu-west-1<" in server.documents["clips", "list-type"]
     assert b"AbortIncompleteMultipartUpload" in server.documents["clips", "lifecycle"]
@@ -38,7 +39,7 @@ async def test_a_bucket_is_made_in_its_region_with_a_rule_that_ends_abandoned_mu
 async def test_a_server_that_refuses_the_rule_has_its_multiparts_swept(server):
     server.refused.add("lifecycle")
     lines = await prepare_objects(url(server, "clips"))
-    assert "our own sweep" in lines[-1]
+    assert "our own sweep" in lines[1]
     assert list(await prepare_objects(url(server, "clips"))) == []
 
 
@@ -68,3 +69,29 @@ async def test_without_a_role_it_is_said_what_to_give(server):
     assert "replication_role=" in lines[-1]
     assert ("clips", "replication") not in server.documents
     assert "secret" not in "".join(lines)
+
+
+THEIR_CORS = b"""<CORSConfiguration><CORSRule><ID>theirs</ID><AllowedOrigin>https://a.example</AllowedOrigin>
+<AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>"""
+
+
+async def test_pages_may_send_parts_and_the_cors_rules_of_others_stay(server):
+    server.documents["clips", "list-type"] = b"<ListBucketResult/>"
+    server.documents["clips", "cors"] = THEIR_CORS
+    before = await check_direct_uploads(url(server, "clips"))
+    assert (before.works, "`reelway migrate` sets" in before.line()) == (False, True)
+    await prepare_objects(url(server, "clips"))
+    for word in (b"theirs", b"https://a.example", b"<AllowedMethod>PUT<", b"<ExposeHeader>ETag<"):
+        assert word in server.documents["clips", "cors"]
+    after = await check_direct_uploads(url(server, "clips"))
+    assert (after.works, "may send parts" in after.line()) == (True, True)
+    assert list(await prepare_objects(url(server, "clips"))) == []
+
+
+async def test_a_server_without_cors_rules_is_left_to_the_operator(server):
+    server.refused.add("cors")
+    assert not any("pages" in line for line in await prepare_objects(url(server, "clips")))
+
+
+async def test_files_take_nothing_from_pages(tmp_path):
+    assert await check_direct_uploads(f"file://{tmp_path}") is None
