@@ -51,7 +51,7 @@ gameday: $(DEV) $(WEB) fetch  ## Every role on clusters under load; one fault af
 proto: $(DEV)  ## Generate the Python of the gRPC interfaces anew
 	@VENV=$(VENV) deploy/setup/protos
 
-bench-packager: $(DEV)  ## The packager's figures alone
+bench-packager: $(DEV)  ## The packager's figures and targets; beside Shaka Streamer where STREAMER_PEER names its program
 	@$(BIN)/python -m tests.bench packager
 
 lock: $(DEV)  ## Pin pyproject.toml's packages anew

@@ -51,6 +51,7 @@ def packager_argv(program: str, tracks: Sequence[Track], out: str, language: str
         "--hls_master_playlist_output", f"{out}/{HLS_NAME}",
         "--hls_playlist_type", "VOD",
         "--default_language", language,  # DEFAULT=YES and the DASH role "main"
+        "--io_cache_size", "1048576",  # of each open file; with the 32 MiB it has otherwise a job held 690 MB
         "--use_fake_clock_for_muxer",  # no creation time in the init segments: the same bytes every time
         "--quiet",
     )  # fmt: skip
