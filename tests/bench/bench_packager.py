@@ -141,8 +141,8 @@ def vmaf(clip: Path, rendition: Path, package: Package) -> dict[str, float]:
     parts = [rendition / "init.mp4", *sorted(rendition.glob("0*.m4s"))]
     whole.write_bytes(b"".join(part.read_bytes() for part in parts))
     # Both marked alike: else the graph takes unmarked pictures for BT.601, converts them, and clips lose to themselves.
-    marks = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv"
-    size = f"fps=30,scale={package.width}:{package.height}:flags=bicubic,setsar=1,format=yuv420p,{marks},setpts=N/30/TB"
+    marks = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv,settb=1/30,setpts=N"
+    size = f"fps=30,scale={package.width}:{package.height}:flags=bicubic,setsar=1,format=yuv420p,{marks}"
     models = "version=vmaf_v0.6.1\\:name=screen|version=vmaf_v0.6.1\\:name=phone\\:enable_transform=true"
     log = rendition.with_suffix(".json")
     judge = f"libvmaf=n_threads=2:n_subsample=10:log_fmt=json:log_path={log}:model='{models}'"
