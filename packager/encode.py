@@ -23,8 +23,8 @@ NO_MESSAGES = "filter_units=remove_types=6"
 """Supplemental messages: captions that nobody announces, what an app left there, 700 bytes of an encoder's options."""
 PRESET = {"preset": "superfast", "trellis": 1, "mbtree": 1, "rc-lookahead": 10}
 """What superfast leaves out and is worth its CPU: without trellis, sensor noise is quantised into blur, and without the
-macroblock tree still backgrounds cost bytes. It needs three quarters of veryfast's CPU and, on most clips, a tenth
-fewer bytes for a slightly higher VMAF: noisy, drawn and screen material was tried."""
+macroblock tree still backgrounds cost bytes. It needs three quarters of veryfast's CPU and, at the same VMAF, no more
+bytes: noisy, drawn and screen material was tried."""
 REFERENCE_WHITE = 203
 """cd/m2 (ITU-R BT.2408)."""
 BT709 = 1
