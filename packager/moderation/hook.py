@@ -1,8 +1,6 @@
 """What is said to a moderation webhook and what it may answer. Rules file.
 
-The request is signed as the Standard Webhooks specification says: `webhook-id`, `webhook-timestamp` (seconds) and
-`webhook-signature`, which is `v1,` and the Base64 HMAC-SHA256 of `id.timestamp.body` under the secret. The id is the
-same for every attempt.
+The request is signed as every webhook is (origin/webhooks/signature.py). The id is the same for every attempt.
 
 The body is JSON: `video_id`, `creator_id` (strings), `description`, and `frames`, JPEG pictures in Base64, in the order
 of the clip. The answer is JSON: `verdict` is `allow`, `reject` (with `detail`, a sentence for the creator) or `review`
@@ -12,8 +10,6 @@ of the clip. The answer is JSON: `verdict` is `allow`, `reject` (with `detail`, 
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -69,18 +65,6 @@ def body_of(evidence: Evidence, frames: Sequence[bytes]) -> bytes:
             "frames": [base64.b64encode(frame).decode() for frame in frames],
         }
     ).encode()
-
-
-def signed(hook: Hook, delivery: str, timestamp_s: int, body: bytes) -> Mapping[str, str]:
-    """The header fields that prove who sends it and when."""
-    content = f"{delivery}.{timestamp_s}.".encode() + body
-    signature = base64.b64encode(hmac.digest(hook.secret, content, hashlib.sha256)).decode()
-    return {
-        "content-type": "application/json",
-        "webhook-id": delivery,
-        "webhook-timestamp": str(timestamp_s),
-        "webhook-signature": f"v1,{signature}",
-    }
 
 
 def read_verdict(answer: bytes) -> Verdict:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 import httpx
 
 from origin.retry import Backoff
+from origin.webhooks.signature import signed
 from packager.moderation.base import Evidence, ModerationUnavailable, Verdict
-from packager.moderation.hook import MOST_ANSWER_BYTES, Hook, NoVerdict, body_of, read_verdict, signed
+from packager.moderation.hook import MOST_ANSWER_BYTES, Hook, NoVerdict, body_of, read_verdict
 
 logger = logging.getLogger(__name__)
 ATTEMPTS = 4
@@ -58,7 +59,7 @@ class WebhookModeration:
         await self._client.aclose()
 
     async def _ask(self, delivery: str, body: bytes) -> Verdict:
-        headers = signed(self._hook, delivery, self._clock() // 1000, body)
+        headers = signed([self._hook.secret], delivery, self._clock() // 1000, body)
         async with self._client.stream("POST", self._hook.url, content=body, headers=headers) as response:
             status = response.status_code
             if status >= 500 or status in _AGAIN:
