@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from origin.webhooks.target import parse_reach
 from packager.moderation.hook import parse_hook
 
 
@@ -61,6 +62,11 @@ def one_of(*allowed: str) -> Callable[[str], str]:
 def moderation(text: str) -> str:
     if text not in {"local", "rekognition"}:
         parse_hook(text)
+    return text
+
+
+def webhook_reach(text: str) -> str:
+    parse_reach(text)
     return text
 
 

@@ -28,6 +28,7 @@ from deploy.setting_forms import (
     one_of,
     optional_path,
     targets,
+    webhook_reach,
     whole_number,
 )
 
@@ -88,6 +89,9 @@ class Settings:
     moderation: str = _setting("local", moderation)
     """Who looks at a clip before it is published: a network on this machine, Amazon Rekognition, or a service of your
     own, asked at `webhook:https://:SECRET@host/path`."""
+    webhook_reach: str = _setting("", webhook_reach)
+    """Beyond public addresses, where webhooks may be sent: networks such as 10.20.0.0/16 and, for development,
+    `loopback`, with commas between."""
     auth_issuer: str = _setting("local", issuer)
     """Who signs the users' tokens: this installation, or an OIDC issuer."""
     auth_audience: str = _setting("reelway", any_text)

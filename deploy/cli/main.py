@@ -18,6 +18,7 @@ from deploy.cli.review import review
 from deploy.cli.run import serve, up
 from deploy.cli.terminal import Failed
 from deploy.cli.upload import upload
+from deploy.cli.webhooks import webhooks
 from deploy.settings import BadSetting
 
 
@@ -31,7 +32,7 @@ def reelway() -> None:
     """
 
 
-for command in (up, serve, migrate, upload, demo_data, token, sign, verify, keys, dlq, review, purge, doctor):
+for command in (up, serve, migrate, upload, demo_data, token, sign, verify, keys, dlq, review, webhooks, purge, doctor):
     reelway.add_command(command)
 
 

@@ -11,7 +11,9 @@ import asyncio
 import socket
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from ipaddress import ip_address
 from ssl import SSLContext
 
@@ -34,24 +36,38 @@ class SenderSettings:
     """Of one name that are tried."""
 
 
-async def resolve(host: str, port: int) -> Sequence[Address]:
-    """By the system's resolver. Raises OSError."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    return [ip_address(each[4][0]) for each in found]
+class SystemResolver:
+    """The system's resolver, in threads of its own: a name server that hangs must not hold the loop's, which files are
+    read in."""
+
+    def __init__(self, threads: int) -> None:
+        self._threads = ThreadPoolExecutor(threads, "webhook-names")
+
+    async def resolve(self, host: str, port: int) -> Sequence[Address]:
+        """Raises OSError, UnicodeError."""
+        ask = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, ask)
+        return [ip_address(each[4][0]) for each in found]
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
 
 
 class Sender:
-    """`verify` is the trust in receivers' certificates; by default the well-known authorities."""
+    """`resolve` is the system's resolver unless given. `verify` is the trust in receivers' certificates; by default the
+    well-known authorities."""
 
     def __init__(
         self,
         reach: Reach,
         settings: SenderSettings | None = None,
-        resolve: Resolve = resolve,
+        resolve: Resolve | None = None,
         verify: SSLContext | bool = True,
     ) -> None:
-        self._reach, self._resolve = reach, resolve
+        self._reach = reach
         self._settings = settings or SenderSettings()
+        self._names = SystemResolver(self._settings.at_once)
+        self._resolve = resolve or self._names.resolve
         self._places = asyncio.Semaphore(self._settings.at_once)
         self._client = httpx.AsyncClient(
             verify=verify,
@@ -77,6 +93,7 @@ class Sender:
 
     async def close(self) -> None:
         await self._client.aclose()
+        self._names.close()
 
     async def _attempt(self, target: Target, fields: Mapping[str, str], body: bytes) -> tuple[int, str]:
         found = choose(target, await self._resolve(target.host, target.port), self._reach)

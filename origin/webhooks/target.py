@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from urllib.parse import SplitResult, urlsplit
 
 Address = IPv4Address | IPv6Address
@@ -52,6 +52,19 @@ class BadTarget(ValueError):
     """A URL or an address that no webhook is sent to; says why."""
 
 
+REACH_ALLOWED = "networks such as 10.20.0.0/16, and `loopback`, with commas between; nothing for public addresses alone"
+
+
+def parse_reach(text: str) -> Reach:
+    """Of an operator's setting. Raises ValueError with what is allowed."""
+    words = [word.strip() for word in text.split(",")] if text else []
+    try:
+        networks = tuple(ip_network(word) for word in words if word != "loopback")
+    except ValueError as error:
+        raise ValueError(REACH_ALLOWED) from error
+    return Reach(networks, "loopback" in words)
+
+
 def parse_target(text: str, reach: Reach) -> Target:
     """Check the form of a URL, and its host where that is an address. Raises BadTarget."""
     if len(text) > MOST_URL_CHARACTERS or not _TEXT.fullmatch(text):
@@ -85,7 +98,8 @@ def choose(target: Target, found: Sequence[Address], reach: Reach) -> Sequence[A
         raise BadTarget("the host has no address")
     for address in found:
         if not _admitted(_inner(address), reach, plain=target.scheme == "http"):
-            raise BadTarget(f"the host is at {address}, which is not a public address")
+            # Not which: what a name is inside is nobody's business outside.
+            raise BadTarget("the host has an address that is not public")
     return found
 
 

@@ -72,6 +72,20 @@ async def test_an_answer_without_end_is_left_at_its_head():
         await asyncio.wait_for(receiver.left.wait(), 5)
 
 
+async def test_a_head_without_end_is_left_too():
+    async with receiving(b"HTTP/1.1 200 OK\r\nx: ", endless=True) as receiver, sending(HERE) as sender:
+        answer = await sender.send(at(receiver.port), {}, BODY)
+        assert answer.status is None
+        assert answer.error
+        await asyncio.wait_for(receiver.left.wait(), 5)
+
+
+async def test_where_a_name_leads_inside_is_not_told():
+    async with sending(Reach(), resolve=always("10.20.30.40")) as sender:
+        answer = await sender.send(at(443, "https", "db.internal.example"), {}, BODY)
+    assert answer.error == "the host has an address that is not public"
+
+
 async def test_a_receiver_that_says_nothing_is_given_up_after_the_whole_time():
     async with receiving(None) as receiver, sending(HERE, SenderSettings(whole_s=0.2)) as sender:
         answer = await sender.send(at(receiver.port), {}, BODY)
