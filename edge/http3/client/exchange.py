@@ -6,6 +6,8 @@ import asyncio
 from collections import deque
 from typing import Protocol
 
+from edge.http3.fields import DIGITS
+
 Fields = list[tuple[bytes, bytes]]
 UNREAD_BYTES = 8 << 20
 """Of an answer that nobody reads; beyond it the stream is given up."""
@@ -39,6 +41,7 @@ class Exchange:
         self._head: tuple[int, Fields] | None = None
         self._blocks: deque[bytes] = deque()
         self._unread = 0
+        self._missing: int | None = None
         self._ended = False
         self._refused = False
         self._error = ""
@@ -80,7 +83,7 @@ class Exchange:
     async def read(self, within_s: float) -> bytes:
         """The next bytes of the answer; none at its end. Raises ExchangeFailed, TimeoutError."""
         async with asyncio.timeout(within_s):
-            while not self._blocks and not self._ended:
+            while not self._blocks and not self._all_here:
                 self._raise_failed()
                 self._changed.clear()
                 await self._changed.wait()
@@ -101,6 +104,8 @@ class Exchange:
         """Interim answers tell nothing that a later one does not."""
         if status >= 200 and self._head is None:
             self._head = (status, fields)
+            length = dict(fields).get(b"content-length", b"")
+            self._missing = int(length) if DIGITS.fullmatch(length) else None
         self._changed.set()
 
     def received(self, data: bytes, *, ended: bool) -> None:
@@ -111,6 +116,7 @@ class Exchange:
             return
         if data:
             self._blocks.append(data)
+            self._missing = None if self._missing is None else self._missing - len(data)
         self._ended |= ended
         self._changed.set()
 
@@ -127,6 +133,11 @@ class Exchange:
     def moved(self) -> None:
         """Something was acknowledged."""
         self._changed.set()
+
+    @property
+    def _all_here(self) -> bool:
+        """A server that answers early may keep the stream open for the rest of the body, which will not come."""
+        return self._ended or (self._missing is not None and self._missing <= 0)
 
     @property
     def _answered(self) -> bool:
