@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,8 @@ async def _connect(
         congestion_control_algorithm=PATH_MODEL,
     )
     if certificate is not None:
-        configuration.load_verify_locations(cafile=str(certificate))
+        # Named alone, the file would stand in for the system's certificates instead of beside them.
+        configuration.load_verify_locations(str(certificate), ssl.get_default_verify_paths().capath)
     loop = asyncio.get_running_loop()
     sock = socket.socket(family, socket.SOCK_DGRAM)
     sock.setblocking(False)
