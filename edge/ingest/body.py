@@ -1,7 +1,8 @@
 """A request's body on its way into the object store, one block at a time.
 
 A source gives blocks until None. `Arriving` takes them from the client, `Checked` judges them, `Spooled` holds back
-what must be verified whole, `Cutter` makes the parts. Nothing holds more than one block of the server's size.
+what must be verified whole, `ahead.Ahead` reads on while they are stored, `Cutter` makes the parts. Nothing but `Ahead`
+holds more than one block of the server's size.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import asyncio
 import errno
 import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import IO, Protocol
+from typing import IO
 
 from edge.asgi import Message, Receive
 from edge.gateway.problems import Problem
+from edge.ingest.ahead import Source
 from edge.ingest.boxes import BoxWatch, Movie
 from edge.ingest.checksums import Checks
 from edge.ingest.hashing import digester
@@ -57,18 +59,13 @@ class WrongChecksum(BodyEnded):
         self.field = field
 
 
-class Source(Protocol):
-    async def block(self) -> bytes | None:
-        """The next non-empty block; None at the end. Raises BodyEnded."""
-
-
 class Arriving:
     """The client's bytes as the server hands them over; nothing is read ahead, so flow control reaches the client."""
 
     def __init__(self, receive: Receive, idle_timeout_s: float) -> None:
         self._receive = receive
         self._idle_timeout_s = idle_timeout_s
-        self._waiting: asyncio.Future[Message] | None = None
+        self._waiting: asyncio.Timeout | None = None
         self._interrupted = False
         self.ended = False
         """The whole body was read, or no more will come."""
@@ -78,8 +75,8 @@ class Arriving:
     def interrupt(self) -> None:
         """Make the present or next `block` raise Interrupted."""
         self._interrupted = True
-        if self._waiting is not None:
-            self._waiting.cancel()
+        if self._waiting is not None and not self._waiting.expired():
+            self._waiting.reschedule(asyncio.get_running_loop().time())
 
     async def block(self) -> bytes | None:
         while not self.ended:
@@ -97,22 +94,16 @@ class Arriving:
     async def _message(self) -> Message:
         if self._interrupted:
             raise Interrupted
-        waiting = self._waiting = asyncio.ensure_future(_of(self._receive))
         try:
-            await asyncio.wait({waiting}, timeout=self._idle_timeout_s)
+            async with asyncio.timeout(self._idle_timeout_s) as self._waiting:
+                return await self._receive()
+        except TimeoutError as error:
+            raise self._stopped() from error
         finally:
             self._waiting = None
-            if not waiting.done():
-                waiting.cancel()
-        if not waiting.done():
-            raise TooSlow
-        if waiting.cancelled():
-            raise Interrupted
-        return waiting.result()
 
-
-async def _of(receive: Receive) -> Message:
-    return await receive()
+    def _stopped(self) -> BodyEnded:
+        return Interrupted() if self._interrupted else TooSlow()
 
 
 class Unsuitable(BodyEnded):

@@ -7,6 +7,7 @@ from functools import partial
 
 from edge.gateway.problems import Problem
 from edge.ingest import protocol, refusals, suitable
+from edge.ingest.ahead import Ahead
 from edge.ingest.body import Arriving, Checked, NotVideo, Overrun, Spooled, Unsuitable
 from edge.ingest.model import Append, Reject, UploadState
 from edge.ingest.uploads import Hold, Progress, Uploads
@@ -86,7 +87,8 @@ async def _write(
     uploads: Uploads, ticket: UploadTicket, state: UploadState, incoming: Incoming, checked: Checked
 ) -> int:
     if not incoming.append.checks:
-        return await uploads.write(ticket, state, checked, incoming.progress, incoming.hold)
+        async with Ahead(checked, uploads.room, uploads.settings.ahead_bytes) as ahead:
+            return await uploads.write(ticket, state, ahead, incoming.progress, incoming.hold)
     try:
         spooled = await Spooled.of(checked, incoming.append.checks, incoming.body.trailers)
     except BadField as error:

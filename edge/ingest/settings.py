@@ -12,6 +12,10 @@ class IngestSettings:
     part_bytes: int = 5 << 20
     """Bytes of one durable part: what a crash of this process can cost a client at most. S3 takes no smaller part but
     the last."""
+    ahead_bytes: int = 5 << 20
+    """Of one upload, received while the part before is being stored."""
+    all_ahead_bytes: int = 8 << 20
+    """Of all uploads together; beyond that each has one block of the server's size waiting."""
     longest_ms: int = 60_500
     """Of a clip, by its own header."""
     most_tracks: int = 8

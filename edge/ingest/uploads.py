@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from edge.gateway.ports import UploadCatalog
-from edge.ingest.body import Cutter, Source
+from edge.ingest.ahead import Room, Source
+from edge.ingest.body import Cutter
 from edge.ingest.model import UploadState
 from edge.ingest.settings import IngestSettings
 from edge.ingest.stats import IngestStats
@@ -39,6 +40,7 @@ class Uploads:
     objects: Objects
     settings: IngestSettings
     stats: IngestStats
+    room: Room
     watches: Watches = field(default_factory=Watches)
 
     async def state(self, ticket: UploadTicket, request_id: str) -> UploadState:
