@@ -102,12 +102,16 @@ async def test_together_bodies_hold_the_room_and_one_block_each() -> None:
     assert room.held_bytes == 0
 
 
+async def fails_to_store(body: Body, room: Room) -> None:
+    async with Ahead(body, room, 50) as ahead:
+        await ahead.block()
+        raise StoreUnavailable("gone")
+
+
 async def test_a_body_that_is_given_up_gives_its_room_back_and_is_read_no_more() -> None:
     room, body = Room(1000), Body([b"x" * 10] * 100)
     with pytest.raises(StoreUnavailable):
-        async with Ahead(body, room, 50) as ahead:
-            await ahead.block()
-            raise StoreUnavailable("gone")
+        await fails_to_store(body, room)
     read_bytes = body.read_bytes
     await settled()
     assert (room.held_bytes, body.read_bytes) == (0, read_bytes)
@@ -143,6 +147,7 @@ class Upload:
     def __init__(self, world: World) -> None:
         self._world = world
         self.sent_bytes = 0
+        self.asked = asyncio.Event()
         self.told: list[int] = []
         self.status = 0
         self.location = ""
@@ -166,6 +171,7 @@ class Upload:
         await self._world.app(scope, self._receive, self._send)
 
     async def _receive(self) -> dict[str, Any]:
+        self.asked.set()
         begin, self.sent_bytes = self.sent_bytes, min(self.sent_bytes + PART_BYTES, len(CLIP))
         return {"type": "http.request", "body": CLIP[begin : self.sent_bytes], "more_body": self.sent_bytes < len(CLIP)}
 
@@ -181,7 +187,8 @@ class Upload:
 async def sent(upload: Upload, size_bytes: int) -> None:
     async with asyncio.timeout(10):
         while upload.sent_bytes < size_bytes:
-            await asyncio.sleep(0.001)
+            upload.asked.clear()
+            await upload.asked.wait()
 
 
 async def test_the_next_part_is_received_while_one_is_stored_and_is_not_acknowledged(world: World) -> None:
