@@ -29,8 +29,8 @@ class Room:
 class Ahead:
     """A source of the same blocks, read in a task of its own while the context lasts.
 
-    At most one block goes beyond `most_bytes` and the room: a body that has nothing waiting may always read one, so
-    those that find no room advance as fast as they are stored.
+    At most one block of each body goes beyond `most_bytes` and the room. A body that finds no room is read when the
+    store asks for its next block, as if nothing ran ahead.
     """
 
     def __init__(self, source: Source, room: Room, most_bytes: int) -> None:
@@ -39,7 +39,9 @@ class Ahead:
         self._most_bytes = most_bytes
         self._blocks: deque[bytes] = deque()
         self._held_bytes = 0
-        self._came, self._taken = asyncio.Event(), asyncio.Event()
+        self._wanted = False
+        """The store waits for a block."""
+        self._came, self._freed = asyncio.Event(), asyncio.Event()
 
     async def __aenter__(self) -> Ahead:
         self._reading = asyncio.create_task(self._read(), name="upload body")
@@ -60,30 +62,36 @@ class Ahead:
                 # Raises what ended the body.
                 self._reading.result()
                 return None
+            self._wanted = True
+            self._freed.set()
             self._came.clear()
             await self._came.wait()
+        self._wanted = False
         block = self._blocks.popleft()
         self._hold(-len(block))
-        self._taken.set()
+        self._freed.set()
         return block
 
     async def _read(self) -> None:
         try:
-            while (block := await self._source.block()) is not None:
+            while (block := await self._next()) is not None:
                 self._blocks.append(block)
                 self._hold(len(block))
                 self._came.set()
-                while self._is_full():
-                    self._taken.clear()
-                    await self._taken.wait()
         finally:
             self._came.set()
+
+    async def _next(self) -> bytes | None:
+        while not self._may_read():
+            self._freed.clear()
+            await self._freed.wait()
+        return await self._source.block()
 
     def _hold(self, size_bytes: int) -> None:
         self._held_bytes += size_bytes
         self._room.held_bytes += size_bytes
 
-    def _is_full(self) -> bool:
-        if not self._blocks:
-            return False
-        return self._held_bytes >= self._most_bytes or self._room.held_bytes >= self._room.most_bytes
+    def _may_read(self) -> bool:
+        if not self._blocks and self._wanted:
+            return True
+        return self._held_bytes < self._most_bytes and self._room.held_bytes < self._room.most_bytes

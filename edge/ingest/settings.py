@@ -15,7 +15,7 @@ class IngestSettings:
     ahead_bytes: int = 5 << 20
     """Of one upload, received while the part before is being stored."""
     all_ahead_bytes: int = 8 << 20
-    """Of all uploads together; beyond that each has one block of the server's size waiting."""
+    """Of all uploads together; beyond that bodies are read as they are stored."""
     longest_ms: int = 60_500
     """Of a clip, by its own header."""
     most_tracks: int = 8
