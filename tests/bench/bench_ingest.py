@@ -1,4 +1,5 @@
-"""Uploads of 20 MB by tus-js-client: our gateway beside @tus/server, and 200 at once.
+"""Uploads of 20 MB by tus-js-client: our gateway beside @tus/server, what a client waits behind its last byte, and
+200 at once.
 
 Run it: `python -m tests.bench.bench_ingest [NODE_MODULES]`. JSON lines. NODE_MODULES is a folder with @tus/server and
 @tus/file-store (`npm i @tus/server@2.4.5 @tus/file-store@2.1.1`); without it the peer is left out. Both serve HTTP/1.1
@@ -22,6 +23,8 @@ from typing import Any
 
 import httpx
 import uvloop
+
+from tests.bench.last_byte import last_byte_ms
 
 HERE = Path(__file__).parent
 CLIENT = HERE.parent / "edge" / "ingest" / "tus_js.mjs"
@@ -153,7 +156,7 @@ async def at_once(name: str, server: tuple[int, str, str]) -> None:
         f"{AT_ONCE} uploads of {len(body) // MB} MB at once",
         server=name,
         rss_before_mb=before_mb,
-        rss_most_mb=rss_mb(pid, "VmHWM"),
+        rss_growth_mb=rss_mb(pid, "VmHWM") - before_mb,
         cpu_s_per_gb=(cpu_ms(pid) - before_ms) / 1000 / total_gb,
     )
 
@@ -169,6 +172,8 @@ def main() -> None:
         for name, command in servers.items():
             with started(*command) as server:
                 chunks(name, server, clip)
+                waited_ms = asyncio.run(last_byte_ms(*server[1:], CLIP))
+                say("20 MB in one request, last byte to answer", server=name, median_ms=waited_ms)
                 asyncio.run(at_once(name, server))
     subprocess.run([sys.executable, "-m", "tests.bench.bench_lossy"], check=True)
 
