@@ -96,6 +96,7 @@ async def serve(folder: Path) -> None:
     app, token = gateway(folder)
     config = Config()
     config.accesslog, config.errorlog = None, None
+    config.keep_alive_timeout = 30.0
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     await TcpServer(app, config).start(listener)
