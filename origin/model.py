@@ -172,6 +172,8 @@ class Video:
     failure: Failure | None = None
     captions: tuple[Caption, ...] = ()
     """By language."""
+    held_at_ms: int | None = None
+    """When moderation left it to a person; None: it never did, or it was allowed."""
 
 
 @dataclass(frozen=True, slots=True)

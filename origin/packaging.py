@@ -63,6 +63,11 @@ class PackagingCatalog:
             self._changes.announce(video_id)
         return True
 
+    async def hold(self, video_id: int) -> None:
+        """Tell its creator that the video waits for a person's verdict."""
+        await self._metadata.set_held(video_id, self._clock())
+        self._changes.announce(video_id)
+
     async def publish(self, video_id: int, publication: Publication, status: VideoStatus) -> bool:
         """Publish, then tell feeds and edges.
 

@@ -70,6 +70,7 @@ class Reviews:
         """Have it packaged and published. Raises NotHeld."""
         held, _ = await self._held(video_id)
         await self._eventlog.append(Topic.UPLOADS, str(video_id), encode(cleared(held.event)))
+        await self._metadata.set_held(video_id, None)
         await self._note(video_id)
 
     async def reject(self, video_id: int, detail: str) -> None:

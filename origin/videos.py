@@ -190,7 +190,7 @@ class Videos:
 
 def _stage(view: VideoView) -> tuple[object, ...]:
     video = view.video
-    return video.status, video.progress, video.publication and video.publication.revision
+    return video.status, video.progress, video.held_at_ms, video.publication and video.publication.revision
 
 
 def _creator(creators: Mapping[int, User], video: Video) -> User | None:

@@ -27,6 +27,9 @@ class Catalog(Protocol):
         False when the video was deleted meanwhile: the job is to stop.
         """
 
+    async def hold(self, video_id: int) -> None:
+        """Tell its creator that the video waits for a person's verdict."""
+
     async def publish(self, video_id: int, publication: Publication, status: VideoStatus) -> bool:
         """Replace the publication and set `playable` or `ready` in one step; a viewer sees the old or the new.
 

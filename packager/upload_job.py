@@ -137,6 +137,8 @@ class UploadJob:
         )
         if isinstance(result, NotPackaged):
             if isinstance(result.reason, Review):
+                # Before the worker puts it into the queue: what is decided there must find it held.
+                await self._catalog.hold(video.video_id)
                 return JobOutcome(JobEnd.HELD, review=result.reason.reason)
             await self._refuse(video.video_id, result.reason)
             return JobOutcome(JobEnd.REFUSED)

@@ -12,7 +12,7 @@ from typing import Protocol
 from edge.gateway.ports import DirectUpload, FeedPage
 from edge.gateway.prefetch_plan import Planned
 from origin.captions import file_name as caption_file
-from origin.model import Publication, User, Video, Visibility
+from origin.model import Publication, User, Video, VideoStatus, Visibility
 from origin.views import CommentView, Listed, ReviewView, UserView, VideoView
 
 Document = dict[str, object]
@@ -60,7 +60,7 @@ def profile(view: UserView) -> Document:
 
 
 def video(view: VideoView, playback: Playback) -> Document:
-    """The contract's video document, and `viewer` and `playback.thumbhash` beside it.
+    """The contract's video document, and `viewer`, `review` and `playback.thumbhash` beside it.
 
     What is not known before the first rendition is published (`duration_ms`, `width`, `height`, `playback`) is null.
     """
@@ -80,6 +80,8 @@ def video(view: VideoView, playback: Playback) -> Document:
         "playback": _playback(shown, publication, playback) if publication else None,
         "viewer": {"liked": view.liked, "following": view.following},
     }
+    if shown.status is VideoStatus.PROCESSING and shown.held_at_ms is not None:
+        document["review"] = {"since": timestamp(shown.held_at_ms)}
     if shown.failure is not None:
         document["failure"] = {"code": shown.failure.code, "detail": shown.failure.detail}
     return document

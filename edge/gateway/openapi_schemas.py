@@ -107,8 +107,9 @@ SCHEMAS: Document = {
             "playback": nullable(ref("Playback")),
             "viewer": shape({"liked": FLAG, "following": FLAG}),
             "failure": shape({"code": TEXT, "detail": TEXT}),
+            "review": _said(shape({"since": TIME}), "The clip waits for a person's verdict."),
         },
-        optional=("failure",),
+        optional=("failure", "review"),
     ),
     "VideoEdit": {
         "type": "object",

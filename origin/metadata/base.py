@@ -134,6 +134,9 @@ class Metadata(Protocol):
     async def set_caption(self, video_id: int, language: str, caption: Caption | None) -> Video:
         """Keep one language's track, or none. Raises NotFound, also for a deleted video."""
 
+    async def set_held(self, video_id: int, held_at_ms: int | None) -> None:
+        """Note that a video in work waits for a person since then, or waits no more. Ignored for any other video."""
+
     async def transition(
         self, video_id: int, allowed: Set[VideoStatus], to: VideoStatus, failure: Failure | None = None
     ) -> bool:

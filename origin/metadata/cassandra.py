@@ -80,6 +80,9 @@ class CassandraMetadata:
     async def set_caption(self, video_id: int, language: str, caption: Caption | None) -> Video:
         return await videos.set_caption(self._session, video_id, language, caption)
 
+    async def set_held(self, video_id: int, held_at_ms: int | None) -> None:
+        await videos.set_held(self._session, video_id, held_at_ms)
+
     async def transition(
         self, video_id: int, allowed: Set[VideoStatus], to: VideoStatus, failure: Failure | None = None
     ) -> bool:

@@ -1,8 +1,8 @@
 """Videos in Cassandra: their rows, and what moves them. The lists they are in are `cassandra_shown`'s.
 
 Cells of `videos` and their timestamps: a creation writes at timestamp 1; status, visibility, description, tags,
-captions and publication change by compare-and-set only, whose ballots are microseconds of today; progress changes by
-plain writes only. So no cell is written both ways.
+captions, publication and since when it waits for a person change by compare-and-set only, whose ballots are
+microseconds of today; progress changes by plain writes only. So no cell is written both ways.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ from origin.metadata.publications import publication_of, publication_text
 from origin.model import WATCHABLE, Caption, Counts, Failure, Publication, Video, VideoStatus, Visibility
 
 _SELECT = """SELECT video_id, creator_id, description, status, visibility, toUnixTimestamp(timestamp), progress, s3_url,
-    toUnixTimestamp(published_at), tags, publication, failure_code, failure_detail, captions FROM videos"""
+    toUnixTimestamp(published_at), tags, publication, failure_code, failure_detail, captions,
+    toUnixTimestamp(held_at) FROM videos"""
 _READ = Statement(f"{_SELECT} WHERE video_id = ?")
 _SEVERAL = Statement(f"{_SELECT} WHERE video_id IN ?")
 _COUNTS = "SELECT video_id, views, likes, comments, shares FROM video_counts"
@@ -28,8 +29,8 @@ _READ_COUNTS = Statement(f"{_COUNTS} WHERE video_id = ?")
 _SEVERAL_COUNTS = near(f"{_COUNTS} WHERE video_id IN ?")
 _CREATE = Statement(
     "INSERT INTO videos (video_id, creator_id, description, status, visibility, timestamp, progress, s3_url,"
-    " published_at, tags, revision, publication, thumbnail_url, failure_code, failure_detail, captions)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1"
+    " published_at, tags, revision, publication, thumbnail_url, failure_code, failure_detail, captions, held_at)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1"
 )
 _CREATE_COUNTS = Statement(
     "INSERT INTO video_counts (video_id, creator_id, views, likes, comments, shares, flush)"
@@ -40,6 +41,7 @@ _EDIT = compare_and_set(
     "UPDATE videos SET description = ?, tags = ?, visibility = ?, change = ? WHERE video_id = ? IF status IN ?"
 )
 _SET_CAPTION = compare_and_set("UPDATE videos SET captions[?] = ?, change = ? WHERE video_id = ? IF status IN ?")
+_SET_HELD = compare_and_set("UPDATE videos SET held_at = ?, change = ? WHERE video_id = ? IF status IN ?")
 _TRANSITION = compare_and_set(
     "UPDATE videos SET status = ?, failure_code = ?, failure_detail = ?, change = ? WHERE video_id = ? IF status IN ?"
 )
@@ -71,6 +73,7 @@ def _video(row: Row, counts: Row | None) -> Video:
         publication=publication_of(row[10]) if row[10] is not None else None,
         failure=Failure(row[11], row[12]) if row[11] is not None else None,
         captions=captions_of(row[13] or {}),
+        held_at_ms=row[14],
     )
 
 
@@ -112,6 +115,7 @@ async def create(session: CassandraSession, video: Video) -> None:
         failure.code if failure else None,
         failure.detail if failure else None,
         {each.language: caption_text(each) for each in video.captions} or UNSET,
+        UNSET if video.held_at_ms is None else video.held_at_ms,
     )
 
 
@@ -161,6 +165,12 @@ async def set_caption(session: CassandraSession, video_id: int, language: str, c
     if not await session.decide(_SET_CAPTION, params, change, _LAST_CHANGE, video_id):
         raise NotFound(f"no video {video_id}")
     return await one(session, video_id)
+
+
+async def set_held(session: CassandraSession, video_id: int, held_at_ms: int | None) -> None:
+    change = uuid.uuid4()
+    params = (held_at_ms, change, video_id, [VideoStatus.PROCESSING.value])
+    await session.decide(_SET_HELD, params, change, _LAST_CHANGE, video_id)
 
 
 async def transition(

@@ -94,6 +94,9 @@ class SqliteMetadata:
     async def set_caption(self, video_id: int, language: str, caption: Caption | None) -> Video:
         return await self._write(partial(videos.set_caption, video_id=video_id, language=language, caption=caption))
 
+    async def set_held(self, video_id: int, held_at_ms: int | None) -> None:
+        await self._write(partial(videos.set_held, video_id=video_id, held_at_ms=held_at_ms))
+
     async def transition(
         self, video_id: int, allowed: Set[VideoStatus], to: VideoStatus, failure: Failure | None = None
     ) -> bool:

@@ -22,8 +22,8 @@ from origin.model import (
 )
 
 _SELECT = """SELECT video_id, creator_id, description, status, visibility, created_at_ms, progress, raw_key,
-    published_at_ms, tags, views, likes, comments, shares, publication, failure_code, failure_detail, captions
-    FROM videos"""
+    published_at_ms, tags, views, likes, comments, shares, publication, failure_code, failure_detail, captions,
+    held_at_ms FROM videos"""
 _SEVERAL = f"{_SELECT} WHERE video_id IN (SELECT value FROM json_each(?))"  # noqa: S608 -- constants only
 # The words of the partial indexes: SQLite uses one only for a query that repeats them.
 _PUBLIC = "visibility = 'public' AND status IN ('playable', 'ready')"
@@ -47,13 +47,14 @@ def _video(row: tuple[Any, ...]) -> Video:
         publication=publication_of(row[14]) if row[14] is not None else None,
         failure=Failure(row[15], row[16]) if row[15] is not None else None,
         captions=captions_of(json.loads(row[17])) if row[17] != "{}" else (),
+        held_at_ms=row[18],
     )
 
 
 def create(connection: sqlite3.Connection, video: Video) -> None:
     publication, failure, counts = video.publication, video.failure, video.counts
     connection.execute(
-        "INSERT INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             video.video_id,
             video.creator_id,
@@ -74,6 +75,7 @@ def create(connection: sqlite3.Connection, video: Video) -> None:
             failure.code if failure else None,
             failure.detail if failure else None,
             json.dumps({each.language: caption_text(each) for each in video.captions}),
+            video.held_at_ms,
         ),
     )
 
@@ -114,6 +116,13 @@ def set_caption(connection: sqlite3.Connection, video_id: int, language: str, ca
         kept[language] = caption_text(caption)
     connection.execute("UPDATE videos SET captions = ? WHERE video_id = ?", (json.dumps(kept), video_id))
     return one(connection, video_id)
+
+
+def set_held(connection: sqlite3.Connection, video_id: int, held_at_ms: int | None) -> None:
+    connection.execute(
+        "UPDATE videos SET held_at_ms = ? WHERE video_id = ? AND status = ?",
+        (held_at_ms, video_id, VideoStatus.PROCESSING),
+    )
 
 
 def transition(

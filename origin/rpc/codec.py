@@ -94,6 +94,7 @@ def encode_video(video: Video) -> pb.Video:
         counts=pb.Counts(views=counts.views, likes=counts.likes, comments=counts.comments, shares=counts.shares),
         publication=encode_publication(video.publication) if video.publication else None,
         failure=pb.Failure(code=failure.code, detail=failure.detail) if failure else None,
+        held_at_ms=video.held_at_ms,
         captions=[pb.Caption(language=c.language, label=c.label, digest=c.digest) for c in video.captions],
     )
 
@@ -114,6 +115,7 @@ def decode_video(message: pb.Video) -> Video:
         counts=Counts(counts.views, counts.likes, counts.comments, counts.shares),
         publication=decode_publication(message.publication) if message.HasField("publication") else None,
         failure=Failure(failure.code, failure.detail) if message.HasField("failure") else None,
+        held_at_ms=message.held_at_ms if message.HasField("held_at_ms") else None,
         captions=tuple(Caption(each.language, each.label, each.digest) for each in message.captions),
     )
 

@@ -348,6 +348,7 @@ class Video(_message.Message):
     PUBLICATION_FIELD_NUMBER: _builtins.int
     FAILURE_FIELD_NUMBER: _builtins.int
     CAPTIONS_FIELD_NUMBER: _builtins.int
+    HELD_AT_MS_FIELD_NUMBER: _builtins.int
     video_id: _builtins.int
     creator_id: _builtins.int
     description: _builtins.str
@@ -357,6 +358,7 @@ class Video(_message.Message):
     progress: _builtins.float
     raw_key: _builtins.str
     published_at_ms: _builtins.int
+    held_at_ms: _builtins.int
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -384,13 +386,19 @@ class Video(_message.Message):
         publication: Global___Publication | None = ...,
         failure: Global___Failure | None = ...,
         captions: _abc.Iterable[Global___Caption] | None = ...,
+        held_at_ms: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_published_at_ms", b"_published_at_ms", "counts", b"counts", "failure", b"failure", "publication", b"publication", "published_at_ms", b"published_at_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_held_at_ms", b"_held_at_ms", "_published_at_ms", b"_published_at_ms", "counts", b"counts", "failure", b"failure", "held_at_ms", b"held_at_ms", "publication", b"publication", "published_at_ms", b"published_at_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_published_at_ms", b"_published_at_ms", "captions", b"captions", "counts", b"counts", "created_at_ms", b"created_at_ms", "creator_id", b"creator_id", "description", b"description", "failure", b"failure", "progress", b"progress", "publication", b"publication", "published_at_ms", b"published_at_ms", "raw_key", b"raw_key", "status", b"status", "tags", b"tags", "video_id", b"video_id", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_at_ms", b"_held_at_ms", "_published_at_ms", b"_published_at_ms", "captions", b"captions", "counts", b"counts", "created_at_ms", b"created_at_ms", "creator_id", b"creator_id", "description", b"description", "failure", b"failure", "held_at_ms", b"held_at_ms", "progress", b"progress", "publication", b"publication", "published_at_ms", b"published_at_ms", "raw_key", b"raw_key", "status", b"status", "tags", b"tags", "video_id", b"video_id", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__held_at_ms: _TypeAlias = _typing.Literal["held_at_ms"]  # noqa: Y015
+    _WhichOneofArgType__held_at_ms: _TypeAlias = _typing.Literal["_held_at_ms", b"_held_at_ms"]  # noqa: Y015
     _WhichOneofReturnType__published_at_ms: _TypeAlias = _typing.Literal["published_at_ms"]  # noqa: Y015
     _WhichOneofArgType__published_at_ms: _TypeAlias = _typing.Literal["_published_at_ms", b"_published_at_ms"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__held_at_ms) -> _WhichOneofReturnType__held_at_ms | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__published_at_ms) -> _WhichOneofReturnType__published_at_ms | None: ...
 
 Global___Video: _TypeAlias = Video  # noqa: Y015

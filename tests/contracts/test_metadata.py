@@ -181,6 +181,17 @@ async def test_a_deleted_video_takes_no_captions(metadata):
             await metadata.set_caption(video_id, "en", Caption("en", "English", "aa"))
 
 
+async def test_only_a_video_in_work_waits_for_a_person(metadata):
+    await metadata.create_video(a_video(1, status=VideoStatus.PROCESSING))
+    await metadata.create_video(a_video(2, status=VideoStatus.PROCESSING, held_at_ms=NOW_MS))
+    await metadata.create_video(a_video(3))
+    for video_id in (1, 3, 4):
+        await metadata.set_held(video_id, NOW_MS)
+    assert [(await metadata.video(number)).held_at_ms for number in (1, 2, 3)] == [NOW_MS, NOW_MS, None]
+    await metadata.set_held(1, None)
+    assert (await metadata.video(1)).held_at_ms is None
+
+
 async def test_of_two_transitions_one_wins(metadata):
     await metadata.create_video(a_video(1, status=VideoStatus.QUEUED))
     won = await asyncio.gather(

@@ -344,6 +344,7 @@ async def test_clips_that_wait_for_review_are_listed_and_decided(roles):
     first, second = [await roles.video(ann, VideoStatus.QUEUED) for _ in range(2)]
     for video_id in (first, second):
         await roles.metadata.transition(video_id, {VideoStatus.QUEUED}, VideoStatus.PROCESSING)
+        await roles.metadata.set_held(video_id, NOW_MS)
         event = UploadEvent(video_id, ann.user_id, f"raw/{video_id}", NOW_MS)
         await roles.eventlog.append(Topic.UPLOADS_REVIEW, str(video_id), hold(event, "unsure"))
     waiting = await roles.reviews.waiting(10)
@@ -352,7 +353,9 @@ async def test_clips_that_wait_for_review_are_listed_and_decided(roles):
         (second, "unsure", NOW_MS),
     ]
     assert [each.clip_key for each in await roles.reviews.waiting(1)] == [waiting[0].clip_key]
+    assert (await roles.videos.view(first, ann.user_id)).video.held_at_ms == NOW_MS
     await roles.reviews.allow(first)
+    assert (await roles.videos.view(first, ann.user_id)).video.held_at_ms is None
     await roles.reviews.reject(second, "Not here.")
     assert (await roles.videos.view(second, ann.user_id)).video.failure.detail == "Not here."
     [record] = await roles.eventlog.read(Topic.UPLOADS, {}, 10)

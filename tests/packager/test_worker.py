@@ -67,6 +67,10 @@ class ShelfCatalog:
         self.history.append((video_id, stage))
         return self.videos[video_id].status is not VideoStatus.DELETED
 
+    async def hold(self, video_id: int) -> None:
+        self._answer()
+        self._set(video_id, held_at_ms=now_ms())
+
     async def publish(self, video_id: int, publication: Publication, status: VideoStatus) -> bool:
         self._answer()
         self.history.append((video_id, f"told {publication.revision}"))
@@ -243,6 +247,7 @@ async def test_a_clip_that_moderation_is_unsure_about_waits_and_is_published_onc
     assert (event.video_id, event.error_detail) == (1, "one frame scores 0.61")
     video = house.catalog.videos[1]
     assert (video.status, video.publication, video.failure) == (VideoStatus.PROCESSING, None, None)
+    assert video.held_at_ms is not None
     assert await house.lag() == 0
     await house.log.append(Topic.UPLOADS, "1", encode(replace(event, cleared=True)))
     await house.status(1, VideoStatus.READY)

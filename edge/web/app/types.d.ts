@@ -21,7 +21,7 @@ declare global {
   interface Video {
     id: string; creator: UserRef; description: string; status: Status; progress?: number;
     duration_ms: number | null; width: number | null; height: number | null; created_at: string; counts: Counts;
-    playback?: Playback | null; failure?: { code: string; detail: string } | null;
+    playback?: Playback | null; failure?: { code: string; detail: string } | null; review?: { since: string };
     viewer?: { liked: boolean; following: boolean };
   }
   interface PlannedFetch { video_id: string; url: string; bytes: number; priority: number | string }

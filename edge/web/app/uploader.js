@@ -191,7 +191,7 @@ export class Uploader extends EventTarget {
           void forgetClip();
           return;
         }
-        this.#set({ status: change.status, progress: change.progress ?? this.state.progress });
+        this.#set({ status: change.status, progress: change.progress ?? this.state.progress, note: change.review ? 'A person will look at it before it goes live.' : '' });
         if (change.status === 'playable' || change.status === 'ready') void forgetClip();
         if (change.status === 'ready') this.#set({ phase: 'done', progress: 1 });
       }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -77,3 +78,12 @@ async def test_a_decision_that_is_none_is_refused(
     answer = await client.ask("POST", "/v1/reviews/21", body, user_id=None, headers=moderator)
     assert (answer.status, answer.json["field"]) == (400, field)
     assert client.house.decided == []
+
+
+async def test_its_creator_is_told_that_a_clip_waits(client: Client) -> None:
+    held = replace(a_video(21, status=VideoStatus.PROCESSING), held_at_ms=NOW_MS)
+    client.house.shown[21] = held
+    document = (await client.ask("GET", "/v1/videos/21")).json
+    assert (document["status"], document["review"]) == ("processing", {"since": "2026-01-01T00:00:00.123Z"})
+    client.house.shown[21] = replace(held, status=VideoStatus.REJECTED)
+    assert "review" not in (await client.ask("GET", "/v1/videos/21")).json
