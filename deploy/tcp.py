@@ -17,6 +17,7 @@ from contextlib import suppress
 from copy import copy
 from typing import Any
 
+from h2.settings import SettingCodes
 from hypercorn.asyncio.tcp_server import TCPServer
 from hypercorn.asyncio.worker_context import WorkerContext
 from hypercorn.config import Config
@@ -37,6 +38,11 @@ LAST_WORDS_S = 0.5
 HTTP1_QUEUE = 2
 """Pieces of a request's body, 64 KiB each, that wait for the app. (Over HTTP/2 flow control bounds them; a full queue
 would hold up the other requests of the connection.)"""
+HTTP2_WINDOW_BYTES = 256 << 10
+"""Of a connection, and of each of its streams: what a client may send ahead of what is read. HTTP/2's own 64 KiB hold
+an upload at 1 MB/s over a way of 60 ms."""
+HTTP2_QUEUE = 32
+"""Frames of a window, 16 KiB each, and as many again for a client that cuts them smaller."""
 _NO_ERROR = 0
 """RFC 9113 section 7."""
 
@@ -68,10 +74,12 @@ class _Streams(dict[int, Any]):
 class _Connection(TCPServer):
     async def _read_data(self) -> None:
         protocol = self.protocol.protocol
+        protocol.config = copy(protocol.config)
         if isinstance(protocol, H2Protocol):
             protocol.streams = _Streams(protocol)
+            protocol.config.max_app_queue_size = HTTP2_QUEUE
+            await _widen(protocol)
         else:
-            protocol.config = copy(protocol.config)
             protocol.config.max_app_queue_size = HTTP1_QUEUE
         keep_trailers(protocol)
         await super()._read_data()
@@ -80,6 +88,13 @@ class _Connection(TCPServer):
         # Hypercorn would start an idle timer in a task group that has ended.
         if not (isinstance(event, Updated) and self.writer.is_closing()):
             await super().protocol_send(event)
+
+
+async def _widen(protocol: H2Protocol) -> None:
+    connection = protocol.connection
+    connection.update_settings({SettingCodes.INITIAL_WINDOW_SIZE: HTTP2_WINDOW_BYTES})
+    connection.increment_flow_control_window(HTTP2_WINDOW_BYTES - connection.inbound_flow_control_window)
+    await protocol._flush()  # noqa: SLF001 - Hypercorn's way to have what the connection holds sent
 
 
 class TcpServer:

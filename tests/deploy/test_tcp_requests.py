@@ -17,6 +17,7 @@ import pytest
 from deploy.clock import now_ms
 from deploy.listen import Listener, Tls
 from deploy.setting_forms import Bind
+from deploy.tcp import HTTP2_WINDOW_BYTES
 from deploy.tls import ensure_pair
 from tests.e2e.system import free_port
 
@@ -113,3 +114,27 @@ async def test_http2_clients_get_interim_answers_and_their_trailers_arrive(port:
     bodies = [(event.stream_id, event.data) for event in seen if isinstance(event, h2.events.DataReceived)]
     assert (1, b"x-sum=1;") in bodies
     assert b"x-sum" not in b"".join(data for stream_id, data in bodies if stream_id == 3)
+
+
+async def test_an_http2_client_may_send_a_window_of_its_own_way_ahead(port: tuple[int, Path]) -> None:
+    async with connected(port, "h2") as (reader, writer):
+        client = h2.connection.H2Connection(config=h2.config.H2Configuration(header_encoding=None))
+        client.initiate_connection()
+        writer.write(client.data_to_send())
+        while client.remote_settings.initial_window_size < HTTP2_WINDOW_BYTES:
+            client.receive_data(await reader.read(4096))
+        writer.write(client.data_to_send())
+        head = [(":method", "POST"), (":path", "/"), (":authority", "localhost"), (":scheme", "https")]
+        client.send_headers(1, head)
+        assert client.local_flow_control_window(1) == HTTP2_WINDOW_BYTES
+        for _ in range(4 * HTTP2_WINDOW_BYTES // 16384):
+            while client.local_flow_control_window(1) < 16384:
+                writer.write(client.data_to_send())
+                client.receive_data(await reader.read(4096))
+            client.send_data(1, bytes(16384))
+        client.end_stream(1)
+        writer.write(client.data_to_send())
+        answered = False
+        while not answered:
+            events = client.receive_data(await reader.read(4096))
+            answered = any(isinstance(event, h2.events.StreamEnded) for event in events)
