@@ -52,7 +52,6 @@ class Finishing:
             await verify(self._objects, upload, digest)
         except Refusal:
             await self._end(upload)
-            await self._objects.delete(upload.object_key)
             raise
         await self._metadata.advance_upload(upload.upload_id, UploadState.STORED)
 
@@ -100,11 +99,18 @@ class Finishing:
 
     async def _end(self, upload: Upload) -> None:
         await self._objects.abort(upload.multipart_id)
-        if upload.terms.kind is UploadKind.PARTIAL:
+        if upload.terms.kind is UploadKind.PARTIAL or await self._is_withdrawn(upload.video_id):
+            # It may be joined already: another process did it, or this one before a crash or for a log that is away.
             await self._objects.delete(upload.object_key)
-        else:
-            await self._metadata.transition(upload.video_id, {VideoStatus.UPLOADING}, VideoStatus.DELETED)
         await self._metadata.delete_upload(upload.upload_id)
+
+    async def _is_withdrawn(self, video_id: int) -> bool:
+        """Take a video back that was not announced: is it one that nobody will watch?"""
+        await self._metadata.transition(video_id, {VideoStatus.UPLOADING}, VideoStatus.DELETED)
+        try:
+            return (await self._metadata.video(video_id)).status is VideoStatus.DELETED
+        except NotFound:
+            return True
 
     async def is_complete(self, upload: Upload) -> bool:
         """Every announced byte of a receiving upload is stored."""

@@ -152,6 +152,25 @@ async def test_an_expired_upload_is_swept_with_its_parts_and_its_video(house, up
     assert (await house.metadata.video(ticket.video_id)).status is VideoStatus.DELETED
 
 
+async def test_an_expired_upload_that_was_joined_and_never_finished_leaves_no_bytes(house, uploads, reconciler):
+    ticket = await a_whole_upload(house, uploads)
+    await house.objects.complete(ticket.multipart_id, await house.objects.list_parts(ticket.multipart_id))
+    house.now_ms += UPLOAD_TTL_MS
+    assert await reconciler.once(thorough=False) == Reconciled(expired=1)
+    assert [info.key async for info in house.objects.list("")] == []
+
+
+async def test_cancelling_an_upload_that_waits_for_the_log_leaves_no_bytes(house, uploads, reconciler):
+    ticket = await a_whole_upload(house, uploads)
+    away = Uploads(house.metadata, house.objects, Away(house.eventlog), house.clock, house.mint)
+    await away.finish(ticket.upload_id, "")
+    await uploads.cancel(ticket.upload_id)
+    assert [info.key async for info in house.objects.list("")] == []
+    assert (await house.metadata.video(ticket.video_id)).status is VideoStatus.DELETED
+    assert await reconciler.once(thorough=True) == Reconciled()
+    assert await announced(house) == []
+
+
 async def a_stored_piece(house, uploads):
     ticket = await uploads.begin(7, 4, "", "", house.now_ms, UploadTerms(UploadKind.PARTIAL))
     await house.objects.put_part(ticket.multipart_id, 1, body(b"half"))
