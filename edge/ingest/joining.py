@@ -12,19 +12,24 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 
+from edge.ingest import refusals
 from edge.ingest.body import BodyEnded
+from edge.ingest.intake import Rejected
 from edge.ingest.locks import LocksUnavailable
-from edge.ingest.model import UploadState
+from edge.ingest.model import Reject, UploadState
 from edge.ingest.uploads import Hold, Uploads
 from edge.ingest.writers import Locked, Writers
 from origin.metadata.base import NotFound
 from origin.model import UploadKind
 from origin.objects.base import Objects, ObjectStoreError
+from origin.refusals import Refusal
 from origin.roles import RoleUnavailable
 from origin.views import UploadTicket
 
 logger = logging.getLogger(__name__)
 _TEMPORARY = (BodyEnded, Locked, LocksUnavailable, ObjectStoreError, RoleUnavailable, NotFound)
+_FOR_GOOD = (Refusal, Rejected)
+"""What no other try would change."""
 
 
 class Pieces:
@@ -51,7 +56,8 @@ async def _blocks(objects: Objects, pieces: Sequence[UploadTicket], offset: int)
 
 async def join(uploads: Uploads, ticket: UploadTicket, state: UploadState, hold: Hold, request_id: str) -> UploadState:
     """Join a final upload if every part of it is stored; returns its state. One of which a part was ended waits until
-    it expires or is ended itself. Raises what writing and finishing raise."""
+    it expires or is ended itself. Raises Rejected for one that has become too large, and what writing and finishing
+    raise."""
     try:
         pieces = await asyncio.gather(*(uploads.catalog.find(each) for each in ticket.terms.partials))
     except NotFound:
@@ -59,6 +65,9 @@ async def join(uploads: Uploads, ticket: UploadTicket, state: UploadState, hold:
     if not all(piece.finished for piece in pieces):
         return state
     length = sum(piece.length or 0 for piece in pieces)
+    if length > uploads.settings.max_bytes:
+        await uploads.catalog.cancel(ticket.upload_id)
+        raise Rejected(Reject(refusals.too_large(uploads.settings.max_bytes)))
     await uploads.catalog.fix_length(ticket.upload_id, length)
     async with aclosing(Pieces(uploads.objects, pieces, state.offset)) as source:
         offset = await uploads.write(ticket, state, source, _nobody_is_told, hold)
@@ -73,7 +82,7 @@ async def _nobody_is_told(_offset: int) -> None: ...
 
 async def join_waiting(uploads: Uploads, writers: Writers, piece: UploadTicket, request_id: str) -> None:
     """Join the final uploads that have waited for this partial upload. What fails is tried again when their client asks
-    for them."""
+    for them; what is refused concerns neither the part nor the others."""
     for ticket in await uploads.catalog.live_by(piece.user_id):
         if ticket.terms.kind is UploadKind.FINAL and piece.upload_id in ticket.terms.partials:
             try:
@@ -81,3 +90,5 @@ async def join_waiting(uploads: Uploads, writers: Writers, piece: UploadTicket, 
                     await join(uploads, ticket, await uploads.state(ticket, request_id), turn, request_id)
             except _TEMPORARY as error:
                 logger.warning("a final upload waits", extra={"upload_id": ticket.upload_id, "error": str(error)})
+            except _FOR_GOOD as error:
+                logger.info("a final upload is refused", extra={"upload_id": ticket.upload_id, "error": str(error)})

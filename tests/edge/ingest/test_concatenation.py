@@ -132,6 +132,31 @@ async def test_pieces_that_are_too_large_together_are_refused_before_they_are_co
     assert (answer.status, code(answer)) == (413, "upload_too_large")
 
 
+async def test_pieces_that_grow_too_large_together_are_refused_before_they_are_copied(
+    joining: World, origin: Origin
+) -> None:
+    small = joining.remade(catalog=origin.uploads, max_bytes=6000)
+    fields = {**OCTETS, "Upload-Defer-Length": "1", "Upload-Concat": "partial"}
+    grows = (await small.ask("POST", COLLECTION, fields, CLIP[:100])).headers["location"]
+    final = (await join(small, grows, grows)).headers["location"]
+    rest = {**OCTETS, "Upload-Offset": "100", "Upload-Length": "4000"}
+    assert (await small.ask("PATCH", grows, rest, CLIP[100:4000])).status == 204
+    assert (await small.ask("HEAD", final, TUS)).status == 404
+    assert await origin.events() == []
+    assert [key.partition("/")[0] for key in await origin.stored_keys()] == ["partial"]
+
+
+async def test_a_final_upload_that_is_no_clip_spoils_neither_its_pieces_nor_others_that_wait(
+    joining: World, origin: Origin
+) -> None:
+    first, second = await piece(joining, CLIP[:5000]), await piece(joining, CLIP[5000:6000], len(CLIP) - 5000)
+    wrong, right = [(await join(joining, *pieces)).headers["location"] for pieces in ((second, first), (first, second))]
+    assert (await joining.ask("PATCH", second, {**OCTETS, "Upload-Offset": "1000"}, CLIP[6000:])).status == 204
+    assert (await joining.ask("HEAD", wrong, TUS)).status == 404
+    assert (await joining.ask("HEAD", right, TUS)).headers["upload-offset"] == str(len(CLIP))
+    assert await origin.the_one_clip() == CLIP
+
+
 async def test_what_was_joined_to_no_clip_is_refused_and_ended(joining: World, origin: Origin) -> None:
     picture = await piece(joining, b"\x89PNG\r\n\x1a\n" + bytes(100))
     answer = await join(joining, picture)
