@@ -95,7 +95,8 @@ async def _first_bytes(
 ) -> UploadState:
     try:
         return await resource.receive(exchange, ticket, state, append, turn)
-    except WrongChecksum:
-        # Nothing was stored, and this client was never told where: it will begin anew.
-        await exchange.uploads.catalog.cancel(ticket.upload_id)
+    except (WrongChecksum, Rejected):
+        if append.checks:
+            # Nothing was stored, and this client was never told where: it will begin anew.
+            await exchange.uploads.catalog.cancel(ticket.upload_id)
         raise

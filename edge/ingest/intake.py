@@ -48,14 +48,12 @@ async def take(uploads: Uploads, ticket: UploadTicket, state: UploadState, incom
     uploads.stats.receiving += 1
     try:
         offset = await _store(uploads, ticket, state, incoming)
-    except NotVideo as error:
+    except (NotVideo, Unsuitable) as error:
         # With a checksum nothing is stored yet, and perhaps the bytes are only damaged.
         if not append.checks:
             await _void(uploads, state)
-        raise Rejected(Reject(refusals.NOT_A_VIDEO)) from error
-    except Unsuitable as error:
-        await _void(uploads, state)
-        raise Rejected(Reject(error.problem)) from error
+        problem = error.problem if isinstance(error, Unsuitable) else refusals.NOT_A_VIDEO
+        raise Rejected(Reject(problem)) from error
     except Overrun as error:
         await _void(uploads, state)
         raise Rejected(Reject(protocol.overrun(append.speech))) from error

@@ -81,8 +81,8 @@ class Catalog:
             self.announced.append(upload_id)
 
     async def cancel(self, upload_id: int) -> None:
-        await self.objects.abort((await self.find(upload_id)).multipart_id)
-        del self.tickets[upload_id]
+        if upload_id in self.tickets:
+            await self.objects.abort(self.tickets.pop(upload_id).multipart_id)
 
     async def live_by(self, user_id: int) -> list[UploadTicket]:
         return [each for each in self.tickets.values() if each.user_id == user_id and not each.finished]

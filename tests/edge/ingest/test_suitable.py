@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 from typing import TYPE_CHECKING
 
@@ -77,6 +79,28 @@ async def test_a_header_that_rules_a_clip_out_ends_the_upload_before_the_media_i
     assert (await world.ask("HEAD", where, TUS)).status == 404
     assert world.stats.stored_bytes < 8192
     assert world.stats.voided == 1
+
+
+async def test_a_header_that_was_damaged_on_the_way_ends_no_upload_whose_body_has_a_checksum(world: World) -> None:
+    made = await world.ask("POST", "/v1/uploads", {**TUS, "Upload-Length": str(len(GOOD))})
+    where, digest = made.headers["location"], base64.b64encode(hashlib.sha1(GOOD, usedforsecurity=False).digest())
+    fields = {**OCTETS, "Upload-Offset": "0", "Upload-Checksum": f"sha1 {digest.decode()}"}
+    damaged = GOOD.replace(b"vide", b"wide")
+    answer = await world.ask("PATCH", where, fields, damaged)
+    assert (answer.status, json.loads(answer.body)["code"]) == (422, "no_video_track")
+    assert (await world.ask("HEAD", where, TUS)).headers["upload-offset"] == "0"
+    assert (await world.ask("PATCH", where, fields, GOOD)).status == 204
+
+
+async def test_a_creation_whose_body_has_a_checksum_and_is_refused_leaves_nothing(world: World) -> None:
+    digest = base64.b64encode(hashlib.sha1(GOOD, usedforsecurity=False).digest()).decode()
+    fields = {**OCTETS, "Upload-Length": str(len(GOOD))}
+    for body in (GOOD.replace(b"ftyp", b"\x89PNG"), GOOD.replace(b"vide", b"wide")):
+        answer = await world.ask("POST", "/v1/uploads", {**fields, "Upload-Checksum": f"sha1 {digest}"}, body)
+        assert answer.status in (415, 422)
+    promised = await world.ask("POST", "/v1/uploads", {**fields, "Trailer": "Upload-Checksum"}, [GOOD])
+    assert (promised.status, json.loads(promised.body)["code"]) == (400, "bad_header")
+    assert await world.catalog.live_by(7) == []
 
 
 async def test_the_header_is_judged_too_when_it_comes_last_in_the_same_request(world: World) -> None:
