@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from deploy.services import state
 from deploy.services.addresses import S3, Cassandra, Kafka, Redis
@@ -24,6 +25,10 @@ from deploy.services.sentinel import WatchedRedis, start_sentinel
 from deploy.services.service import AnyService, Service
 from deploy.services.valkey import start_redis
 from deploy.settings import services_cache
+
+# How long an example takes is the machine's affair.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # Taken out, as a Reelway process that a test starts refuses settings it does not know.
 _RUNNING = os.environ.pop("REELWAY_TEST_SERVICES", None)
