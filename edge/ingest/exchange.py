@@ -39,6 +39,6 @@ def request_of(scope: Scope) -> UploadRequest:
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
         headers[name] = f"{headers[name]}, {value}" if name in headers else value
-    length = headers.get("content-length", "")
-    # The filter has already refused a Content-Length that is no number.
+    # The filter has already refused a Content-Length that is no number; it may be said twice (RFC 9110 section 8.6).
+    length = headers.get("content-length", "").partition(",")[0]
     return UploadRequest(scope["method"], headers, int(length) if length else None)

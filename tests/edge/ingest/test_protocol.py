@@ -7,12 +7,16 @@ import contextlib
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from edge.ingest import protocol, wire
+from edge.gateway import waf
+from edge.ingest import checksums, protocol, wire
+from edge.ingest.checksums import Checks
+from edge.ingest.exchange import request_of
 from edge.ingest.model import (
     MOST_PARTS,
+    PREFIX,
     Accept,
     Append,
     Cancel,
@@ -43,6 +47,11 @@ FIELDS = (
     "content-type",
     "x-http-method-override",
     "reelway-description",
+    "upload-incomplete",
+    "upload-concat",
+    "content-digest",
+    "repr-digest",
+    "trailer",
 )
 VALUES = (
     st.sampled_from(
@@ -67,6 +76,12 @@ VALUES = (
             "PATCH",
             "application/offset+octet-stream",
             "application/partial-upload",
+            "partial",
+            "final;/v1/uploads/1 https://localhost/v1/uploads/2",
+            "sha-256=:AAAA:",
+            f"sha-512=:{'A' * 86}==:, md5=:AAAA:",
+            "sha1 Kq5sNclPz7QV2+lfQIuc6R7oRu0=",
+            "Upload-Checksum, Content-Digest",
         ]
     )
     | st.text(max_size=30)
@@ -89,6 +104,9 @@ STATES = st.builds(
     st.integers(-10, 10),
     st.integers(0, 20) | st.just(MOST_PARTS),
 )
+
+
+WHOLE = UploadState(1, 2, 10, 10, "", True, NOW_MS + 1)
 
 
 @given(REQUESTS)
@@ -146,6 +164,29 @@ def test_every_tus_answer_names_the_version(request: UploadRequest, state: Uploa
         assert ("Tus-Resumable", "1.0.0") in decision.fields
 
 
+HEADS = st.lists(
+    st.tuples(
+        st.sampled_from(FIELDS).map(str.encode),
+        VALUES.map(lambda text: text.encode("latin-1", "replace")) | st.binary(max_size=20),
+    )
+    | st.tuples(st.just(b"content-length"), st.sampled_from([b"0", b"5", b" 5 ", b"05", b"9" * 15, b"-1", b"5, 5"])),
+    max_size=12,
+)
+
+
+@given(st.sampled_from(["POST", "PATCH", "HEAD", "DELETE", "OPTIONS"]), HEADS, STATES)
+@settings(max_examples=200)
+@example("PATCH", [(b"content-length", b"5"), (b"content-length", b"5")], WHOLE)
+def test_every_head_that_the_filter_lets_through_is_answered(
+    method: str, headers: list[tuple[bytes, bytes]], state: UploadState
+) -> None:
+    for path in (PREFIX, f"{PREFIX}/1"):
+        if isinstance(waf.inspect(method, path, path.encode(), b"", headers, waf.Filter()), waf.Passed):
+            request = request_of({"method": method, "headers": headers})
+            protocol.decide_collection(request, RULES)
+            protocol.decide_resource(request, state, RULES)
+
+
 @given(st.text(max_size=80))
 @settings(max_examples=500)
 def test_no_text_breaks_a_parser(text: str) -> None:
@@ -156,6 +197,12 @@ def test_no_text_breaks_a_parser(text: str) -> None:
         lambda: wire.upload_metadata(text),
         lambda: wire.upload_checksum(text),
         lambda: wire.percent_encoded("x", text),
+        lambda: wire.content_digest(text),
+        lambda: wire.repr_digest(text),
+        lambda: wire.final_upload(text, PREFIX),
+        lambda: wire.final_upload(f"final;{text}", PREFIX),
+        lambda: checksums.of_head({"trailer": text, "upload-checksum": text}, (checksums.UPLOAD_CHECKSUM,)),
+        lambda: Checks(trailing=(checksums.UPLOAD_CHECKSUM,)).all({"upload-checksum": text}),
     ):
         with contextlib.suppress(BadField):
             parser()
