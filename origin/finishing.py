@@ -36,8 +36,8 @@ class Finishing:
     async def settle(self, upload_id: int, request_id: str, digest: str = "") -> None:
         """Join the parts, mark the upload stored, announce it; what was done before is not done again.
 
-        Raises UploadIncomplete, other Refusals of what was joined, NoSuchObject, and EventLogError when the upload is
-        stored but not announced.
+        Raises NotFound, UploadIncomplete, other Refusals of what was joined, NoSuchObject, and EventLogError when the
+        upload is stored but not announced.
         """
         async with self._one_at_a_time(upload_id):
             upload = await self._metadata.upload(upload_id)
@@ -76,10 +76,10 @@ class Finishing:
             raise UploadIncomplete(f"{error}.") from error
 
     async def _announce(self, upload: Upload, request_id: str) -> None:
-        video = await self._metadata.video(upload.video_id)
-        if video.status is VideoStatus.DELETED:
-            await self._objects.delete(upload.object_key)
-        elif video.status is VideoStatus.UPLOADING:
+        """Raises NotFound for an upload that was ended meanwhile, as by a sweeper of another origin, or whose video was
+        deleted."""
+        status = (await self._metadata.video(upload.video_id)).status
+        if status is VideoStatus.UPLOADING:
             event = UploadEvent(
                 video_id=upload.video_id,
                 user_id=upload.user_id,
@@ -88,7 +88,11 @@ class Finishing:
                 request_id=request_id,
             )
             await self._eventlog.append(Topic.UPLOADS, str(upload.video_id), encode(event))
-            await self._metadata.transition(upload.video_id, {VideoStatus.UPLOADING}, VideoStatus.QUEUED)
+            if not await self._metadata.transition(upload.video_id, {VideoStatus.UPLOADING}, VideoStatus.QUEUED):
+                status = (await self._metadata.video(upload.video_id)).status
+        if status is VideoStatus.DELETED:
+            await self._end(upload)
+            raise NotFound(f"the video of upload {upload.upload_id} is deleted")
         await self._metadata.advance_upload(upload.upload_id, UploadState.ANNOUNCED)
 
     async def cancel(self, upload_id: int) -> None:

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from origin.eventlog.base import EventLogError
-from origin.metadata.base import Metadata, MetadataError
+from origin.metadata.base import Metadata, MetadataError, NotFound
 from origin.model import Upload, UploadKind, UploadState
 from origin.objects.base import ObjectStoreError
 from origin.refusals import Refusal
@@ -140,6 +140,9 @@ class Reconciler:
         except EventLogError as error:
             self._uploads.unannounced.set()
             self._failed(upload, done, error)
+        except NotFound:
+            # Ended meanwhile, or its video was: nothing is left of it.
+            done.expired += 1
         except _ERRORS as error:
             self._failed(upload, done, error)
 

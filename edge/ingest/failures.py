@@ -12,6 +12,7 @@ from edge.ingest.model import Fields
 from edge.ingest.stats import IngestStats
 from edge.ingest.wire import TUS_CHECKSUM
 from edge.ingest.writers import Locked
+from origin.objects.base import NoSuchObject
 
 
 def problem_of(error: Exception, stats: IngestStats) -> Problem:
@@ -31,6 +32,9 @@ def problem_of(error: Exception, stats: IngestStats) -> Problem:
         return refusals.LOCKED
     if isinstance(error, LocksUnavailable):
         return refusals.LOCKS_AWAY
+    if isinstance(error, NoSuchObject):
+        # It was ended meanwhile, as by a sweeper, which asks for no turn.
+        return refusals.UNKNOWN
     return problems.from_exception(error)
 
 

@@ -169,6 +169,16 @@ class FileObjects:
     def _complete(self, folder: Path, key: str, parts: Sequence[Part]) -> ObjectInfo:
         if not folder.is_dir():
             return self._completed_before(key, parts)
+        try:
+            self._move_joined(folder, parts, key)
+        except (StoreUnavailable, NoSuchObject):
+            if folder.is_dir():
+                raise
+            # Another process completed or aborted it under our hands.
+            return self._completed_before(key, parts)
+        return self._stat(key)
+
+    def _move_joined(self, folder: Path, parts: Sequence[Part], key: str) -> None:
         joined = self._scratch.path()
         with durable.store_errors(f"completing {key}"):
             try:
@@ -178,7 +188,6 @@ class FileObjects:
                 joined.unlink(missing_ok=True)
             self._scratch.discard(folder)
             durable.sync_folder(self._multipart)
-        return self._stat(key)
 
     def _join(self, folder: Path, parts: Sequence[Part], joined: Path, key: str) -> None:
         paths = [folder / _part_name(part.number) for part in parts]

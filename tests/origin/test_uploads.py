@@ -247,10 +247,12 @@ async def test_cancelling_a_finished_upload_leaves_its_video(house, uploads):
     assert (await house.objects.stat(f"raw/{ticket.video_id}")).size_bytes == 8
 
 
-async def test_a_video_deleted_while_it_was_uploaded_is_not_announced(house, uploads):
+async def test_an_upload_whose_video_was_deleted_meanwhile_is_ended_and_not_announced(house, uploads):
     ticket = await a_whole_upload(house, uploads)
     await house.metadata.transition(ticket.video_id, set(VideoStatus), VideoStatus.DELETED)
-    await uploads.finish(ticket.upload_id, "")
+    for _ in range(2):
+        with pytest.raises(NotFound):
+            await uploads.finish(ticket.upload_id, "")
     assert await announced(house) == []
     with pytest.raises(NoSuchObject):
         await house.objects.stat(f"raw/{ticket.video_id}")
