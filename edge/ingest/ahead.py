@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Protocol
 
+MOST_BLOCKS = 4096
+"""Of one body: a block of few bytes holds tens more than it counts for, and a client chooses its frames."""
+
 
 class Source(Protocol):
     async def block(self) -> bytes | None:
@@ -94,4 +97,5 @@ class Ahead:
     def _may_read(self) -> bool:
         if not self._blocks and self._wanted:
             return True
-        return self._held_bytes < self._most_bytes and self._room.held_bytes < self._room.most_bytes
+        has_room = self._held_bytes < self._most_bytes and self._room.held_bytes < self._room.most_bytes
+        return has_room and len(self._blocks) < MOST_BLOCKS

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.ingest.ahead import Ahead, Room
+from edge.ingest.ahead import MOST_BLOCKS, Ahead, Room
 from edge.ingest.body import BodyEnded, ClientGone, Interrupted, TooSlow
 from origin.objects.base import StoreUnavailable
 
@@ -86,6 +86,14 @@ async def test_a_body_is_read_ahead_up_to_its_bound_and_goes_on_when_blocks_are_
         await ahead.block()
         await settled()
         assert body.read_bytes == 60
+
+
+async def test_a_body_of_tiny_blocks_is_read_ahead_by_their_count() -> None:
+    body = Body([b"xx"] * (3 * MOST_BLOCKS))
+    async with Ahead(body, Room(1 << 30), 1 << 30) as ahead:
+        await settled()
+        assert body.read_bytes == 2 * MOST_BLOCKS
+        assert await taken(ahead) == (b"xx" * 3 * MOST_BLOCKS, None)
 
 
 async def test_together_bodies_hold_the_room_and_one_block_each() -> None:
