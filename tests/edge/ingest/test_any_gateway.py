@@ -13,12 +13,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from edge.ingest.locks import open_locks
+from origin.objects.base import StoreUnavailable
+from tests.edge.ingest.origins import Origin
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
     from conftest import Answered, World
-    from origins import Origin
 
 CLIP = b"\x00\x00\x00\x18ftypmp42" + bytes((7 * n + n // 251) % 256 for n in range(12_000))
 TUS = {"Tus-Resumable": "1.0.0"}
@@ -152,3 +153,82 @@ async def test_requests_of_all_gateways_at_once_leave_one_file_and_one_video(
 
     await asyncio.gather(*(stubborn(world, 1900 + 700 * n) for n, world in enumerate(gateways.worlds)))
     assert await gateways.origin.the_one_clip() == CLIP
+
+
+@dataclass
+class Faulty:
+    """An object store, of whose calls those that are drawn fail: `before` they do anything, `half` way through a body,
+    or `after` all is done and only the answer is lost."""
+
+    objects: Any
+    faults: list[str]
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.objects, name)
+
+    async def _call(self, name: str, *args: Any) -> Any:
+        fault = self.faults.pop(0) if self.faults else ""
+        if fault == "before":
+            raise StoreUnavailable("away")
+        if fault == "half" and name == "put_part":
+            args = (*args[:2], _breaking(args[2]))
+        result = await getattr(self.objects, name)(*args)
+        if fault == "after":
+            raise StoreUnavailable("away")
+        return result
+
+    async def put_part(self, multipart_id: str, number: int, body: AsyncIterator[bytes]) -> Any:
+        return await self._call("put_part", multipart_id, number, body)
+
+    async def list_parts(self, multipart_id: str) -> Any:
+        return await self._call("list_parts", multipart_id)
+
+    async def complete(self, multipart_id: str, parts: Any) -> Any:
+        return await self._call("complete", multipart_id, parts)
+
+
+async def _breaking(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for block in body:
+        yield block[: len(block) // 2 + 1]
+        raise StoreUnavailable("away")
+
+
+@pytest.mark.slow
+@given(
+    faults=st.lists(st.sampled_from(["", "", "", "before", "half", "after"]), max_size=30),
+    sends=st.lists(st.tuples(st.integers(1, len(CLIP)), st.booleans(), st.sampled_from(sorted(PATCHING))), max_size=6),
+)
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
+async def test_a_store_that_fails_in_between_costs_no_acknowledged_byte_and_makes_no_second_video(
+    world: World, faults: list[str], sends: list[tuple[int, bool, str]]
+) -> None:
+    """Two gateways of one store take turns; the client asks and sends until it is told that the upload is whole."""
+    store, locks = Faulty(world.objects, []), open_locks("memory:")
+    world.clock.now_ms += 1  # other ids than the last example's, whose clip is still there
+    origin = Origin.on(store, world.clock)  # type: ignore[arg-type]
+    gateways = [world.remade(objects=store, catalog=origin.uploads, locks=locks) for _ in range(2)]
+    where = (await gateways[0].ask("POST", "/v1/uploads", {**TUS, "Upload-Length": str(len(CLIP))})).headers["location"]
+    store.faults = faults
+    acknowledged = 0
+    for attempt in range(2 * len(faults) + len(sends) + 2):
+        gateway = gateways[attempt % 2]
+        head = await gateway.ask("HEAD", where, TUS)
+        assert head.status in (200, 503), head.body
+        if head.status == 503:
+            continue
+        offset = int(head.headers["upload-offset"])
+        assert offset >= acknowledged
+        if offset == len(CLIP):
+            break
+        size, gone, protocol = sends.pop(0) if sends else (len(CLIP), False, "tus")
+        # To the other two, the last byte alone does not end an upload.
+        end = min(offset + size, len(CLIP) - (protocol != "tus"))
+        fields = {**PATCHING[protocol], "Upload-Offset": str(offset)}
+        answer = await gateway.ask("PATCH", where, fields, [CLIP[offset:end]], cut_off=gone)
+        assert answer.status in (0, 201, 204, 503), answer.body
+        acknowledged = end if answer.status in (201, 204) else offset
+    # Asked once more, also an upload whose end was not told is.
+    assert (await gateways[0].ask("HEAD", where, TUS)).headers["upload-offset"] == str(len(CLIP))
+    assert hashlib.sha256(await origin.the_one_clip()).digest() == hashlib.sha256(CLIP).digest()
+    await origin.close()
+    await locks.close()
