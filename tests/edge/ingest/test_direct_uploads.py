@@ -18,6 +18,7 @@ import pytest
 from edge.ingest.direct import create_direct
 from origin import direct
 from origin.objects import open_objects, prepare_objects
+from origin.reconciling import Reconciler
 from tests.edge.ingest.conftest import make_world
 from tests.edge.ingest.origins import Origin
 
@@ -155,6 +156,27 @@ async def test_a_cancelled_upload_takes_no_more_parts(store: Store) -> None:
             assert (await client.put(part["url"], content=content)).status_code == 404
     assert await store.origin.stored_keys() == []
     assert (await store.complete(begun)).status == 404
+
+
+async def test_an_expired_upload_is_refused_and_swept_with_its_parts_by_several_at_once(store: Store) -> None:
+    begun = await store.begin()
+    await send(begun, CLIP, 1, 3)
+    store.world.clock.now_ms += 86_400_000
+    late = await store.complete(begun)
+    asked = await store.world.ask("GET", f"/v1/uploads/{begun['upload_id']}/parts", stays=True)
+    assert [(each.status, code(each)) for each in (late, asked)] == [(410, "upload_expired")] * 2
+    origin = store.origin
+    sweepers = [Reconciler(origin.uploads, origin.metadata, store.world.clock) for _ in range(3)]
+    done = await asyncio.gather(*(each.once(thorough=True) for each in sweepers))
+    assert [each.failed for each in done] == [0, 0, 0]
+    assert (await store.complete(begun)).status == 404
+    # The store may break the connection on a body that it does not want.
+    with contextlib.suppress(httpx.TransportError):
+        part = begun["parts"][0]
+        async with httpx.AsyncClient() as client:
+            answer = await client.put(part["url"], content=CLIP[: part["size_bytes"]])
+            assert answer.status_code == 404
+    assert await origin.stored_keys() == []
 
 
 async def test_malformed_and_too_large_wishes_are_refused(store: Store) -> None:
