@@ -149,6 +149,22 @@ async def test_tuspy_uploads_in_chunks_and_resumes_after_a_lost_connection(syste
     assert len(event.request_id) == 16
 
 
+async def test_tuspy_sends_checksums_and_its_asynchronous_uploader_goes_on(system: System) -> None:
+    async with served(system.app) as address:
+        session = await a_session(address)
+        client = tus.TusClient(f"{address}/v1/uploads", headers=session)
+        checked = client.uploader(file_stream=io.BytesIO(CLIP), chunk_size=400_000, upload_checksum=True)
+        await asyncio.to_thread(checked.upload_chunk)
+        assert checked.request.response_headers["upload-offset"] == "400000"
+        # Making one asks for the offset, and blocks.
+        asynchronous = await asyncio.to_thread(
+            client.async_uploader, file_stream=io.BytesIO(CLIP), url=checked.url, chunk_size=700_000
+        )
+        await asynchronous.upload()
+    event = await the_one_upload_event(system)
+    assert b"".join([block async for block in system.objects.get(event.raw_s3_path)]) == CLIP
+
+
 async def test_tuspy_is_told_that_a_picture_is_no_video(system: System) -> None:
     async with served(system.app) as address:
         session = await a_session(address)
