@@ -148,6 +148,11 @@ def _malformed(request: UploadRequest, error: BadField | BadInput) -> Reject:
     return Reject(bad_request("invalid_input", str(error), error.name), spoken_fields(request))
 
 
+def may_end_whole(request: UploadRequest) -> bool:
+    """May what has arrived become a clip before this request is answered? Not for one that takes it back."""
+    return _overridden(request).method != "DELETE"
+
+
 def ends_by_length(request: UploadRequest, state: UploadState) -> bool:
     """Has an upload, to this request's protocol, arrived whole without having been handed over?"""
     told = _protocol(request) is Protocol.TUS or state.terms.kind is UploadKind.FINAL

@@ -63,12 +63,19 @@ async def join_those_that_wait(exchange: Exchange, ticket: UploadTicket) -> None
         await joining.join_waiting(exchange.uploads, exchange.writers, ticket, exchange.request_id)
 
 
-async def _answer(exchange: Exchange, ticket: UploadTicket, turn: Turn) -> Report:
-    uploads = exchange.uploads
+async def _standing(exchange: Exchange, ticket: UploadTicket, turn: Turn) -> UploadState:
+    if not protocol.may_end_whole(exchange.request):
+        return await exchange.uploads.state(ticket, exchange.request_id)
     state = await joined(exchange, ticket, turn)
     if protocol.ends_by_length(exchange.request, state):
         # Every byte is here, but the process died before it could say so; to this client a HEAD is the end.
-        state = await uploads.finish(state, exchange.request_id)
+        state = await exchange.uploads.finish(state, exchange.request_id)
+    return state
+
+
+async def _answer(exchange: Exchange, ticket: UploadTicket, turn: Turn) -> Report:
+    uploads = exchange.uploads
+    state = await _standing(exchange, ticket, turn)
     decision = protocol.decide_resource(exchange.request, state, exchange.rules())
     match decision:
         case Append():

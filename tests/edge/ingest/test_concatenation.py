@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from origin.objects.base import StoreUnavailable
+
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from conftest import Answered, World
     from origins import Origin
 
@@ -88,6 +92,32 @@ async def test_a_final_upload_whose_piece_was_ended_can_still_be_asked_about_and
     head = await joining.ask("HEAD", where, TUS)
     assert head.status == 200
     assert "upload-offset" not in head.headers
+    assert (await joining.ask("DELETE", where, TUS)).status == 204
+    assert (await joining.ask("HEAD", where, TUS)).status == 404
+    assert await origin.events() == []
+
+
+class Unreadable:
+    """An object store that gives no bytes."""
+
+    def __init__(self, objects: Any) -> None:
+        self._objects = objects
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._objects, name)
+
+    async def get(self, *_: Any) -> AsyncIterator[bytes]:
+        raise StoreUnavailable("away")
+        yield b""
+
+
+async def test_deleting_a_final_upload_that_could_be_joined_now_makes_no_video_of_it(
+    joining: World, origin: Origin
+) -> None:
+    away = joining.remade(objects=Unreadable(joining.objects), catalog=origin.uploads)
+    first, second = await piece(away, CLIP[:5000]), await piece(away, b"", len(CLIP) - 5000)
+    where = (await join(away, first, second)).headers["location"]
+    assert (await away.ask("PATCH", second, {**OCTETS, "Upload-Offset": "0"}, CLIP[5000:])).status == 204
     assert (await joining.ask("DELETE", where, TUS)).status == 204
     assert (await joining.ask("HEAD", where, TUS)).status == 404
     assert await origin.events() == []

@@ -232,6 +232,15 @@ async def test_a_crash_between_the_last_byte_and_the_announcement_is_mended_by_t
     assert await world.stored(1000) == CLIP
 
 
+async def test_deleting_an_upload_that_arrived_whole_and_was_not_handed_over_makes_no_video_of_it(world: World) -> None:
+    where = await create(world)
+    world.catalog.fail_finish = True
+    assert (await patch(world, where, 0, CLIP)).status == 500
+    world.catalog.fail_finish = False
+    assert (await world.ask("DELETE", where, TUS)).status == 204
+    assert world.catalog.announced == []
+
+
 async def test_a_finished_upload_takes_nothing_more(world: World) -> None:
     where = await create(world)
     await patch(world, where, 0, CLIP)
