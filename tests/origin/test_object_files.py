@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from origin.objects import InvalidKey, StoreUnavailable, durable, incoming, open_objects
+from origin.objects import InvalidKey, NoSuchObject, StoreUnavailable, durable, incoming, open_objects
 
 
 async def two_pieces():
@@ -109,3 +109,37 @@ async def test_a_folder_that_cannot_be_used_is_unavailable(tmp_path):
 def test_a_url_of_another_scheme_is_refused(url):
     with pytest.raises(ValueError, match="no object store"):
         open_objects(url)
+
+
+@pytest.fixture
+async def meanwhile(tmp_path, monkeypatch):
+    """A store, a whole multipart of it, and a way to have another process act while the first joins the parts."""
+    one, other = (open_objects(f"file://{tmp_path}") for _ in range(2))
+    identifier = await one.create_multipart("raw/1")
+    parts = [await one.put_part(identifier, number, two_pieces()) for number in (1, 2)]
+    loop, join = asyncio.get_running_loop(), durable.join
+
+    def acts(act):
+        def joins(paths, joined):
+            monkeypatch.setattr(durable, "join", join)
+            asyncio.run_coroutine_threadsafe(act(other, identifier, parts), loop).result(30)
+            join(paths, joined)
+
+        monkeypatch.setattr(durable, "join", joins)
+
+    yield one, identifier, parts, acts
+    await one.close()
+    await other.close()
+
+
+async def test_a_multipart_that_another_process_completes_meanwhile_is_complete(meanwhile):
+    objects, identifier, parts, acts = meanwhile
+    acts(lambda other, *upload: other.complete(*upload))
+    assert (await objects.complete(identifier, parts)).size_bytes == 2 * len(b"bytes and more")
+
+
+async def test_a_multipart_that_another_process_aborts_meanwhile_is_gone(meanwhile):
+    objects, identifier, parts, acts = meanwhile
+    acts(lambda other, upload, _: other.abort(upload))
+    with pytest.raises(NoSuchObject):
+        await objects.complete(identifier, parts)
