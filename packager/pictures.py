@@ -81,7 +81,8 @@ def preview_argv(
         "-filter_complex", f"[0:v]{frames},split[v][p]",
         "-map", "[v]", "-map_metadata", "-1", "-fflags", "+bitexact",
         "-c:v", "libx264", "-preset", "veryfast", "-crf", "28", "-pix_fmt", "yuv420p", "-bsf:v", NO_MESSAGES,
-        "-movflags", "+faststart", "-f", "mp4", video,
+        # Else the muxer writes the encoder's name and version as the track's compressor.
+        "-metadata:s:v", "encoder=preview", "-movflags", "+faststart", "-f", "mp4", video,
         "-map", "[p]", "-c:v", "libwebp_anim", "-quality", "50", "-compression_level", "3", "-loop", "0",
         "-f", "webp", picture,
     )  # fmt: skip

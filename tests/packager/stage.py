@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -10,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from hypercorn.asyncio import serve
 from hypercorn.config import Config
 from playwright.async_api import Page
 
+from deploy.tcp import TcpServer
 from edge.app import EdgeApp
 from edge.node.node import CacheNode
 from edge.store import open_store
@@ -27,7 +28,6 @@ from packager.package import Package
 from packager.publish import upload
 from signer.keys import open_keys
 from signer.playback import PlaybackSigner
-from tests.ports import free_port
 
 VIDEO = 7_000_000_000_000_000_001
 MODULES = Path(__file__).parents[2] / "edge" / "web" / "node_modules"
@@ -47,16 +47,16 @@ def now_ms() -> int:
 @asynccontextmanager
 async def listening(app: Any) -> AsyncIterator[str]:
     """Serve an ASGI application; gives its origin."""
-    config, stop = Config(), asyncio.Event()
-    config.bind = [f"127.0.0.1:{free_port()}"]
+    config = Config()
     config.accesslog = config.errorlog = None
-    config.graceful_timeout = 0.2
-    task = asyncio.create_task(serve(app, config, shutdown_trigger=stop.wait))
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setblocking(False)
+    server = TcpServer(app, config)
+    await server.start(listener)
     try:
-        yield f"http://{config.bind[0]}"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
-        stop.set()
-        await task
+        await server.drain(0.2)
 
 
 async def page_app(scope: Any, _receive: Any, send: Any) -> None:
