@@ -59,6 +59,10 @@ class Uploads:
         """Fix a deferred length once; False when another one is fixed."""
         return await self._metadata.set_upload_length(upload_id, length)
 
+    async def expect(self, upload_id: int, digest: str) -> None:
+        """See `edge.gateway.ports.UploadCatalog`."""
+        await self._metadata.set_upload_digest(upload_id, digest)
+
     async def finish(self, upload_id: int, request_id: str, digest: str = "") -> None:
         """See `edge.gateway.ports.UploadCatalog`.
 

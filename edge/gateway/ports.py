@@ -155,6 +155,10 @@ class UploadCatalog(Protocol):
 
     async def fix_length(self, upload_id: int, length: int) -> bool: ...
 
+    async def expect(self, upload_id: int, digest: str) -> None:
+        """What the whole upload must be, told with its last bytes and before they are stored: whoever finishes the
+        upload after a crash checks it, too."""
+
     async def finish(self, upload_id: int, request_id: str, digest: str = "") -> None:
         """Join the parts, mark the upload stored, append the UploadEvent, queue the video; a partial upload is only
         stored. `digest` is as in UploadTerms.

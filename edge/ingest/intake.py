@@ -45,6 +45,8 @@ async def take(uploads: Uploads, ticket: UploadTicket, state: UploadState, incom
         return await _nothing_more(incoming, state)
     await _fix_length(uploads, state, append.length)
     state = replace(state, length=append.length)
+    if append.digest and not state.terms.digest:
+        await uploads.catalog.expect(state.upload_id, append.digest)
     uploads.stats.receiving += 1
     try:
         offset = await _store(uploads, ticket, state, incoming)

@@ -168,6 +168,10 @@ class Metadata(Protocol):
     async def set_upload_length(self, upload_id: int, length: int) -> bool:
         """Fix a deferred length once; False when another length is already fixed."""
 
+    async def set_upload_digest(self, upload_id: int, digest: str) -> None:
+        """Keep a digest of the whole, as in UploadTerms, that a client told late. One writer at a time; ignored for an
+        upload that is not there."""
+
     async def advance_upload(self, upload_id: int, state: UploadState) -> None:
         """Move to a later state; going back is ignored."""
 

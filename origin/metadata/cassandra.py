@@ -114,6 +114,9 @@ class CassandraMetadata:
     async def set_upload_length(self, upload_id: int, length: int) -> bool:
         return await uploads.set_length(self._session, upload_id, length)
 
+    async def set_upload_digest(self, upload_id: int, digest: str) -> None:
+        await uploads.set_digest(self._session, upload_id, digest)
+
     async def advance_upload(self, upload_id: int, state: UploadState) -> None:
         await uploads.advance(self._session, upload_id, state)
 

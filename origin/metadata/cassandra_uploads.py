@@ -1,8 +1,8 @@
 """Uploads in Cassandra.
 
 Cells of `uploads` and their timestamps: a state is written at its own place in UploadState as timestamp, so the latest
-state stays whoever writes last; the length is fixed by compare-and-set; the rest is written once, at timestamp 1. A
-deletion is far above them all.
+state stays whoever writes last; the length is fixed by compare-and-set; terms that come with the last bytes are at
+timestamp 2; the rest is written once, at timestamp 1. A deletion is far above them all.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ _DELETE = Statement("DELETE FROM uploads WHERE upload_id = ?")
 _FIX_LENGTH = compare_and_set(
     "UPDATE uploads SET length = ?, change = ? WHERE upload_id = ? IF length = null AND user_id != null"
 )
+_SET_TERMS = Statement("UPDATE uploads USING TIMESTAMP 2 SET terms = ? WHERE upload_id = ?")
 _LENGTH = settled("SELECT change, length, user_id FROM uploads WHERE upload_id = ?")
 _INTO_STATE = Statement("INSERT INTO uploads_by_state (state, bucket, shard, upload_id) VALUES (?, ?, ?, ?)")
 _FROM_STATE = Statement("DELETE FROM uploads_by_state WHERE state = ? AND bucket = ? AND shard = ? AND upload_id = ?")
@@ -86,6 +87,13 @@ async def set_length(session: CassandraSession, upload_id: int, length: int) -> 
         return True
     row = await session.row(_LENGTH, upload_id)
     return row is not None and row[1] == length and row[2] is not None
+
+
+async def set_digest(session: CassandraSession, upload_id: int, digest: str) -> None:
+    row = await session.row(_READ, upload_id)
+    if row is not None and _is_there(row):
+        terms = replace(upload_terms.decode(row[10]), digest=digest)
+        await session.write(_SET_TERMS, upload_terms.encode(terms), upload_id)
 
 
 async def advance(session: CassandraSession, upload_id: int, state: UploadState) -> None:

@@ -139,6 +139,9 @@ class SqliteMetadata:
     async def set_upload_length(self, upload_id: int, length: int) -> bool:
         return await self._write(partial(uploads.set_length, upload_id=upload_id, length=length))
 
+    async def set_upload_digest(self, upload_id: int, digest: str) -> None:
+        await self._write(partial(uploads.set_digest, upload_id=upload_id, digest=digest))
+
     async def advance_upload(self, upload_id: int, state: UploadState) -> None:
         await self._write(partial(uploads.advance, upload_id=upload_id, state=state))
 

@@ -53,6 +53,13 @@ def set_length(connection: sqlite3.Connection, upload_id: int, length: int) -> b
     return changed.rowcount == 1
 
 
+def set_digest(connection: sqlite3.Connection, upload_id: int, digest: str) -> None:
+    row = connection.execute("SELECT terms FROM uploads WHERE upload_id = ?", (upload_id,)).fetchone()
+    if row is not None:
+        terms = upload_terms.encode(replace(upload_terms.decode(row[0]), digest=digest))
+        connection.execute("UPDATE uploads SET terms = ? WHERE upload_id = ?", (terms, upload_id))
+
+
 def advance(connection: sqlite3.Connection, upload_id: int, state: UploadState) -> None:
     connection.execute(
         "UPDATE uploads SET state = max(state, ?) WHERE upload_id = ?", (_STATES.index(state), upload_id)

@@ -184,6 +184,9 @@ class RemoteUploads:
         request = pb.FixLengthRequest(upload_id=upload_id, length=length)
         return (await self._ask("FixLength", request, pb.FixLengthResponse)).fixed
 
+    async def expect(self, upload_id: int, digest: str) -> None:
+        await self._ask("Expect", pb.ExpectRequest(upload_id=upload_id, digest=digest), pb.Done)
+
     async def finish(self, upload_id: int, request_id: str, digest: str = "") -> None:
         request = pb.FinishRequest(upload_id=upload_id, request_id=request_id, digest=digest)
         await self._ask("Finish", request, pb.Done)

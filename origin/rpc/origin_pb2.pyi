@@ -1343,6 +1343,28 @@ class FixLengthResponse(_message.Message):
 Global___FixLengthResponse: _TypeAlias = FixLengthResponse  # noqa: Y015
 
 @_typing.final
+class ExpectRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    UPLOAD_ID_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    upload_id: _builtins.int
+    digest: _builtins.str
+    def __init__(
+        self,
+        *,
+        upload_id: _builtins.int = ...,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "upload_id", b"upload_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExpectRequest: _TypeAlias = ExpectRequest  # noqa: Y015
+
+@_typing.final
 class FinishRequest(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -160,6 +160,10 @@ class _Uploads:
     async def fix_length(self, request: pb.FixLengthRequest) -> pb.FixLengthResponse:
         return pb.FixLengthResponse(fixed=await self._uploads.fix_length(request.upload_id, request.length))
 
+    async def expect(self, request: pb.ExpectRequest) -> pb.Done:
+        await self._uploads.expect(request.upload_id, request.digest)
+        return pb.Done()
+
     async def finish(self, request: pb.FinishRequest) -> pb.Done:
         await self._uploads.finish(request.upload_id, request.request_id, request.digest)
         return pb.Done()

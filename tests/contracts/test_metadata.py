@@ -279,6 +279,18 @@ async def test_a_deferred_length_is_fixed_once(metadata):
     assert (await metadata.upload(5)).length == 100
 
 
+async def test_a_digest_that_comes_late_is_kept_with_the_rest_of_the_terms(metadata):
+    terms = UploadTerms(UploadKind.FINAL, partials=(5, 6))
+    await metadata.create_upload(an_upload(1, terms=terms))
+    await metadata.set_upload_digest(1, "sha-256 AAAA")
+    await metadata.advance_upload(1, UploadState.STORED)
+    kept = await metadata.upload(1)
+    assert (kept.terms, kept.state) == (replace(terms, digest="sha-256 AAAA"), UploadState.STORED)
+    await metadata.set_upload_digest(2, "sha-256 AAAA")
+    with pytest.raises(NotFound):
+        await metadata.upload(2)
+
+
 async def test_uploads_are_listed_by_state_and_by_user(metadata):
     for upload_id in (1, 2, 3):
         await metadata.create_upload(an_upload(upload_id))

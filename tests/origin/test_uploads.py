@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 
 import pytest
@@ -84,6 +85,15 @@ async def test_a_crash_after_joining_is_made_good(house, uploads):
     await house.objects.complete(ticket.multipart_id, await house.objects.list_parts(ticket.multipart_id))
     await uploads.finish(ticket.upload_id, "")
     assert len(await announced(house)) == 1
+
+
+async def test_what_a_client_told_of_the_whole_is_checked_by_whoever_finishes_it(house, uploads, reconciler):
+    ticket = await a_whole_upload(house, uploads)
+    await uploads.expect(ticket.upload_id, f"sha-256 {base64.b64encode(bytes(32)).decode()}")
+    await reconciler.once(thorough=True)
+    assert await announced(house) == []
+    with pytest.raises(NotFound):
+        await uploads.find(ticket.upload_id)
 
 
 async def test_a_crash_before_the_announcement_is_made_good_by_the_reconciler(house, uploads, reconciler):

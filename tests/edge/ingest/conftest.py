@@ -70,6 +70,10 @@ class Catalog:
             self.tickets[upload_id] = replace(ticket, length=length)
         return self.tickets[upload_id].length == length
 
+    async def expect(self, upload_id: int, digest: str) -> None:
+        ticket = await self.find(upload_id)
+        self.tickets[upload_id] = replace(ticket, terms=replace(ticket.terms, digest=digest))
+
     async def finish(self, upload_id: int, request_id: str, digest: str = "") -> None:
         ticket = await self.find(upload_id)
         if self.fail_finish:
