@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -28,14 +29,20 @@ class NoHttp3(httpx.ConnectError):
 
 
 class Http3Transport(httpx.BaseTransport):
-    """All requests go to one server, over one connection that is made anew when it is lost. Any thread may ask."""
+    """All requests go to one server, over one connection that is made anew when it is lost. Any thread may ask.
 
-    def __init__(self, server: Alternative, certificate: Path | None) -> None:
+    `server` is where the origin on `host` is reached; it must show the origin's certificate (RFC 7838 section 2.1).
+    """
+
+    def __init__(self, host: str, server: Alternative, certificate: Path | None) -> None:
+        self._host = host
         self._server = server
         self._certificate = certificate
         self._loop = _Loop()
         self._connection: ClientConnection | None = None
         self._dialing = asyncio.Lock()
+        self.made = 0
+        """Connections that were tried."""
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Raises NoHttp3 before anything was sent, and httpx's other transport errors."""
@@ -86,7 +93,8 @@ class Http3Transport(httpx.BaseTransport):
                     self._connection.close()
                 self._connection = None
                 try:
-                    self._connection = await dial(self._server.host, self._server.port, self._certificate, CONNECT_S)
+                    at, self.made = self._server, self.made + 1
+                    self._connection = await dial(at.host, at.port, self._host, self._certificate, CONNECT_S)
                 except ExchangeFailed as error:
                     raise NoHttp3(str(error)) from error
             return self._connection
@@ -101,14 +109,20 @@ class _Loop:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._closed = False
         self._thread = threading.Thread(target=self._loop.run_forever, name="http3", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, R]) -> R:
         """Its result, and httpx's words for what goes wrong."""
+        if self._closed:
+            work.close()
+            raise httpx.ConnectError("the client is closed")
         future = asyncio.run_coroutine_threadsafe(work, self._loop)
         try:
             return future.result()
+        except CancelledError as error:
+            raise httpx.ReadError("the client was closed") from error
         except ExchangeFailed as error:
             raise httpx.RemoteProtocolError(str(error)) from error
         except TimeoutError as error:
@@ -118,12 +132,23 @@ class _Loop:
             raise
 
     def soon(self, what: Callable[[], None]) -> None:
-        self._loop.call_soon_threadsafe(what)
+        if not self._closed:
+            self._loop.call_soon_threadsafe(what)
 
     def close(self) -> None:
+        """Who still waits for something is told so."""
+        self._closed = True
+        asyncio.run_coroutine_threadsafe(_cancel_others(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+
+async def _cancel_others() -> None:
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
 
 
 class _Body(httpx.SyncByteStream):

@@ -31,6 +31,8 @@ class _Standing:
 
     offered: Alternative | None = None
     failures: int = 0
+    broken: int = 0
+    """The connection that broke last, by its number: it takes all of its requests with it."""
 
     @property
     def worth_trying(self) -> bool:
@@ -59,7 +61,7 @@ class Ways(httpx.BaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         url = request.url
-        if self._standing.worth_trying and (url.scheme, url.host, url.port) == self._origin:
+        if self._standing.worth_trying and self._is_origin(url):
             answered = self._over_http3(request)
             if answered is not None:
                 return answered
@@ -76,7 +78,9 @@ class Ways(httpx.BaseTransport):
             self._standing.failures = FAILURES_MOST
             return None
         except httpx.TransportError:
-            self._standing.failures += self._http is not Http.HTTP3
+            number = self._transport().made
+            if self._http is not Http.HTTP3 and number != self._standing.broken:
+                self._standing.failures, self._standing.broken = self._standing.failures + 1, number
             raise
         self._standing.failures = 0
         self.spoken = "HTTP/3"
@@ -86,14 +90,19 @@ class Ways(httpx.BaseTransport):
         response = self._tcp.handle_request(request)
         self.spoken = response.extensions["http_version"].decode()
         field = response.headers.get("alt-svc")
-        if self._http is Http.AUTO and field is not None and self._standing.offered is None:
+        wanted = self._http is Http.AUTO and self._standing.offered is None
+        # Over plain HTTP anybody on the way could have said it.
+        if wanted and field is not None and request.url.scheme == "https" and self._is_origin(request.url):
             self._standing.offered = http3_alternative(field, request.url.host)
         return response
+
+    def _is_origin(self, url: httpx.URL) -> bool:
+        return (url.scheme, url.host, url.port) == self._origin
 
     def _transport(self) -> Http3Transport:
         with self._lock:
             if self._http3 is None and self._standing.offered is not None:
-                self._http3 = Http3Transport(self._standing.offered, self._certificate)
+                self._http3 = Http3Transport(self._origin[1], self._standing.offered, self._certificate)
             assert self._http3 is not None  # noqa: S101 - it is asked for only where there is one to try
             return self._http3
 

@@ -21,6 +21,7 @@ from typing import Any
 from origin import delivery
 from origin.captions import Rewriting, rewriting
 from origin.delivery import Plan, Representation
+from origin.ids import MAX_ID
 from origin.metadata.base import Metadata, MetadataError, NotFound
 from origin.model import WATCHABLE, Video, VideoStatus, Visibility
 from origin.objects.base import InvalidKey, NoSuchObject, ObjectInfo, Objects, ObjectStoreError
@@ -88,7 +89,7 @@ class OriginApp:
     async def _look_up(self, path: str, fields: dict[str, str]) -> tuple[str, Representation, bytes | None]:
         """Object key, representation, and its bytes where they had to be made (captions, gzip)."""
         match = _PATH.fullmatch(path)
-        if match is None or len(match["name"]) > _MAX_NAME:
+        if match is None or len(match["name"]) > _MAX_NAME or int(match["video"]) > MAX_ID:
             raise _NotHere
         video_id, name = int(match["video"]), match["name"]
         tag = f"video-{video_id}"
@@ -105,7 +106,10 @@ class OriginApp:
         except (NoSuchObject, InvalidKey) as error:
             raise _NotHere(tag, private=private) from error
         compress = _compress(name, info, fields)
-        body = await self._made(key, change, compress=compress) if change is not None or compress else None
+        try:
+            body = await self._made(key, change, compress=compress) if change is not None or compress else None
+        except NoSuchObject as error:
+            raise _NotHere(tag, private=private) from error
         file = Representation(
             name=name,
             size_bytes=info.size_bytes if body is None else len(body),

@@ -11,6 +11,7 @@ from origin.captions import (
     canonical_language,
     caption_of,
     checked_track,
+    label_fits,
     object_key,
 )
 from origin.changes import Changes
@@ -50,8 +51,10 @@ class Captions:
         language = _language(language)
         if language not in {each.language for each in video.captions} and len(video.captions) >= MOST_LANGUAGES:
             raise BadCaptions(f"A video has captions in at most {MOST_LANGUAGES} languages.")
-        if len(label) > MOST_LABEL or not label.isprintable():
-            raise BadCaptions(f"A label is at most {MOST_LABEL} printable characters.")
+        if not label_fits(label):
+            raise BadCaptions(
+                f"A label is one line of at most {MOST_LABEL} characters, none of which turns the others."
+            )
         try:
             checked = checked_track(track)
         except BadTrack as error:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from xml.sax.saxutils import quoteattr
@@ -26,10 +27,14 @@ MOST_LABEL = 50
 HLS, DASH = "hls.m3u8", "dash.mpd"
 _GROUP = "captions"
 _MPEG_TICKS_PER_S = 90_000
-_TIME = r"(?:(\d{2,}):)?([0-5]\d):([0-5]\d)\.(\d{3})"
+_TIME = r"(?:([0-9]{2,4}):)?([0-5][0-9]):([0-5][0-9])\.([0-9]{3})"
 _TIMING = re.compile(rf"{_TIME}[ \t]+-->[ \t]+{_TIME}(?:[ \t].*)?")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z]{4})?(?:-(?:[A-Za-z]{2}|\d{3}))?(?:-[A-Za-z\d]{5,8}){0,2}")
 _NAME = re.compile(r"captions-[0-9a-f]{16}/[A-Za-z0-9-]+\.(?:vtt|m3u8)")
+
+
+_NOT_IN_LABELS = frozenset({"Cc", "Cs", "Co", "Cn", "Zl", "Zp"})
+_TURNING = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})
 
 
 class BadTrack(ValueError):
@@ -96,6 +101,13 @@ def _milliseconds(parts: Sequence[str | None]) -> int:
     return ((hours * 60 + minutes) * 60 + seconds) * 1000 + fraction
 
 
+def label_fits(label: str) -> bool:
+    """A line of plain text: no control characters, and nothing that turns what stands around it."""
+    return len(label) <= MOST_LABEL and not any(
+        unicodedata.category(sign) in _NOT_IN_LABELS or unicodedata.bidirectional(sign) in _TURNING for sign in label
+    )
+
+
 def caption_of(language: str, label: str, track: bytes) -> Caption:
     """`language` is canonical, `track` checked. Without a label the tag is shown."""
     return Caption(language, label or language, hashlib.sha256(track).hexdigest()[:16])
@@ -153,9 +165,9 @@ def _playlist(track: str, duration_ms: int) -> str:
 def _in_hls(text: str, captions: Sequence[Caption]) -> str:
     """A multivariant playlist that offers the captions with every variant, shown to those who ask for them."""
     media = [
-        f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="{_GROUP}",NAME="{_quotable(each.label)}",LANGUAGE="{each.language}",'
+        f'#EXT-X-MEDIA:TYPE=SUBTITLES,GROUP-ID="{_GROUP}",NAME="{name}",LANGUAGE="{each.language}",'
         f'DEFAULT=NO,AUTOSELECT=YES,FORCED=NO,URI="{file_name(each).removesuffix(".vtt")}.m3u8"'
-        for each in captions
+        for each, name in zip(captions, _names(captions), strict=True)
     ]
     lines: list[str] = []
     for line in text.splitlines():
@@ -166,6 +178,15 @@ def _in_hls(text: str, captions: Sequence[Caption]) -> str:
         else:
             lines.append(line)
     return "\n".join([*lines, ""])
+
+
+def _names(captions: Sequence[Caption]) -> list[str]:
+    """Each another one (RFC 8216 section 4.3.4.1.1)."""
+    labels = [_quotable(each.label) for each in captions]
+    return [
+        f"{label} ({each.language})" if labels.count(label) > 1 else label
+        for each, label in zip(captions, labels, strict=True)
+    ]
 
 
 def _quotable(label: str) -> str:

@@ -54,10 +54,13 @@ class Ahead:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._reading.cancel()
-        await asyncio.gather(self._reading, return_exceptions=True)
-        self._room.held_bytes -= self._held_bytes
-        self._held_bytes = 0
-        self._blocks.clear()
+        try:
+            await asyncio.gather(self._reading, return_exceptions=True)
+        finally:
+            # Also for one that is cancelled once more meanwhile: the room is everybody's.
+            self._room.held_bytes -= self._held_bytes
+            self._held_bytes = 0
+            self._blocks.clear()
 
     async def block(self) -> bytes | None:
         while not self._blocks:

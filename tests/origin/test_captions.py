@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from origin.captions import MOST_BYTES, MOST_CUES, BadTrack, canonical_language, caption_of, checked_track, file_name
+from origin.captions import (
+    MOST_BYTES,
+    MOST_CUES,
+    BadTrack,
+    canonical_language,
+    caption_of,
+    checked_track,
+    file_name,
+    label_fits,
+)
 
 CUE = "00:00:01.000 --> 00:00:02.500 line:0\nHello\n"
 
@@ -35,6 +44,8 @@ def test_a_track_passes_through_with_the_time_at_which_segments_begin() -> None:
         (b"WEBVTT\n\n00:01.000 --> 00:01.000\nx\n", "Line 3: the cue ends before"),
         (b"WEBVTT\n\n" + CUE.encode() + b"\n00:00.500 --> 00:03.000\nx\n", "Line 6: the cue begins before"),
         (b"WEBVTT\n\n1:00 --> 2:00\nx\n", "Line 3 is no timing"),
+        (b"WEBVTT\n\n" + b"9" * 5000 + b":00:00.000 --> 00:02.000\nx\n", "Line 3 is no timing"),
+        ("WEBVTT\n\n00:0\u0661.000 --> 00:02.000\nx\n".encode(), "Line 3 is no timing"),
         (b"WEBVTT\n\n" + b"x" * MOST_BYTES, "at most 128 KiB"),
     ],
 )
@@ -72,3 +83,17 @@ def test_every_name_of_a_track_is_plain(tag: str, track: bytes) -> None:
     if language is not None:
         name = file_name(caption_of(language, "", track))
         assert re.fullmatch(r"captions-[0-9a-f]{16}/[A-Za-z0-9-]+\.vtt", name)
+
+
+PERSIAN = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+"""With the joiner that its spelling wants."""
+
+
+@pytest.mark.parametrize("label", ["English", PERSIAN, "", "<&\"'"])
+def test_a_label_is_any_line_of_text(label: str) -> None:
+    assert label_fits(label)
+
+
+@pytest.mark.parametrize("label", ["a\nb", "a\u202eb", "a\u2066b", "\0", "x" * 51, "a\u2028b"])
+def test_a_label_turns_nothing_and_has_no_ends_of_lines(label: str) -> None:
+    assert not label_fits(label)

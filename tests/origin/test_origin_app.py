@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -306,3 +307,14 @@ async def test_while_renditions_are_still_to_come_no_captions_are_named(
 ) -> None:
     await metadata.publish(VIDEO, replace(PUBLICATION, revision=3), VideoStatus.PLAYABLE, NOW_MS, {VideoStatus.READY})
     assert (await captioned.get(f"/v/{VIDEO}/hls.m3u8")).content == MASTER
+
+
+async def test_equal_labels_are_told_apart(captioned: httpx.AsyncClient, metadata: Metadata) -> None:
+    for language in ("en", "de"):
+        await metadata.set_caption(VIDEO, language, Caption(language, "Mine", "1" * 16))
+    names = re.findall(r'TYPE=SUBTITLES.*NAME="([^"]*)"', (await captioned.get(f"/v/{VIDEO}/hls.m3u8")).text)
+    assert names == ["Mine (de)", "Mine (en)"]
+
+
+async def test_no_number_is_too_large_to_be_looked_up(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/v/9999999999999999999/hls.m3u8")).status_code == 404

@@ -90,7 +90,8 @@ class ClientConnection(asyncio.DatagramProtocol):
         stream = self._quic._streams.get(stream_id)  # noqa: SLF001 - to ask before it is told
         if stream is None or self._ended:
             return
-        if not stream.sender.is_finished:
+        # What the server stopped is reset already.
+        if not stream.sender.is_finished and stream.sender._reset_error_code is None:  # noqa: SLF001
             self._quic.reset_stream(stream_id, ErrorCode.H3_REQUEST_CANCELLED)
         if not stream.receiver.is_finished:
             self._quic.stop_stream(stream_id, ErrorCode.H3_REQUEST_CANCELLED)

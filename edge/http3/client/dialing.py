@@ -21,10 +21,11 @@ IDLE_S = 10.0
 AT_ONCE = 4
 
 
-async def dial(host: str, port: int, certificate: Path | None, within_s: float) -> ClientConnection:
+async def dial(host: str, port: int, server_name: str, certificate: Path | None, within_s: float) -> ClientConnection:
     """Connect to the first of the host's addresses that completes a handshake; all are tried at once.
 
-    `certificate` is a PEM file to trust besides the system's. Raises ExchangeFailed with the reason of the last that
+    The server must prove to be `server_name`, wherever it is reached. `certificate` is a PEM file to trust besides the
+    system's. Raises ExchangeFailed with the reason of the last that
     failed, also when no one answers in time.
     """
     loop = asyncio.get_running_loop()
@@ -35,7 +36,8 @@ async def dial(host: str, port: int, certificate: Path | None, within_s: float) 
         raise ExchangeFailed(f"{host} has no address: {error}") from error
     addresses = list(dict.fromkeys((family, address) for family, _, _, _, address in found))[:AT_ONCE]
     tries = {
-        asyncio.create_task(_connect(host, family, address, certificate, within_s)) for family, address in addresses
+        asyncio.create_task(_connect(server_name, family, address, certificate, within_s))
+        for family, address in addresses
     }
     return await _first(tries)
 
@@ -64,12 +66,12 @@ async def _first(tries: set[asyncio.Task[ClientConnection]]) -> ClientConnection
 
 
 async def _connect(
-    host: str, family: int, address: tuple[Any, ...], certificate: Path | None, within_s: float
+    server_name: str, family: int, address: tuple[Any, ...], certificate: Path | None, within_s: float
 ) -> ClientConnection:
     configuration = QuicConfiguration(
         is_client=True,
         alpn_protocols=H3_ALPN,
-        server_name=host,
+        server_name=server_name,
         idle_timeout=IDLE_S,
         congestion_control_algorithm=PATH_MODEL,
     )
@@ -88,7 +90,7 @@ async def _connect(
             await asyncio.shield(connection.ready)
     except TimeoutError as error:
         connection.close()
-        raise ExchangeFailed(f"{host} does not answer over UDP within {within_s:g} s") from error
+        raise ExchangeFailed(f"{server_name} does not answer over UDP within {within_s:g} s") from error
     except BaseException:
         connection.close()
         raise

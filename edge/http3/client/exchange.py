@@ -54,12 +54,7 @@ class Exchange:
         Raises ExchangeFailed, and TimeoutError where the server takes nothing for `within_s`.
         """
         while not self._answered and self._wire.held(self._stream_id) >= self._room:
-            before = self._wire.held(self._stream_id)
-            try:
-                await self._wait(within_s)
-            except TimeoutError:
-                if self._wire.held(self._stream_id) == before:
-                    raise
+            await self._less_is_held(within_s)
         if self._answered:
             return False
         self._wire.send(self._stream_id, data, end=False)
@@ -75,6 +70,8 @@ class Exchange:
         """The final status and its fields. Raises ExchangeFailed, TimeoutError."""
         async with asyncio.timeout(within_s):
             while self._head is None:
+                if self._ended:
+                    raise ExchangeFailed("the server ended the stream without an answer")
                 self._raise_failed()
                 self._changed.clear()
                 await self._changed.wait()
@@ -95,7 +92,7 @@ class Exchange:
 
     def close(self) -> None:
         """Leave, whatever is still to come."""
-        if not self._ended and not self._error:
+        if not (self._ended and self._whole) and not self._error:
             self._wire.abandon(self._stream_id)
 
     # For the connection
@@ -148,7 +145,10 @@ class Exchange:
         if self._error:
             raise ExchangeFailed(self._error)
 
-    async def _wait(self, within_s: float) -> None:
-        self._changed.clear()
+    async def _less_is_held(self, within_s: float) -> None:
+        """Return when some of the body was taken, or it is wanted no more. Raises TimeoutError."""
+        before = self._wire.held(self._stream_id)
         async with asyncio.timeout(within_s):
-            await self._changed.wait()
+            while self._wire.held(self._stream_id) == before and not self._answered:
+                self._changed.clear()
+                await self._changed.wait()

@@ -54,7 +54,7 @@ class Application:
 
 @asynccontextmanager
 async def client_of(port: int, certificate: Path) -> AsyncIterator[httpx.Client]:
-    transport = Http3Transport(Alternative("localhost", port), certificate)
+    transport = Http3Transport("localhost", Alternative("localhost", port), certificate)
     client = httpx.Client(transport=transport, base_url=f"https://localhost:{port}", timeout=20)
     yield client
     await asyncio.to_thread(client.close)
@@ -211,3 +211,60 @@ async def test_a_client_whose_address_changes_goes_on(
             assert running.stats.migrations >= 2
     finally:
         relay.close()
+
+
+async def test_wherever_it_is_reached_a_server_proves_to_be_the_origin(
+    running: Running, certificate: tuple[Path, Path]
+) -> None:
+    elsewhere = Alternative("127.0.0.1", running.port)
+    for host, proven in (("localhost", True), ("other.example", False)):
+        transport = Http3Transport(host, elsewhere, certificate[0])
+        client = httpx.Client(transport=transport, base_url=f"https://{host}", timeout=10)
+        try:
+            if proven:
+                assert (await asyncio.to_thread(client.get, "/")).text == "GET 0"
+            else:
+                with pytest.raises(NoHttp3):
+                    await asyncio.to_thread(client.get, "/")
+        finally:
+            await asyncio.to_thread(client.close)
+
+
+async def test_a_server_that_takes_nothing_more_is_waited_for_only_so_long(
+    running: Running, app: Application, certificate: tuple[Path, Path]
+) -> None:
+    app.slow.clear()
+    async with client_of(running.port, certificate[0]) as client:
+        client.timeout = httpx.Timeout(20, write=0.3)
+        with pytest.raises(httpx.TimeoutException):
+            await asyncio.to_thread(client.put, "/", content=(bytes(256 << 10) for _ in range(64)))
+    app.slow.set()
+
+
+async def test_who_waits_is_told_when_the_client_is_closed(
+    running: Running, app: Application, certificate: tuple[Path, Path]
+) -> None:
+    app.slow.clear()
+    transport = Http3Transport("localhost", Alternative("localhost", running.port), certificate[0])
+    client = httpx.Client(transport=transport, base_url=f"https://localhost:{running.port}", timeout=20)
+    waiting = [asyncio.create_task(asyncio.to_thread(client.post, "/", content=b"x")) for _ in range(5)]
+    while running.stats.requests < 5:  # noqa: ASYNC110 - counters have no event
+        await asyncio.sleep(0.01)
+    await asyncio.to_thread(transport.close)
+    for each in waiting:
+        with pytest.raises(httpx.TransportError):
+            await each
+    with pytest.raises(httpx.TransportError, match="closed"):
+        await asyncio.to_thread(client.get, "/")
+    app.slow.set()
+
+
+async def test_what_the_server_stops_is_not_called_off_twice(
+    running: Running, app: Application, certificate: tuple[Path, Path]
+) -> None:
+    app.early = True
+    async with client_of(running.port, certificate[0]) as client:
+        for _ in range(5):
+            refused = await asyncio.to_thread(client.put, "/", content=(bytes(64 << 10) for _ in range(100)))
+            assert refused.status_code == 413
+    assert running.stats.connections == 1

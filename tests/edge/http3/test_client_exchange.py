@@ -58,3 +58,20 @@ async def test_an_answer_that_breaks_off_before_its_length_fails() -> None:
     exchange.failed("the connection ended")
     with pytest.raises(ExchangeFailed):
         await exchange.read(1)
+
+
+async def test_a_stream_that_ends_without_an_answer_fails_at_once() -> None:
+    exchange = Exchange(4, Wire(), 1 << 20, whole=True)
+    exchange.received(b"", ended=True)
+    with pytest.raises(ExchangeFailed, match="without an answer"):
+        await exchange.answer(60)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+async def test_a_body_that_an_early_answer_cut_short_is_called_off(whole: bool) -> None:
+    wire = Wire()
+    exchange = Exchange(4, wire, 1 << 20, whole=whole)
+    exchange.headed(413, [])
+    exchange.received(b"", ended=True)
+    exchange.close()
+    assert wire.abandoned == ([] if whole else [4])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -214,3 +215,31 @@ async def test_the_next_part_is_received_while_one_is_stored_and_is_not_acknowle
     assert max(upload.told) == PART_BYTES
     head = await other.ask("HEAD", upload.location, TUS)
     assert head.headers["upload-offset"] == str(PART_BYTES)
+
+
+async def test_the_room_is_given_back_also_by_one_that_is_cancelled_twice() -> None:
+    room = Room(10_000)
+
+    class Stubborn(Body):
+        async def block(self) -> bytes | None:
+            if self.read_bytes < 3000:
+                return await super().block()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await asyncio.sleep(0.01)
+            return None
+
+    async def use() -> None:
+        async with Ahead(Stubborn([bytes(1000)] * 9), room, 9000):
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(use())
+    await settled()
+    assert room.held_bytes == 3000
+    for _ in range(2):
+        task.cancel()
+        await asyncio.sleep(0)
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+    assert room.held_bytes == 0
