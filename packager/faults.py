@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from origin.eventlog.base import EventLogError, LogFull
 from origin.metadata.base import MetadataError, MetadataFull
@@ -14,6 +14,9 @@ from packager.process import ProcessError, ProcessTimedOut
 
 class DiskFull(Exception):
     """The work folder's disk has too little room to begin a job. Helps once an operator made some."""
+
+
+DETAIL_CHARS = 4000
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,11 +30,20 @@ class Fault:
     """True when the job did nothing wrong and waiting cures it: room or a store is missing. Uses up no attempt."""
 
 
-def classify(error: Exception) -> Fault:
-    """Never raises; what is not known is taken for a passing fault, because a dead letter can be replayed."""
+def classify(error: Exception, folder: str = "") -> Fault:
+    """Never raises; what is not known is taken for a passing fault, because a dead letter can be replayed.
+
+    `folder` is the job's own, absolute: paths in the detail are relative to it, since it means nothing to who reads
+    the letter on another machine.
+    """
+    fault = _fault(error)
+    return replace(fault, detail=fault.detail.replace(f"{folder}/", "")) if folder else fault
+
+
+def _fault(error: Exception) -> Fault:
     match error:
         case ExceptionGroup():
-            return classify(error.exceptions[0])
+            return _fault(error.exceptions[0])
         case NoSuchObject() | InvalidKey():
             return Fault("upload_missing", str(error), final=True)
         case StoreFull() | MetadataFull() | LogFull() | DiskFull():
@@ -51,4 +63,12 @@ def classify(error: Exception) -> Fault:
 
 
 def _with_tail(error: ProcessError) -> str:
-    return "\n".join([str(error), *error.stderr_tail])[:4000]
+    """What happened, then the last lines of the child's stderr, whole ones, as many as there is room for."""
+    told = str(error)[:DETAIL_CHARS]
+    room, kept = DETAIL_CHARS - len(told), 0
+    for line in reversed(error.stderr_tail):
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept += 1
+    return "\n".join([told, *error.stderr_tail[len(error.stderr_tail) - kept :]])

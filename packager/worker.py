@@ -202,7 +202,7 @@ class PackagerWorker:
         try:
             outcome = await job.run(event)
         except Exception as error:
-            await self._after(event, classify(error), error)
+            await self._after(event, classify(error, str(folder.absolute())), error)
         else:
             if outcome.end is JobEnd.HELD:
                 logger.info("a clip waits for review", extra={"video_id": event.video_id, "reason": outcome.review})

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from origin.eventlog.base import Position
 from origin.objects.base import StoreUnavailable
 from packager.admission import NOT_A_VIDEO, Accepted
-from packager.faults import classify
+from packager.faults import DETAIL_CHARS, classify
 from packager.job import (
     DeadLetter,
     Done,
@@ -32,6 +32,7 @@ from packager.job import (
 from packager.ladder import Ladder, plan_ladder
 from packager.moderation.base import Allow, Reject, Review, Verdict
 from packager.offsets import OffsetTracker
+from packager.process import ProcessFailed, Usage
 from packager.settings import RetryPolicy
 from packager.source import SourceInfo, VideoTrack
 
@@ -117,6 +118,25 @@ def test_waiting_for_room_or_a_store_uses_up_no_attempt() -> None:
     fate = after_fault(1, policy, 1_000_000, 0.5, waits=True)
     assert fate == RetryLater(1, 1_000_000 + policy.waiting_delay_ms * 3 // 4)
     assert after_fault(1, policy, 1_000_000, 0.5) == DeadLetter(2)
+
+
+@given(st.lists(st.text("ab ", min_size=1, max_size=400), max_size=20).map(tuple))
+def test_a_dead_letter_ends_with_the_last_lines_of_stderr_whole_and_as_many_as_fit(said: tuple[str, ...]) -> None:
+    error = ProcessFailed("ffmpeg", 1, Usage(), said)
+    fault = classify(error)
+    told, *tail = fault.detail.split("\n")
+    assert (fault.code, told) == ("encoder_failed", str(error))
+    assert len(fault.detail) <= DETAIL_CHARS
+    assert tail == list(said[len(said) - len(tail) :])
+    if len(tail) < len(said):
+        assert len(fault.detail) + 1 + len(said[-len(tail) - 1]) > DETAIL_CHARS
+
+
+def test_a_dead_letter_names_files_as_they_lie_in_the_folder_of_the_job() -> None:
+    error = ProcessFailed("ffmpeg", 1, Usage(), ("/data/job-7/work/v540.mp4: No space", "/data/job-70/clip.mp4: gone"))
+    _, *tail = classify(error, "/data/job-7").detail.split("\n")
+    assert tail == ["work/v540.mp4: No space", "/data/job-70/clip.mp4: gone"]
+    assert classify(ExceptionGroup("", [error]), "/data/job-7") == classify(error, "/data/job-7")
 
 
 @given(st.lists(st.integers(0, 20), unique=True, min_size=1).map(sorted), st.randoms())
