@@ -1,5 +1,9 @@
 """Bring a package's files into the object store, and say what was published. Shell.
 
+Two packagers may work on one video for a while (one was frozen, and its event given to the other), and both make the
+same next revision; the catalog takes one of them. So the files of a revision lie under a digest of what they say, and
+who loses overwrites nothing of who wins.
+
 Bytes first, the pointer last: every file is durable before the caller hands the returned Publication to the catalog, so
 no viewer can be sent to a file that is not there. Immutable files that an earlier stage or an earlier start of the job
 stored are not sent again.
@@ -8,6 +12,7 @@ stored are not sent again.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -17,13 +22,15 @@ from packager.package import Package
 
 AT_ONCE = 8
 """Files in flight: a segment is up to 2 MB, so this bounds the memory."""
+DIGEST_CHARS = 16
 
 
 async def upload(objects: Objects, video_id: int, package: Package, revision: int) -> Publication:
     """Store all files under `v/{video_id}/`. Raises the object store's errors; a repeat continues."""
     root = f"v/{video_id}"
     immutable = await asyncio.to_thread(_files_in, package)
-    mutable = {name: f"{root}/r{revision}/{name}" for name in package.mutable}
+    digest = await asyncio.to_thread(_digest, package)
+    mutable = {name: f"{root}/r{revision}/{digest}/{name}" for name in package.mutable}
     gate = asyncio.Semaphore(AT_ONCE)
     async with asyncio.TaskGroup() as group:
         for name in immutable:
@@ -55,6 +62,14 @@ async def _stored(objects: Objects, key: str, size_bytes: int) -> bool:
         return (await objects.stat(key)).size_bytes == size_bytes
     except NoSuchObject:
         return False
+
+
+def _digest(package: Package) -> str:
+    """Of the mutable files, which are small; blocking."""
+    digest = hashlib.sha256()
+    for name in sorted(package.mutable):
+        digest.update(name.encode() + b"\0" + hashlib.sha256((package.folder / name).read_bytes()).digest())
+    return digest.hexdigest()[:DIGEST_CHARS]
 
 
 def _files_in(package: Package) -> list[str]:
