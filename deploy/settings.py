@@ -16,6 +16,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from deploy.cores import usable_cores
 from deploy.roles import EVERY_ROLE, Role
 from deploy.setting_forms import (
     Bind,
@@ -33,6 +34,7 @@ from deploy.setting_forms import (
 )
 
 PREFIX = "REELWAY_"
+MOST_JOBS = 64
 _PASSWORD = re.compile(r"(://[^/?#@:]*:)[^/?#]*@")
 """Up to the last @ of an authority, also of a URL within a URL: `urlsplit` takes it so (RFC 3986, 3.2)."""
 FILE_NAME = "reelway.toml"
@@ -59,6 +61,11 @@ def _origin_url(above: Mapping[str, Any]) -> str:
 def _setting(default: str | Derived, parse: Callable[[str], Any]) -> Any:
     """A field whose default is a text, or follows from the settings written above it."""
     return field(metadata={"parse": parse, "default": default})
+
+
+def jobs_for(cores: int) -> int:
+    """A job keeps about two cores busy."""
+    return max(1, min(MOST_JOBS, cores // 2))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +103,8 @@ class Settings:
     """Who signs the users' tokens: this installation, or an OIDC issuer."""
     auth_audience: str = _setting("reelway", any_text)
     """The `aud` that a user's token must carry."""
-    packager_jobs: int = _setting("1", whole_number(1, 64))
-    """Clips packaged at the same time."""
+    packager_jobs: int = _setting(lambda _: str(jobs_for(usable_cores())), whole_number(1, MOST_JOBS))
+    """Clips packaged at the same time; default: half the cores that the process may use, at least 1."""
     upload_max_bytes: int = _setting(str(256 << 20), whole_number(1 << 10, 1 << 34))
     """Largest upload."""
     gateway_bind: Bind = _setting("127.0.0.1:8443", host_and_port)
