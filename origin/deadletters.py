@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from origin.eventlog.base import Position, Record
 from origin.events import (
@@ -139,9 +139,7 @@ def again(letter: Poison | GivenUp) -> tuple[str, bytes]:
     """
     if isinstance(letter, GivenUp):
         event = letter.event
-        fresh = UploadEvent(
-            event.video_id, event.user_id, event.raw_s3_path, event.timestamp, request_id=event.request_id
-        )
+        fresh = replace(event, attempt=0, error_code="", error_detail="", not_before=0)
         return Topic.UPLOADS, encode(fresh)
     if not letter.whole:
         raise MalformedEvent("only the beginning of the record was kept")

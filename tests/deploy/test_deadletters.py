@@ -132,6 +132,13 @@ def test_a_record_that_a_newer_version_can_read_goes_back_to_where_it_was() -> N
     assert again(read) == (Topic.UPLOADS_RETRY, value)
 
 
+def test_a_clip_that_a_person_allowed_is_not_judged_again_when_its_letter_is_replayed() -> None:
+    record = Record(Position(Topic.UPLOADS_DEAD, 0, 0), "5", encode(replace(GIVEN_UP, cleared=True)), NOW_MS)
+    _, value = again(read_letter(record))
+    event = decode(UploadEvent, value)
+    assert (event.cleared, event.attempt, event.error_code) == (True, 0, "")
+
+
 def test_of_a_very_large_record_only_the_beginning_is_kept() -> None:
     topic, key, value = letter_of(b"x" * (WHOLE_BYTES + 1))
     assert len(value) < WHOLE_BYTES
