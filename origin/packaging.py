@@ -56,11 +56,10 @@ class PackagingCatalog:
     async def report_progress(self, video_id: int, progress: float, stage: str) -> bool:  # noqa: ARG002
         """Note the progress, 0-1; False when the job is to stop. The stage is for the caller's own log lines."""
         video = await self.video(video_id)
-        if video is None or video.status is VideoStatus.DELETED:
+        if video is None or video.status is VideoStatus.DELETED or video.status in ENDED:
             return False
-        if video.status not in ENDED:
-            await self._metadata.set_progress(video_id, min(1.0, max(0.0, progress)))
-            self._changes.announce(video_id)
+        await self._metadata.set_progress(video_id, min(1.0, max(0.0, progress)))
+        self._changes.announce(video_id)
         return True
 
     async def hold(self, video_id: int) -> None:

@@ -24,7 +24,7 @@ class Catalog(Protocol):
     async def report_progress(self, video_id: int, progress: float, stage: str) -> bool:
         """Note how far packaging is (0-1) and in which stage, for the creator's progress events.
 
-        False when the video was deleted meanwhile: the job is to stop.
+        False when the video was deleted, or its end decided: the job is to stop unless that was its own doing.
         """
 
     async def hold(self, video_id: int) -> None:

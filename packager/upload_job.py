@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 REPORT_EVERY_S = 0.5
 CLIP_NAME = "clip.mp4"
 DELETED = "deleted by its creator"
+NOTHING_LEFT = "deleted by its creator, or finished by another packager"
 
 
 class JobEnd(Enum):
@@ -83,6 +84,8 @@ class UploadJob:
         self._moderation = moderation
         self._folder = folder
         self._progress = _Progress()
+        self._deciding = False
+        """This job is about to tell the video's end: to find it ended is no reason to stop any more."""
 
     async def run(self, event: UploadEvent) -> JobOutcome:
         """Raises whatever kept the job from its end (see `faults`); a clip that is refused is an end, not an error."""
@@ -103,7 +106,8 @@ class UploadJob:
             await self._catalog.publish(video_id, video.publication, video.status)
 
     async def _watched(self, event: UploadEvent, video: Video) -> JobOutcome:
-        """Package with a second task that reports progress and stops everything when the video is deleted."""
+        """Package with a second task that reports progress and stops everything when the video is deleted or has ended
+        (a frozen packager that thaws may find that another one did its work)."""
         outcome = JobOutcome(JobEnd.ABANDONED)
         try:
             async with asyncio.TaskGroup() as group:
@@ -155,6 +159,7 @@ class UploadJob:
         revision = 1 + (current.publication.revision if current and current.publication else 0)
         publication = await upload(self._objects, video_id, package, revision)
         status = VideoStatus.READY if package.complete else VideoStatus.PLAYABLE
+        self._deciding = package.complete
         if await self._catalog.publish(video_id, publication, status):
             if package.complete:
                 await self._forget_before(video_id, revision - 1)
@@ -176,6 +181,7 @@ class UploadJob:
     async def _refuse(self, video_id: int, reason: Refused | Reject) -> None:
         failure = Failure(reason.code, reason.detail)
         logger.info("clip refused", extra={"video_id": video_id, "code": reason.code})
+        self._deciding = True
         if isinstance(reason, Reject):
             await self._catalog.reject(video_id, failure)
         else:
@@ -218,8 +224,8 @@ class UploadJob:
             except (MetadataError, EventLogError):
                 # Progress is a courtesy; the publication that follows will tell whether the catalog is back.
                 alive = True
-            if not alive:
-                raise _Abandoned(DELETED)
+            if not alive and not self._deciding:
+                raise _Abandoned(NOTHING_LEFT)
             await asyncio.sleep(REPORT_EVERY_S)
 
 

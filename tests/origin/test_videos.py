@@ -268,6 +268,15 @@ async def test_what_was_made_for_a_deleted_video_is_removed(house, videos, catal
     assert [info async for info in house.objects.list("")] == []
 
 
+async def test_a_job_is_told_to_stop_when_its_video_has_ended_and_its_progress_moves_no_more(house, videos, catalog):
+    creator = await house.user("cat")
+    video = await house.video(creator, VideoStatus.PROCESSING)
+    assert await catalog.report_progress(video.video_id, 0.5, "encode")
+    assert await catalog.publish(video.video_id, a_publication(), VideoStatus.READY)
+    assert not await catalog.report_progress(video.video_id, 0.6, "encode")
+    assert (await house.metadata.video(video.video_id)).progress == 1.0
+
+
 @pytest.mark.parametrize(
     ("end", "status", "change"),
     [("reject", VideoStatus.REJECTED, VideoChange.REJECTED), ("fail", VideoStatus.FAILED, VideoChange.FAILED)],

@@ -48,6 +48,9 @@ class ShelfCatalog:
     def delete(self, video_id: int) -> None:
         self._set(video_id, status=VideoStatus.DELETED)
 
+    def finish(self, video_id: int) -> None:
+        self._set(video_id, status=VideoStatus.READY)
+
     async def video(self, video_id: int) -> Video | None:
         self._answer()
         return self.videos.get(video_id)
@@ -65,7 +68,7 @@ class ShelfCatalog:
         self._answer()
         assert 0 <= progress <= 1
         self.history.append((video_id, stage))
-        return self.videos[video_id].status is not VideoStatus.DELETED
+        return self.videos[video_id].status in OPEN
 
     async def hold(self, video_id: int) -> None:
         self._answer()
@@ -384,6 +387,42 @@ async def test_a_deleted_video_is_dropped_in_the_middle_of_its_job(house: House,
     assert house.catalog.videos[10].status is VideoStatus.DELETED
     assert worker.stats.done == 0
     assert list((house.root / "work").iterdir()) == []
+
+
+async def test_two_packagers_that_hold_the_same_event_make_one_whole_publication_between_them(
+    house: House, clip: Clip, tmp_path: Path
+) -> None:
+    one = house.start("one")
+    mine, house.log = house.log, open_eventlog(f"sqlite:///{tmp_path}/other.sqlite", now_ms)
+    other = house.start("other")
+    await house.upload(18, clip("bbb"))
+    await mine.append(Topic.UPLOADS, "18", encode(UploadEvent(18, 7, "raw/18", now_ms())))
+    await house.until(lambda: all(worker.stats.done + worker.stats.abandoned == 1 for worker in (one, other)))
+    assert sorted((one.stats.started, other.stats.started)) == [1, 1]
+    assert one.stats.done + other.stats.done == 1
+    video = house.catalog.videos[18]
+    assert (video.status, [what for _, what in house.catalog.history].count("ready")) == (VideoStatus.READY, 1)
+    assert video.publication is not None
+    blocks = [block async for block in house.objects.get(video.publication.files["hls.m3u8"])]
+    uris = [line for line in b"".join(blocks).decode().splitlines() if line and not line.startswith("#")]
+    assert {uri.split("/")[0] for uri in uris} >= set(video.publication.renditions)
+    await other.drain(0)
+    await house.log.close()
+
+
+async def test_a_packager_that_thaws_stops_at_once_when_another_one_has_finished_its_video(
+    house: House, clip: Clip
+) -> None:
+    worker = house.start()
+    await house.upload(17, clip("bbb"))
+    await house.status(17, VideoStatus.PLAYABLE)
+    house.catalog.finish(17)
+    await house.until(lambda: worker.stats.abandoned == 1, timeout_s=10)
+    assert worker.stats.done == 0
+    publication = house.catalog.videos[17].publication
+    assert publication is not None
+    assert publication.revision == 1
+    assert [info.key async for info in house.objects.list("v/17/r2/")] == []
 
 
 async def test_a_rung_is_published_while_it_grows_and_dropped_when_its_video_is_deleted(
