@@ -39,6 +39,9 @@ class ShelfCatalog:
     history: list[tuple[int, str]] = field(default_factory=list)
     away: int = 0
     """How many of the next calls find the catalog away."""
+    ended: asyncio.Event = field(default_factory=asyncio.Event)
+    answers_late_s: float = 0.0
+    """How long after its effect the last publication is answered. Progress told meanwhile waits for the effect."""
 
     def add(self, video_id: int, raw_key: str = "") -> None:
         self.videos[video_id] = Video(
@@ -68,6 +71,8 @@ class ShelfCatalog:
         self._answer()
         assert 0 <= progress <= 1
         self.history.append((video_id, stage))
+        if self.answers_late_s and stage == "publishing":
+            await self.ended.wait()
         return self.videos[video_id].status in OPEN
 
     async def hold(self, video_id: int) -> None:
@@ -87,6 +92,9 @@ class ShelfCatalog:
         for key in [*publication.files.values(), *names]:
             assert (await self.objects.stat(key)).size_bytes > 0
         self._set(video_id, status=status, publication=publication)
+        if status is VideoStatus.READY:
+            self.ended.set()
+            await asyncio.sleep(self.answers_late_s)
         return True
 
     async def reject(self, video_id: int, failure: Failure) -> None:
@@ -387,6 +395,14 @@ async def test_a_deleted_video_is_dropped_in_the_middle_of_its_job(house: House,
     assert house.catalog.videos[10].status is VideoStatus.DELETED
     assert worker.stats.done == 0
     assert list((house.root / "work").iterdir()) == []
+
+
+async def test_a_job_that_finds_its_own_end_before_it_is_answered_goes_on_to_it(house: House, clip: Clip) -> None:
+    house.catalog.answers_late_s = 1.5
+    worker = house.start()
+    await house.upload(19, clip("silent"))
+    await house.until(lambda: worker.stats.running == 0 and worker.stats.started == 1)
+    assert (worker.stats.done, worker.stats.abandoned) == (1, 0)
 
 
 async def test_two_packagers_that_hold_the_same_event_make_one_whole_publication_between_them(
