@@ -27,7 +27,6 @@ import httpx
 
 from deploy.ways import Http, Ways
 
-HTTP3 = "HTTP/3"
 TUS = {"Tus-Resumable": "1.0.0"}
 CHUNK_BYTES = 5 << 20
 READ_BYTES = 256 << 10

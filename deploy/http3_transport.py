@@ -19,6 +19,8 @@ from edge.http3.client.connection import ClientConnection
 CONNECT_S = 2.0
 """A network that drops UDP is not waited for longer: TCP stands by."""
 DEFAULT_S = 30.0
+HTTP3 = "HTTP/3"
+"""As httpx names the versions of HTTP."""
 R = TypeVar("R")
 _OF_CONNECTION = frozenset({b"host", b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"te"})
 """HTTP/1.1's own (RFC 9114 section 4.2); `host` goes as `:authority`."""
@@ -56,7 +58,7 @@ class Http3Transport(httpx.BaseTransport):
             self._loop.soon(exchange.close)
             raise
         body = _Body(self._loop, exchange, read_s)
-        return httpx.Response(status, headers=fields, stream=body, extensions={"http_version": b"HTTP/3"})
+        return httpx.Response(status, headers=fields, stream=body, extensions={"http_version": HTTP3.encode()})
 
     def close(self) -> None:
         with contextlib.suppress(httpx.TransportError):

@@ -19,7 +19,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from deploy.client import HTTP3, TUS, ApiProblem, Client, Unreachable
+from deploy.client import TUS, ApiProblem, Client, Unreachable
+from deploy.http3_transport import HTTP3
 
 MOST_CONNECTIONS = 8
 _SEVERAL = 3

@@ -83,17 +83,19 @@ class Ways(httpx.BaseTransport):
                 self._standing.failures, self._standing.broken = self._standing.failures + 1, number
             raise
         self._standing.failures = 0
-        self.spoken = "HTTP/3"
-        return response
+        return self._told(response)
 
     def _over_tcp(self, request: httpx.Request) -> httpx.Response:
-        response = self._tcp.handle_request(request)
-        self.spoken = response.extensions["http_version"].decode()
+        response = self._told(self._tcp.handle_request(request))
         field = response.headers.get("alt-svc")
         wanted = self._http is Http.AUTO and self._standing.offered is None
         # Over plain HTTP anybody on the way could have said it.
         if wanted and field is not None and request.url.scheme == "https" and self._is_origin(request.url):
             self._standing.offered = http3_alternative(field, request.url.host)
+        return response
+
+    def _told(self, response: httpx.Response) -> httpx.Response:
+        self.spoken = response.extensions["http_version"].decode()
         return response
 
     def _is_origin(self, url: httpx.URL) -> bool:

@@ -13,7 +13,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 from origin.clips import TIMELINE_START_S
 from origin.model import Caption, Video, VideoStatus
@@ -197,7 +197,7 @@ def _quotable(label: str) -> str:
 def _in_dash(text: str, captions: Sequence[Caption]) -> str:
     sets = [
         f"""  <AdaptationSet contentType="text" mimeType="text/vtt" lang={quoteattr(each.language)}>
-      <Label>{_text(each.label)}</Label>
+      <Label>{escape(each.label)}</Label>
       <Role schemeIdUri="urn:mpeg:dash:role:2011" value="caption"/>
       <Representation id="captions-{each.language}" bandwidth="1000">
         <BaseURL>{file_name(each)}</BaseURL>
@@ -207,7 +207,3 @@ def _in_dash(text: str, captions: Sequence[Caption]) -> str:
         for each in captions
     ]
     return text.replace("</Period>", f"{''.join(sets)}  </Period>")
-
-
-def _text(label: str) -> str:
-    return label.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
