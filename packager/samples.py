@@ -18,13 +18,22 @@ NEAR_S = 0.002
 
 
 def clip_samples_argv(plan: EncodePlan, means: Means, times: Sequence[Fraction]) -> tuple[str, ...]:
-    """The keyframes at `times` of the clip; only keyframes are decoded."""
-    clip = clip_input(plan, means, skip_frame="nokey")[str(plan.video.index)]
-    wanted = "+".join(f"between(t,{float(time) - NEAR_S:.6f},{float(time) + NEAR_S:.6f})" for time in times)
-    picture = clip.filter("select", wanted)
+    """The keyframes at `times` of the clip; of all others the decoder is given the first alone.
+
+    Phones write a keyframe a second, so decoding every one of them costs four times as much.
+    """
+    # A clip may carry its parameter sets in its first keyframe only.
+    others = f"not(eq(n,0)+{_near('pts*tb', times)})".replace(",", "\\,")
+    options = {"skip_frame": "nokey", f"bsf:{plan.video.index}": f"noise=drop={others}"}
+    picture = clip_input(plan, means, **options)[str(plan.video.index)].filter("select", _near("t", times))
     if plan.video.transfer in HDR_TRANSFERS:
         picture = tone_mapped(picture, plan.ladder.first)
     return command(means, [_pictures(picture, plan.video)])
+
+
+def _near(timestamp: str, times: Sequence[Fraction]) -> str:
+    """ffmpeg's expression: not 0 where `timestamp` is one of `times`."""
+    return "+".join(f"between({timestamp},{float(time) - NEAR_S:.6f},{float(time) + NEAR_S:.6f})" for time in times)
 
 
 def rendition_samples_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
