@@ -18,6 +18,7 @@ from pathlib import Path
 
 from origin.deadletters import dead_letter
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Record
+from origin.eventlog.offsets import OffsetTracker
 from origin.events import MalformedEvent, Topic, UploadEvent, decode, encode
 from origin.model import WATCHABLE, Failure
 from origin.objects.base import Objects
@@ -27,7 +28,6 @@ from packager.catalog import Catalog
 from packager.faults import Fault, classify
 from packager.job import DeadLetter, after_fault
 from packager.moderation.base import Moderation
-from packager.offsets import OffsetTracker
 from packager.sandbox import describe
 from packager.settings import PackagerSettings
 from packager.tools import Tools, find_tools

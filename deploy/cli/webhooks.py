@@ -53,13 +53,13 @@ def send_test(settings: Settings, url: str, secret: str, as_json: bool) -> None:
         error=answer.error,
         duration_ms=answer.duration_ms,
     )
-    match after(0, answer, 0, 0.0):
+    match after(0, answer):
         case Delivered():
             return
         case Unsubscribed():
             raise Failed("the receiver wants no messages any more (410)")
-        case Again(wait_ms):
-            raise Failed(f"the message did not arrive; a delivery would be tried again after {wait_ms // 1000} s")
+        case Again(wait_s):
+            raise Failed(f"the message did not arrive; a delivery would be tried again after {wait_s} s")
         case GivenUp():
             raise Failed("the message did not arrive")
 
