@@ -8,14 +8,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from origin.eventlog.base import EventLog
-from origin.events import Topic, WebhookEvent, encode
 from origin.metadata.base import Metadata
-from origin.refusals import BadWebhook, TooManyWebhooks, WebhookDisabled
-from origin.subscriptions import MOST_WEBHOOKS, Attempt, Webhook
-from origin.trace import request_id
+from origin.refusals import BadWebhook, TooManyWebhooks
+from origin.subscriptions import MOST_WEBHOOKS, Attempt, Sent, Webhook
 from origin.views import NewSecret, WebhookView
 from origin.webhooks.changing import changed
 from origin.webhooks.message import TEST, body_of
+from origin.webhooks.replaying import queue, replay
 from origin.webhooks.signature import SECRET_PREFIX
 from origin.webhooks.standing import enabled as as_said
 from origin.webhooks.standing import rotated, secrets_of
@@ -85,9 +84,9 @@ class Webhooks:
 
     async def test(self, user_id: int, webhook_id: int) -> str:
         """Queue a test message, which is tried once; its id. Raises NotFound, WebhookDisabled."""
-        message_id = f"msg_test_{self._mint()}"
-        await self._queue(user_id, webhook_id, message_id, TEST, body_of(TEST, self._clock(), {}).decode())
-        return message_id
+        message = Sent(f"msg_test_{self._mint()}", TEST, body_of(TEST, self._clock(), {}).decode())
+        await queue(self._metadata, self._eventlog, user_id, webhook_id, message)
+        return message.message_id
 
     async def deliveries(self, user_id: int, webhook_id: int, before_id: int | None, limit: int) -> Sequence[Attempt]:
         """Newest first. Raises NotFound."""
@@ -96,15 +95,7 @@ class Webhooks:
 
     async def replay(self, user_id: int, webhook_id: int, message_id: str) -> None:
         """Queue a message of the last days once more, under its id. Raises NotFound, WebhookDisabled."""
-        sent = await self._metadata.sent_message(webhook_id, message_id)
-        await self._queue(user_id, webhook_id, sent.message_id, sent.kind, sent.body)
-
-    async def _queue(self, user_id: int, webhook_id: int, message_id: str, kind: str, body: str) -> None:
-        webhook = await self._metadata.webhook(user_id, webhook_id)
-        if webhook.disabled is not None:
-            raise WebhookDisabled(f"Webhook {webhook_id} is disabled ({webhook.disabled}); enable it first.")
-        event = WebhookEvent(webhook_id, user_id, message_id, kind, body, request_id=request_id.get())
-        await self._eventlog.append(Topic.WEBHOOKS, str(webhook_id), encode(event))
+        await replay(self._metadata, self._eventlog, user_id, webhook_id, message_id)
 
     def _check(self, url: str) -> None:
         try:
