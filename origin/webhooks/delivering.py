@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
+from origin.cancelling import cancelled
 from origin.deadletters import dead_letter
 from origin.eventlog.base import Consumer, EventLog, Record
 from origin.eventlog.offsets import OffsetTracker
@@ -96,9 +97,9 @@ class Deliveries:
             consumer = await self._surely(lambda: self._eventlog.consumer(GROUP, [Topic.WEBHOOKS]))
             # Closed last: what ends meanwhile still commits.
             stack.push_async_callback(consumer.close)
-            stack.push_async_callback(_cancelled, self._works)
+            stack.push_async_callback(cancelled, self._works)
             self._loop = asyncio.create_task(self._consume(consumer))
-            stack.push_async_callback(_cancelled, {self._loop})
+            stack.push_async_callback(cancelled, {self._loop})
             await asyncio.wait({self._loop})
             if self._works:
                 await asyncio.wait(set(self._works))
@@ -112,7 +113,7 @@ class Deliveries:
             self._loop.cancel()
         if self._works:
             await asyncio.wait(set(self._works), timeout=grace_s)
-        await _cancelled(self._works)
+        await cancelled(self._works)
 
     async def _consume(self, consumer: Consumer) -> None:
         offsets = OffsetTracker()
@@ -239,10 +240,3 @@ class Deliveries:
 
     async def _append(self, topic: Topic | str, event: WebhookEvent) -> None:
         await self._surely(lambda: self._eventlog.append(topic, str(event.webhook_id), encode(event)))
-
-
-async def _cancelled(tasks: set[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(set(tasks))
