@@ -11,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
+from origin.eventlog.retention import Retention
+from origin.eventlog.topics import wanted
 from origin.events import Topic
 from origin.webhooks.schedule import (
     LATER_S,
@@ -222,6 +224,12 @@ def test_every_wait_has_a_topic_and_every_topic_is_used():
     assert list(TOPICS) == sorted({*WAITS_S})
     assert {SOON_S, LATER_S} <= set(TOPICS)
     assert set(TOPICS.values()) == {each for each in Topic if each.startswith("webhooks.retry.")}
+
+
+def test_a_topic_that_waits_has_one_partition_so_that_its_records_are_due_in_their_order():
+    shapes = {each.name: each.partitions for each in wanted("", 12, 3, Retention())}
+    assert {shapes[topic] for topic in TOPICS.values()} == {1}
+    assert shapes[Topic.WEBHOOKS] == 12
 
 
 def test_what_finds_no_room_is_looked_at_less_often_in_time():
