@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 from standardwebhooks.webhooks import Webhook as TheirWebhook
 
+from origin.eventlog import LogUnavailable
 from origin.events import DEAD_LETTERS, Topic, VideoChange
-from origin.metadata import NotFound
+from origin.metadata import MetadataUnavailable, NotFound
 from origin.subscriptions import DAY_MS, Disabled, Outcome
 from origin.webhooks.delivering import DeliverySettings
 from origin.webhooks.rooms import RoomSettings
 from origin.webhooks.schedule import WAITS_S
+from tests.contracts.roles import Switch
 from tests.origin.webhooks.receiver import Receiver, answered, receiving
 from tests.waiting import until
 
@@ -274,6 +276,27 @@ async def test_a_test_is_tried_once(post: Post) -> None:
     assert (attempt.message_id, attempt.outcome) == (message_id, Outcome.GIVEN_UP)
     assert json.loads(receiver.requests[0][2])["type"] == "webhook.test"
     assert await post.letters() == []
+
+
+@pytest.mark.parametrize(
+    ("store", "error"), [("metadata", MetadataUnavailable("away")), ("eventlog", LogUnavailable("away"))]
+)
+async def test_a_store_that_is_away_delays_a_message_and_loses_none(post: Post, store: str, error: Exception) -> None:
+    switch = Switch(getattr(post, store))
+    setattr(post, store, switch)
+    async with receiving(None, OK) as receiver:
+        made = await post.subscribe(receiver)
+        post.start()
+        await post.happens(11)
+        await until(lambda: bool(receiver.waiting))
+        switch.error = error
+        receiver.answer_waiting(BUSY)
+        await until(lambda: post.stats.retries > 2)
+        assert len(receiver.requests) == 1
+        switch.error = None
+        history = await post.until_noted(made, 2)
+    assert [each.outcome for each in history] == [Outcome.RETRYING, Outcome.DELIVERED]
+    assert ids(receiver) == ["msg_11_ready_1"] * 2
 
 
 @pytest.mark.parametrize("topic", [Topic.VIDEOS, Topic.WEBHOOKS, Topic.WEBHOOKS_5S])
