@@ -172,15 +172,14 @@ class Deliveries:
         await self._settle(webhook, event, answer)
 
     async def _sent(self, webhook: Webhook, event: WebhookEvent) -> Answer:
+        now_ms, body = self._clock(), event.body.encode()
         try:
             target = parse_target(webhook.url, self._reach)
+            keys = [parse_secret(each) for each in secrets_of(webhook, now_ms)]
+            return await self._sender.send(target, signed(keys, event.message_id, now_ms // 1000, body), body)
         except BadTarget as error:
             # The operator's reach may have shrunk.
             return Answer(None, str(error))
-        now_ms, body = self._clock(), event.body.encode()
-        keys = [parse_secret(each) for each in secrets_of(webhook, now_ms)]
-        try:
-            return await self._sender.send(target, signed(keys, event.message_id, now_ms // 1000, body), body)
         except Exception:
             # A fault of ours is a failed attempt, too: left as it is, the record would hold up its partition.
             logger.exception("a webhook's message could not be sent", extra={"webhook_id": event.webhook_id})
@@ -188,24 +187,21 @@ class Deliveries:
 
     async def _settle(self, webhook: Webhook, event: WebhookEvent, answer: Answer) -> None:
         fate = after(event.attempt, answer, 0 if event.kind == TEST else len(WAITS_S))
+        if isinstance(fate, Delivered):
+            self._stats.delivered += 1
+        else:
+            self._stats.failed += 1
+        # Before it goes on: the next attempt must not be noted before this one.
+        await self._stand(webhook, event, fate)
+        next_at_ms = self._clock() + 1000 * fate.wait_s if isinstance(fate, Again) else None
+        await self._note(event, _OUTCOMES[type(fate)], answer, next_at_ms)
         code = "no_answer" if answer.status is None else f"status_{answer.status}"
         made = replace(event, attempt=event.attempt + 1, put_off=0, error_code=code, error_detail=answer.error)
-        next_at_ms: int | None = None
-        match fate:
-            case Delivered():
-                self._stats.delivered += 1
-            case Again(wait_s):
-                self._stats.failed += 1
-                next_at_ms = self._clock() + 1000 * wait_s
-                await self._append(TOPICS[wait_s], made)
-            case GivenUp() if event.kind != TEST:
-                self._stats.failed += 1
-                self._stats.given_up += 1
-                await self._append(Topic.WEBHOOKS_DEAD, made)
-            case GivenUp() | Unsubscribed():
-                self._stats.failed += 1
-        await self._stand(webhook, event, fate)
-        await self._note(event, _OUTCOMES[type(fate)], answer, next_at_ms)
+        if isinstance(fate, Again):
+            await self._append(TOPICS[fate.wait_s], made)
+        elif isinstance(fate, GivenUp) and event.kind != TEST:
+            await self._append(Topic.WEBHOOKS_DEAD, made)
+            self._stats.given_up += 1
 
     async def _stand(self, webhook: Webhook, event: WebhookEvent, fate: Fate) -> None:
         change = partial(after_attempt, kind=event.kind, fate=fate, now_ms=self._clock())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -209,6 +210,7 @@ async def test_when_all_attempts_failed_there_is_a_dead_letter_and_after_days_th
         await post.happens(11)
         first = await post.until_noted(made, len(WAITS_S) + 1)
         assert first[-1].outcome is Outcome.GIVEN_UP
+        await until(lambda: post.stats.given_up == 1)
         assert [(each.webhook_id, each.attempt, each.error_code) for each in await post.letters()] == [
             (made.webhook.webhook_id, len(WAITS_S) + 1, "status_503")
         ]
@@ -265,6 +267,24 @@ async def test_a_message_is_replayed_with_the_body_and_the_id_that_it_had(post: 
             await post.webhooks.replay(8, made.webhook.webhook_id, attempt.message_id)
     first, second = receiver.requests
     assert (first[1]["webhook-id"], first[2]) == (second[1]["webhook-id"], second[2])
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [({"url": "https://10.0.0.1/"}, "not public"), ({"secret": "whsec_?"}, "on our side")]
+)
+async def test_a_webhook_that_cannot_be_sent_to_any_more_has_failed_attempts_and_holds_up_nobody(
+    post: Post, fault: dict[str, str], told: str
+) -> None:
+    async with receiving(OK) as receiver:
+        broken, other = await post.subscribe(receiver), await post.subscribe(receiver)
+        webhook = await post.metadata.webhook(7, broken.webhook.webhook_id)
+        await post.metadata.replace_webhook(webhook, replace(webhook, **fault))
+        post.start()
+        await post.happens(11)
+        assert (await post.until_noted(other, 1))[0].outcome is Outcome.DELIVERED
+        first = (await post.until_noted(broken, 1))[0]
+    assert (first.outcome, first.status) == (Outcome.RETRYING, None)
+    assert told in first.error
 
 
 async def test_a_test_is_tried_once(post: Post) -> None:
