@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from standardwebhooks.webhooks import Webhook
 
@@ -69,6 +70,7 @@ def test_a_message_outlives_a_crash(told: RunningSystem, sign_in: SignIn, tmp_pa
         again = sign_in(told, token=client.token)
         until_blocking(lambda: outcomes(again, made["id"]) == ["delivered", "retrying"])
     [(fields, body)] = got
+    assert "reelway_webhooks_delivered_total 1.0" in httpx.get(f"{told.admin_url}/metrics").text
     assert Webhook(made["secret"]).verify(body, fields)["type"] == "video.deleted"
     listed = told.command("webhooks", "deliveries", made["id"], "--json")
     assert {json.loads(line)["message_id"] for line in listed.stdout.splitlines()} == {fields["webhook-id"]}
