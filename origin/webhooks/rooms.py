@@ -1,6 +1,6 @@
 """How many attempts of one webhook run at once, and how many of all that are failing. Rules file.
 
-So a receiver that hangs holds a few places, and all that hang together hold half of them: the rest is for others.
+So a receiver that hangs holds a few places, and all that are known to fail hold half of them: the rest is for others.
 """
 
 from __future__ import annotations
