@@ -62,14 +62,23 @@ from origin.rpc.server import origin_server
 from origin.rpc.serving import RpcServer
 from origin.rpc.tls import Tls
 from origin.social import Social
+from origin.subscribing import Webhooks
 from origin.uploads import Uploads
 from origin.videos import Videos
+from origin.webhooks.delivering import Deliveries
+from origin.webhooks.fanout import FanOut
+from origin.webhooks.sender import Sender
+from origin.webhooks.stats import WebhookStats
+from origin.webhooks.target import parse_reach
+from origin.webhooks.timers import Timers
 from packager.moderation import open_moderation
 from packager.settings import PackagerSettings, UploadLimits
 from packager.worker import PackagerWorker
 
 PACKAGER_GRACE_S = 3.0
 """For short clips to end; a longer job starts over at the next start."""
+DELIVERY_GRACE_S = 3.0
+"""For receivers to answer; what is cut short is sent again."""
 ISSUER_KEY_FILE = "issuer-key.pem"
 EDGE_NAME_FILE = "edge-name"
 Clock = Callable[[], int]
@@ -157,6 +166,7 @@ class _Origin:
     social: Social
     uploads: Uploads
     reviews: Reviews
+    webhooks: Webhooks
     app: OriginApp
 
 
@@ -172,18 +182,34 @@ async def _origin(site: Site, made: Composition, alone: bool) -> _Origin:
     videos = Videos(metadata, counters, log, clock, site.changes)
     captions = Captions(videos, metadata, objects, log, clock, site.changes)
     reviews = Reviews(log, metadata, objects, clock)
+    webhooks = Webhooks(metadata, log, clock, ids.mint, parse_reach(site.settings.webhook_reach))
     counting = Counting(log, counters, metadata, clock, random.random)
     add("worker lease", ids.run)
     add("reconciler", Reconciler(uploads, metadata, clock).run)
     add("deletions", Deletions(metadata, objects, log, clock, random.random).run)
     add("counting", counting.run)
+    _deliver(site, made, ids.mint)
     app = OriginApp(metadata, objects, clock)
     made.served.append(Served("origin", app, site.settings.origin_bind, tls=False))
     made.stats["counting"] = counting.stats
     if not alone:
         bind = str(site.settings.origin_grpc_bind)
-        made.serve_calls("origin", origin_server(bind, videos, captions, social, uploads, reviews, site.tls))
-    return _Origin(videos, captions, social, uploads, reviews, app)
+        server = origin_server(bind, videos, captions, social, uploads, reviews, webhooks, site.tls)
+        made.serve_calls("origin", server)
+    return _Origin(videos, captions, social, uploads, reviews, webhooks, app)
+
+
+def _deliver(site: Site, made: Composition, mint: Callable[[], int]) -> None:
+    """Messages to creators' own systems."""
+    metadata, log, clock = site.engines.metadata(), site.engines.eventlog(), site.clock
+    reach, stats = parse_reach(site.settings.webhook_reach), WebhookStats()
+    sender = Sender(reach)
+    site.stack.push_async_callback(sender.close)
+    deliveries = Deliveries(metadata, log, sender, reach, clock, mint, random.random, stats)
+    site.supervisor.add("webhook fan-out", FanOut(metadata, log, random.random, stats).run)
+    site.supervisor.add("webhook timers", Timers(log, clock, random.random, stats).run)
+    site.supervisor.add("webhook deliveries", deliveries.run, lambda: deliveries.drain(DELIVERY_GRACE_S))
+    made.stats["webhooks"] = stats
 
 
 def _remote_origin(site: Site, made: Composition) -> RemoteOrigin:
@@ -293,6 +319,7 @@ async def _gateway(
         feeds=last_good.feeds,
         reviews=origin.reviews,
         captions=origin.captions,
+        webhooks=origin.webhooks,
         playback=playback,
         issuer=issuer,
         limits=limits,

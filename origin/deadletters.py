@@ -1,6 +1,7 @@
 """Dead letters: what a consumer could not read or could not do, with the reason. Rules file.
 
-An upload that packaging gave up on is its own UploadEvent with `attempt` and `error`. A record that is no event of its
+An upload that packaging gave up on is its own UploadEvent with `attempt` and `error`, a webhook's message whose last
+attempt failed its WebhookEvent. A record that is no event of its
 topic, or one of a newer version, travels inside a letter, whole unless it is very large. A letter that was replayed is
 followed by a note that says so, so that it is not replayed twice.
 """
@@ -21,6 +22,7 @@ from origin.events import (
     NewerSchema,
     Topic,
     UploadEvent,
+    WebhookEvent,
     decode,
     encode,
     parsed,
@@ -49,9 +51,9 @@ class Poison:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """An upload that packaging gave up on."""
+    """An upload that packaging gave up on, or a message that no receiver took."""
 
-    event: UploadEvent
+    event: UploadEvent | WebhookEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +96,8 @@ def read_letter(record: Record) -> Letter:
     if isinstance(document.get("replayed"), int):
         return Replayed(document["replayed"])
     if "whole" not in document:
+        if record.position.topic == Topic.WEBHOOKS_DEAD:
+            return GivenUp(decode(WebhookEvent, record.value))
         return GivenUp(decode(UploadEvent, record.value))
     try:
         value = document["value"].encode() if "value" in document else base64.b64decode(document["value_base64"])
@@ -138,9 +142,10 @@ def again(letter: Poison | GivenUp) -> tuple[str, bytes]:
     Raises MalformedEvent when this version cannot read it either.
     """
     if isinstance(letter, GivenUp):
-        event = letter.event
-        fresh = replace(event, attempt=0, error_code="", error_detail="", not_before=0)
-        return Topic.UPLOADS, encode(fresh)
+        fresh = replace(letter.event, attempt=0, error_code="", error_detail="")
+        if isinstance(fresh, WebhookEvent):
+            return Topic.WEBHOOKS, encode(fresh)
+        return Topic.UPLOADS, encode(replace(fresh, not_before=0))
     if not letter.whole:
         raise MalformedEvent("only the beginning of the record was kept")
     topic = Topic(letter.position.topic)

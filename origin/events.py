@@ -26,6 +26,14 @@ class Topic(StrEnum):
     VIDEOS = "videos"  # video_id
     INTERACTIONS = "interactions"  # user_id
     PURGES = "purges"  # tag
+    WEBHOOKS = "webhooks"  # webhook_id
+    WEBHOOKS_5S = "webhooks.retry.5s"  # webhook_id, as in those below
+    WEBHOOKS_5M = "webhooks.retry.5m"
+    WEBHOOKS_30M = "webhooks.retry.30m"
+    WEBHOOKS_2H = "webhooks.retry.2h"
+    WEBHOOKS_5H = "webhooks.retry.5h"
+    WEBHOOKS_10H = "webhooks.retry.10h"
+    WEBHOOKS_DEAD = "webhooks.dlq"  # webhook_id
 
 
 DEAD_LETTERS = {
@@ -34,6 +42,7 @@ DEAD_LETTERS = {
     Topic.VIDEOS: "videos.dlq",
     Topic.INTERACTIONS: "interactions.dlq",
     Topic.PURGES: "purges.dlq",
+    Topic.WEBHOOKS: "webhooks.dlq",
 }
 """Where the records go that a consumer of a topic cannot read or cannot do."""
 
@@ -61,6 +70,8 @@ class VideoChange(StrEnum):
     DELETED = "deleted"
     EDITED = "edited"
     """Description, tags or visibility changed."""
+    HELD = "held"
+    """It waits for a person's verdict."""
 
 
 class MalformedEvent(ValueError):
@@ -106,6 +117,10 @@ class VideoEvent:
     visibility_set: bool = False
     """An edit named a visibility: what edges hold of the video is to be forgotten."""
     request_id: str = ""
+    status: str = ""
+    """A VideoStatus; empty in records that were written before it was told."""
+    failure_code: str = ""
+    failure_detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +152,40 @@ class PurgeEvent:
     request_id: str = ""
 
 
-Event = UploadEvent | VideoEvent | InteractionEvent | PurgeEvent
+@dataclass(frozen=True, slots=True)
+class WebhookEvent:
+    """One message on its way to one webhook. The topics of retries and dead letters carry the same record."""
+
+    webhook_id: int
+    user_id: int
+    message_id: str
+    """The same for every webhook and every attempt."""
+    kind: str
+    """The message's type, as `video.ready`."""
+    body: str
+    """What is sent, as JSON."""
+    attempt: int = 0
+    """How many were made."""
+    put_off: int = 0
+    """How often it had to wait for others of its webhook since the last attempt."""
+    error_code: str = ""
+    error_detail: str = ""
+    """Of the last attempt."""
+    request_id: str = ""
+
+
+Event = UploadEvent | VideoEvent | InteractionEvent | PurgeEvent | WebhookEvent
 KINDS: dict[Topic, type[Event]] = {
     Topic.UPLOADS: UploadEvent,
     Topic.UPLOADS_RETRY: UploadEvent,
     Topic.VIDEOS: VideoEvent,
     Topic.INTERACTIONS: InteractionEvent,
     Topic.PURGES: PurgeEvent,
+    Topic.WEBHOOKS: WebhookEvent,
 }
 """What the records of a topic are."""
 E = TypeVar("E", bound=Event)
-_IDS = frozenset({"video_id", "user_id", "creator_id"})
+_IDS = frozenset({"video_id", "user_id", "creator_id", "webhook_id"})
 _ENUMS: dict[tuple[str, str], type[StrEnum]] = {
     ("VideoEvent", "change"): VideoChange,
     ("InteractionEvent", "type"): InteractionType,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from origin.changes import Changes
 from origin.eventlog.base import EventLog, LogUnavailable
-from origin.events import PurgeEvent, Topic, VideoChange, encode
+from origin.events import PurgeEvent, Topic, VideoChange, VideoEvent, encode
 from origin.metadata.base import Metadata, NotFound
 from origin.model import Failure, Publication, Video, VideoStatus
 from origin.objects.base import Objects
@@ -65,6 +65,9 @@ class PackagingCatalog:
     async def hold(self, video_id: int) -> None:
         """Tell its creator that the video waits for a person's verdict."""
         await self._metadata.set_held(video_id, self._clock())
+        video = await self.video(video_id)
+        if video is not None and video.status is VideoStatus.PROCESSING:
+            await self._announce(video, VideoChange.HELD)
         self._changes.announce(video_id)
 
     async def publish(self, video_id: int, publication: Publication, status: VideoStatus) -> bool:
@@ -102,12 +105,16 @@ class PackagingCatalog:
             self._changes.announce(video_id)
 
     async def _tell(self, video: Video, change: VideoChange) -> None:
-        event = video_event(video, change, self._clock())
-        await self._append(Topic.VIDEOS, str(video.video_id), encode(event))
+        event = await self._announce(video, change)
         # More renditions may be noticed late; what is withdrawn may not.
         soft = change is VideoChange.PUBLISHED
         purge = PurgeEvent(surrogate_key(video.video_id), soft, event.timestamp, event.request_id)
         await self._append(Topic.PURGES, purge.tag, encode(purge))
+
+    async def _announce(self, video: Video, change: VideoChange) -> VideoEvent:
+        event = video_event(video, change, self._clock())
+        await self._append(Topic.VIDEOS, str(video.video_id), encode(event))
+        return event
 
     async def _append(self, topic: Topic, key: str, value: bytes) -> None:
         """Outlast the stall after a broker's death: to fail would have the packager encode everything again."""

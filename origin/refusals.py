@@ -26,6 +26,18 @@ class BadCaptions(Refusal):
     """A caption track is no WebVTT, or there is no room for another language."""
 
 
+class BadWebhook(Refusal):
+    """No message may be sent to a webhook's URL; says why."""
+
+
+class TooManyWebhooks(Refusal):
+    """The user has as many webhooks as there may be."""
+
+
+class WebhookDisabled(Refusal):
+    """The webhook gets no messages until it is enabled again."""
+
+
 class AlreadyNamed(Refusal):
     """The user claimed a handle before; it is kept for good."""
 

@@ -45,6 +45,9 @@ def video_event(video: Video, change: VideoChange, now_ms: int) -> VideoEvent:
         tags=video.tags,
         revision=publication.revision if publication else 0,
         request_id=request_id.get(),
+        status=video.status,
+        failure_code=video.failure.code if video.failure else "",
+        failure_detail=video.failure.detail if video.failure else "",
     )
 
 

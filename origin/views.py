@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from origin.events import InteractionType
 from origin.model import ORDINARY, Comment, UploadTerms, User, Video
+from origin.subscriptions import Disabled
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +90,27 @@ class ReviewView:
     since_ms: int
     clip_key: str
     """Of the clip as it was uploaded, in the object store."""
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookView:
+    """A webhook as its user sees it: without its secrets."""
+
+    webhook_id: int
+    url: str
+    types: tuple[str, ...]
+    """Empty for every type."""
+    created_at_ms: int
+    disabled: Disabled | None
+    """Why it gets no messages; None when it does."""
+    failing_since_ms: int | None
+    old_secret_until_ms: int | None
+    """Until when the secret before the last rotation signs, too; None: it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewSecret:
+    """A webhook whose secret is told this once."""
+
+    webhook: WebhookView
+    secret: str

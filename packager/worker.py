@@ -16,8 +16,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from origin.cancelling import cancelled
 from origin.deadletters import dead_letter
 from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Record
+from origin.eventlog.offsets import OffsetTracker
 from origin.events import MalformedEvent, Topic, UploadEvent, decode, encode
 from origin.model import WATCHABLE, Failure
 from origin.objects.base import Objects
@@ -27,7 +29,6 @@ from packager.catalog import Catalog
 from packager.faults import Fault, classify
 from packager.job import DeadLetter, after_fault
 from packager.moderation.base import Moderation
-from packager.offsets import OffsetTracker
 from packager.sandbox import describe
 from packager.settings import PackagerSettings
 from packager.tools import Tools, find_tools
@@ -123,15 +124,15 @@ class PackagerWorker:
                 # Until they end, or `drain` loses patience with them.
                 await asyncio.wait(set(self._jobs))
         finally:
-            await _cancelled(self._loops)
-            await _cancelled(self._jobs)
+            await cancelled(self._loops)
+            await cancelled(self._jobs)
 
     async def drain(self, grace_s: float) -> None:
         """Take no more, give running jobs `grace_s` to end, then cancel them; their events will be delivered again."""
         self._draining = True
         if running := set(self._running):
             await asyncio.wait(running, timeout=grace_s)
-        await _cancelled(self._jobs)
+        await cancelled(self._jobs)
         if self._loops:
             await asyncio.wait(self._loops)
 
@@ -281,13 +282,6 @@ class PackagerWorker:
         except EventLogError as error:
             # The record will be delivered again, find its video decided, and be committed then.
             logger.warning("a commit failed", extra={"position": str(position), "error": str(error)})
-
-
-async def _cancelled(tasks: set[asyncio.Task[None]]) -> None:
-    for task in tasks:
-        task.cancel()
-    if tasks:
-        await asyncio.wait(set(tasks))
 
 
 def _sweep(work_folder: Path) -> None:

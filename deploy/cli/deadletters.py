@@ -16,14 +16,14 @@ from deploy.engines import readable
 from deploy.settings import Settings
 from origin.deadletters import GivenUp, Poison, Replayed, again, read_letter, replayed_note, waiting
 from origin.eventlog import EventLog, LogUnavailable, Record
-from origin.events import DEAD_LETTERS, MalformedEvent, Topic
+from origin.events import DEAD_LETTERS, MalformedEvent, Topic, UploadEvent
 from origin.metadata import open_metadata
 from origin.model import VideoStatus
 
 MOST_LETTERS = 10_000
 _APPENDS = 20
 _PAUSE_S = 0.5
-_KEYS = {"interactions.dlq": "user_id", "purges.dlq": "tag"}
+_KEYS = {"interactions.dlq": "user_id", "purges.dlq": "tag", "webhooks.dlq": "webhook_id"}
 _KEY = "video_id"
 _queue = click.option(
     "--topic",
@@ -40,7 +40,7 @@ class LetterRefused(Failed):
 
 @click.group()
 def dlq() -> None:
-    """Uploads that packaging gave up on, and records that could not be read."""
+    """Uploads that packaging gave up on, messages that no receiver took, and records that could not be read."""
 
 
 async def _letters(log: EventLog, topic: str) -> Sequence[Record]:
@@ -131,7 +131,7 @@ async def replay_letter(settings: Settings, topic: str, place: str, log: EventLo
         target, value = again(letter)
     except MalformedEvent as error:
         raise LetterRefused(f"letter {place} cannot be replayed: {error}") from error
-    if isinstance(letter, GivenUp):
+    if isinstance(letter, GivenUp) and isinstance(letter.event, UploadEvent):
         await _reopen(settings, letter.event.video_id)
     # Noted last: a crash before that leaves the letter in the list, and a video that is packaged already is left alone.
     await _append(log, target, record.key, value)

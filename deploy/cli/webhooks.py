@@ -4,23 +4,125 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, TypeVar
 
 import click
 
 from deploy.cli.given import pass_settings
-from deploy.cli.terminal import Failed, Reporter
+from deploy.cli.stores import with_log
+from deploy.cli.terminal import Failed, Reporter, moment, table
 from deploy.clock import now_ms
+from deploy.engines import readable
 from deploy.settings import Settings
+from origin.eventlog import EventLog
+from origin.metadata import Metadata, open_metadata
+from origin.refusals import WebhookDisabled
+from origin.subscriptions import Attempt, Webhook
 from origin.webhooks.message import TEST, body_of
+from origin.webhooks.replaying import replay
 from origin.webhooks.schedule import Again, Answer, Delivered, GivenUp, Unsubscribed, after
 from origin.webhooks.sender import Sender
 from origin.webhooks.signature import BadSecret, parse_secret, signed
 from origin.webhooks.target import BadTarget, Reach, Target, parse_reach, parse_target
 
+T = TypeVar("T")
+MOST_LISTED = 10_000
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
+
 
 @click.group()
 def webhooks() -> None:
     """Signed messages to creators' own systems."""
+
+
+def _with_stores(settings: Settings, work: Callable[[Metadata, EventLog], Awaitable[T]]) -> T:
+    async def run(log: EventLog) -> T:
+        with readable("metadata_url"):
+            metadata = open_metadata(settings.metadata_url)
+        try:
+            return await work(metadata, log)
+        finally:
+            await metadata.close()
+
+    return with_log(settings, run)
+
+
+def _webhook_row(webhook: Webhook) -> dict[str, Any]:
+    return {
+        "webhook_id": str(webhook.webhook_id),
+        "user_id": str(webhook.user_id),
+        "created": moment(webhook.created_at_ms),
+        "disabled": webhook.disabled or "",
+        "failing_since": moment(webhook.failing_since_ms),
+        "types": ",".join(webhook.types) or "all",
+        "url": webhook.url,
+    }
+
+
+def _attempt_row(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "at": moment(attempt.at_ms),
+        "message_id": attempt.message_id,
+        "attempt": attempt.number,
+        "outcome": attempt.outcome,
+        "answer": attempt.error if attempt.status is None else attempt.status,
+        "ms": attempt.duration_ms,
+        "next": moment(attempt.next_at_ms),
+    }
+
+
+@webhooks.command("list")
+@click.option("--user", type=int, help="Those of this user.")
+@click.option("--webhook", type=int, help="This one.")
+@_json
+@pass_settings
+def list_webhooks(settings: Settings, user: int | None, webhook: int | None, as_json: bool) -> None:
+    """Webhooks of a user, or one by its id; never their secrets."""
+    if (user is None) == (webhook is None):
+        raise click.UsageError("name either --user or --webhook")
+
+    async def work(metadata: Metadata, _: EventLog) -> Sequence[Webhook]:
+        if webhook is None:
+            return await metadata.webhooks_of(user or 0)
+        return [await metadata.webhook(await metadata.webhook_owner(webhook), webhook)]
+
+    table([_webhook_row(each) for each in _with_stores(settings, work)], as_json, "this user has no webhooks")
+
+
+@webhooks.command()
+@click.argument("webhook", type=int)
+@click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=100, show_default=True, help="Most attempts.")
+@_json
+@pass_settings
+def deliveries(settings: Settings, webhook: int, limit: int, as_json: bool) -> None:
+    """What came of a webhook's messages in the last 7 days, newest first; also of one that was deleted."""
+
+    async def work(metadata: Metadata, _: EventLog) -> Sequence[Attempt]:
+        await metadata.webhook_owner(webhook)
+        return await metadata.attempts_of(webhook, None, limit, now_ms())
+
+    table([_attempt_row(each) for each in _with_stores(settings, work)], as_json, "nothing was sent in 7 days")
+
+
+@webhooks.command("replay")
+@click.argument("webhook", type=int)
+@click.argument("messages", nargs=-1, required=True)
+@_json
+@pass_settings
+def replay_messages(settings: Settings, webhook: int, messages: Sequence[str], as_json: bool) -> None:
+    """Send messages of the last 7 days again, under the ids that they had. MESSAGES are ids as `deliveries` shows."""
+
+    async def work(metadata: Metadata, log: EventLog) -> None:
+        user_id = await metadata.webhook_owner(webhook)
+        for message_id in messages:
+            await replay(metadata, log, user_id, webhook, message_id)
+            Reporter(as_json).event(f"{message_id} is queued again", webhook_id=str(webhook), message_id=message_id)
+
+    try:
+        _with_stores(settings, work)
+    except WebhookDisabled as error:
+        raise Failed(str(error)) from error
 
 
 @webhooks.command("test", short_help="Send one test message to a receiver.")
@@ -53,13 +155,13 @@ def send_test(settings: Settings, url: str, secret: str, as_json: bool) -> None:
         error=answer.error,
         duration_ms=answer.duration_ms,
     )
-    match after(0, answer, 0, 0.0):
+    match after(0, answer):
         case Delivered():
             return
         case Unsubscribed():
             raise Failed("the receiver wants no messages any more (410)")
-        case Again(wait_ms):
-            raise Failed(f"the message did not arrive; a delivery would be tried again after {wait_ms // 1000} s")
+        case Again(wait_s):
+            raise Failed(f"the message did not arrive; a delivery would be tried again after {wait_s} s")
         case GivenUp():
             raise Failed("the message did not arrive")
 

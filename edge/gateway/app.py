@@ -28,6 +28,7 @@ from edge.gateway.routes import (
     social,
     uploads,
     videos,
+    webhooks,
 )
 from edge.gateway.services import Services
 from edge.gateway.shell import Shell
@@ -51,7 +52,7 @@ def create_gateway(
     app.config["RESPONSE_TIMEOUT"] = services.settings.request_timeout_s
     app.register_error_handler(Exception, _on_error(services))
     app.after_request(_compressed)
-    for noun in (sessions, videos, captions, feed, interactions, social, reviews):
+    for noun in (sessions, videos, captions, feed, interactions, social, reviews, webhooks):
         noun.register(app, services)
     uploads.register(app, direct_uploads)
     description.register(app, services)

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from origin.ids import parse_id
 from origin.model import Visibility
 from origin.reviews import NOT_ALLOWED
+from origin.webhooks.message import TYPES
+from origin.webhooks.target import MOST_URL_CHARACTERS
 
 MOST_DESCRIPTION = 2200
 """Characters."""
@@ -27,6 +29,7 @@ _HANDLE_LENGTH = range(3, 25)
 _RESERVED = frozenset({"admin", "administrator", "anonymous", "api", "help", "reelway", "root", "support", "system"})
 _GUEST_PREFIX = "guest"
 _NEWLINES = 10
+_MESSAGE_ID = re.compile(r"[A-Za-z0-9_]{1,80}")
 
 
 class BadInput(ValueError):
@@ -104,6 +107,57 @@ def decision(document: Mapping[str, object]) -> Decision:
         raise BadInput("verdict", f"verdict must be one of {', '.join(VERDICTS)}.")
     detail = _text("detail", document.get("detail", ""), MOST_DETAIL)
     return Decision(verdict == VERDICTS[0], detail or NOT_ALLOWED)
+
+
+@dataclass(frozen=True, slots=True)
+class NewWebhook:
+    url: str
+    types: tuple[str, ...]
+    """Empty: every type."""
+
+
+def new_webhook(document: Mapping[str, object]) -> NewWebhook:
+    return NewWebhook(_webhook_url(document.get("url")), _webhook_types(document.get("types", [])))
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookEdit:
+    url: str | None
+    types: tuple[str, ...] | None
+    enabled: bool | None
+
+
+def webhook_edit(document: Mapping[str, object]) -> WebhookEdit:
+    """What to change of a webhook: at least one of url, types and enabled."""
+    if not {"url", "types", "enabled"} & set(document):
+        raise BadInput("", "Send url, types, enabled or several of them.")
+    enabled = document.get("enabled")
+    if "enabled" in document and not isinstance(enabled, bool):
+        raise BadInput("enabled", "enabled must be true or false.")
+    return WebhookEdit(
+        _webhook_url(document["url"]) if "url" in document else None,
+        _webhook_types(document["types"]) if "types" in document else None,
+        enabled if isinstance(enabled, bool) else None,
+    )
+
+
+def _webhook_url(value: object) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= MOST_URL_CHARACTERS:
+        raise BadInput("url", f"url must be a text of up to {MOST_URL_CHARACTERS} characters.")
+    return value
+
+
+def _webhook_types(value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(each in TYPES for each in value):
+        raise BadInput("types", f"types must be a list out of {', '.join(TYPES)}; an empty one means all.")
+    return tuple(value)
+
+
+def message_id(text: str) -> str:
+    """Of a webhook's message, in a path."""
+    if not _MESSAGE_ID.fullmatch(text):
+        raise BadInput("message_id", "message_id is as the header field webhook-id and the list of deliveries give it.")
+    return text
 
 
 def direct_upload(document: Mapping[str, object]) -> tuple[int, str, str]:

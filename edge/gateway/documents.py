@@ -13,7 +13,8 @@ from edge.gateway.ports import DirectUpload, FeedPage
 from edge.gateway.prefetch_plan import Planned
 from origin.captions import file_name as caption_file
 from origin.model import Publication, User, Video, VideoStatus, Visibility
-from origin.views import CommentView, Listed, ReviewView, UserView, VideoView
+from origin.subscriptions import Attempt
+from origin.views import CommentView, Listed, NewSecret, ReviewView, UserView, VideoView, WebhookView
 
 Document = dict[str, object]
 
@@ -163,6 +164,43 @@ def review(view: ReviewView) -> Document:
         "since": timestamp(view.since_ms),
         "clip_key": view.clip_key,
     }
+
+
+def webhook(view: WebhookView) -> Document:
+    return {
+        "id": str(view.webhook_id),
+        "url": view.url,
+        "types": list(view.types),
+        "enabled": view.disabled is None,
+        "disabled_reason": view.disabled,
+        "failing_since": _moment(view.failing_since_ms),
+        "old_secret_until": _moment(view.old_secret_until_ms),
+        "created_at": timestamp(view.created_at_ms),
+    }
+
+
+def new_secret(made: NewSecret) -> Document:
+    """A webhook with its secret, which no other document shows."""
+    return {**webhook(made.webhook), "secret": made.secret}
+
+
+def attempt(made: Attempt) -> Document:
+    return {
+        "id": str(made.attempt_id),
+        "message_id": made.message_id,
+        "type": made.kind,
+        "attempt": made.number,
+        "at": timestamp(made.at_ms),
+        "outcome": made.outcome,
+        "status": made.status,
+        "error": made.error or None,
+        "duration_ms": made.duration_ms,
+        "next_attempt_at": _moment(made.next_at_ms),
+    }
+
+
+def _moment(epoch_ms: int | None) -> str | None:
+    return None if epoch_ms is None else timestamp(epoch_ms)
 
 
 def listed(entry: Listed) -> Document:

@@ -73,6 +73,7 @@ def paths() -> Document:
         **_comments(),
         **_users(),
         **_reviews(),
+        **_webhooks(),
         **openapi_uploads.paths(),
         **_self(),
     }
@@ -188,6 +189,45 @@ def _reviews() -> Document:
     return {
         "/v1/reviews": {"get": listing},
         "/v1/reviews/{video_id}": {"parameters": [path_id("video_id")], "post": decision},
+    }
+
+
+def _webhooks() -> Document:
+    one, queued = {"parameters": [path_id("webhook_id")]}, {"202": ref("QueuedMessage")}
+    webhook, shown_once = {"200": ref("Webhook")}, ref("WebhookWithSecret")
+    listed, history = {"200": ref("Webhooks")}, {"200": page_of(ref("Delivery"))}
+    message: Document = {"name": "message_id", "in": "path", "required": True, "schema": TEXT}
+    path = "/v1/webhooks/{webhook_id}"
+
+    def described(
+        name: str, summary: str, answers: Document, body: str = "", parameters: tuple[Document, ...] = ()
+    ) -> Document:
+        return call(name, summary, answers, tag="webhooks", body=body, parameters=parameters)
+
+    return {
+        "/v1/webhooks": {
+            "post": described("createWebhook", "Have messages sent to a URL", {"201": shown_once}, "NewWebhook"),
+            "get": described("webhooks", "One's webhooks, oldest first", listed),
+        },
+        path: {
+            **one,
+            "get": described("webhook", "A webhook", webhook),
+            "patch": described("editWebhook", "Change a webhook, or enable it again", webhook, "WebhookEdit"),
+            "delete": described("deleteWebhook", "Send no more; what waits is dropped", {"204": None}),
+        },
+        f"{path}/rotate": {
+            **one,
+            "post": described("rotateWebhook", "A new secret; the old one signs for a day yet", {"200": shown_once}),
+        },
+        f"{path}/test": {**one, "post": described("testWebhook", "Send a test message, once", queued)},
+        f"{path}/deliveries": {
+            **one,
+            "get": described("deliveries", "Attempts of the last 7 days, newest first", history, parameters=_PAGE),
+        },
+        f"{path}/deliveries/{{message_id}}/replay": {
+            "parameters": [path_id("webhook_id"), message],
+            "post": described("replayMessage", "Send a message of the last 7 days again, under its id", queued),
+        },
     }
 
 

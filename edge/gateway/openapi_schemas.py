@@ -8,6 +8,8 @@ from typing import Any
 from edge.gateway import bodies, interactions
 from origin.events import InteractionType
 from origin.model import VideoStatus, Visibility
+from origin.subscriptions import MOST_WEBHOOKS, Disabled, Outcome
+from origin.webhooks.message import TYPES
 
 Document = dict[str, Any]
 
@@ -54,6 +56,18 @@ _PLAYBACK_URLS = {
     name: nullable(URL) for name in ("hls", "dash", "poster", "preview", "preview_mp4", "storyboard", "download")
 }
 _BYTES_AHEAD = "RFC 9218 urgency: 4 for the next video, 5 and 6 for those after it."
+
+_WANTED = _said(array_of({"type": "string", "enum": list(TYPES)}), "Empty: every type, those to come too.")
+_WEBHOOK = {
+    "id": ID,
+    "url": URL,
+    "types": _WANTED,
+    "enabled": FLAG,
+    "disabled_reason": nullable({"type": "string", "enum": [each.value for each in Disabled]}),
+    "failing_since": _said(nullable(TIME), "The first failure behind which nothing arrived."),
+    "old_secret_until": _said(nullable(TIME), "Until when messages are signed with the secret before, too."),
+    "created_at": TIME,
+}
 
 SCHEMAS: Document = {
     "Problem": {
@@ -163,6 +177,26 @@ SCHEMAS: Document = {
             "detail": {"type": "string", "maxLength": bodies.MOST_DETAIL},
         },
         optional=("detail",),
+    ),
+    "Webhook": shape(_WEBHOOK),
+    "Webhooks": shape({"items": array_of(ref("Webhook"), maxItems=MOST_WEBHOOKS)}),
+    "WebhookWithSecret": shape({**_WEBHOOK, "secret": _said(TEXT, "Shown this once.")}),
+    "NewWebhook": shape({"url": URL, "types": _WANTED}, optional=("types",)),
+    "WebhookEdit": shape({"url": URL, "types": _WANTED, "enabled": FLAG}, optional=("url", "types", "enabled")),
+    "QueuedMessage": shape({"message_id": TEXT}),
+    "Delivery": shape(
+        {
+            "id": ID,
+            "message_id": _said(TEXT, "The header field `webhook-id`: the same for every attempt."),
+            "type": TEXT,
+            "attempt": {"type": "integer", "minimum": 1},
+            "at": TIME,
+            "outcome": {"type": "string", "enum": [each.value for each in Outcome]},
+            "status": nullable({"type": "integer"}),
+            "error": _said(nullable(TEXT), "Why there was no answer."),
+            "duration_ms": COUNT,
+            "next_attempt_at": nullable(TIME),
+        }
     ),
     "SessionRequest": shape(
         {"handle": {"type": "string", "minLength": 3, "maxLength": 24, "pattern": "^[A-Za-z]"}}, optional=("handle",)

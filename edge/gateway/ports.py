@@ -13,7 +13,19 @@ from typing import Protocol
 
 from origin.model import ORDINARY, UploadTerms, User, Visibility
 from origin.objects.abilities import PresignedPart
-from origin.views import CommentView, Interaction, Listed, Refused, ReviewView, UploadTicket, UserView, VideoView
+from origin.subscriptions import Attempt
+from origin.views import (
+    CommentView,
+    Interaction,
+    Listed,
+    NewSecret,
+    Refused,
+    ReviewView,
+    UploadTicket,
+    UserView,
+    VideoView,
+    WebhookView,
+)
 
 
 class Videos(Protocol):
@@ -64,6 +76,39 @@ class Reviews(Protocol):
 
     async def reject(self, video_id: int, detail: str) -> None:
         """`detail` is for the creator. Raises NotHeld."""
+
+
+class Webhooks(Protocol):
+    """Implemented by `origin.subscribing`. Another user's webhook is NotFound."""
+
+    async def create(self, user_id: int, url: str, types: Sequence[str]) -> NewSecret:
+        """No types: every type. Raises BadWebhook, TooManyWebhooks."""
+
+    async def all_of(self, user_id: int) -> Sequence[WebhookView]:
+        """Oldest first."""
+
+    async def view(self, user_id: int, webhook_id: int) -> WebhookView:
+        """Raises NotFound."""
+
+    async def edit(
+        self, user_id: int, webhook_id: int, url: str | None, types: Sequence[str] | None, enabled: bool | None
+    ) -> WebhookView:
+        """Change what is given. Raises NotFound, BadWebhook."""
+
+    async def delete(self, user_id: int, webhook_id: int) -> None:
+        """What waits for it is dropped. Raises NotFound."""
+
+    async def rotate(self, user_id: int, webhook_id: int) -> NewSecret:
+        """A new secret, beside which the old one signs for a while. Raises NotFound."""
+
+    async def test(self, user_id: int, webhook_id: int) -> str:
+        """Queue a test message; its id. Raises NotFound, WebhookDisabled."""
+
+    async def deliveries(self, user_id: int, webhook_id: int, before_id: int | None, limit: int) -> Sequence[Attempt]:
+        """Newest first. Raises NotFound."""
+
+    async def replay(self, user_id: int, webhook_id: int, message_id: str) -> None:
+        """Queue a message of the last days once more, under its id. Raises NotFound, WebhookDisabled."""
 
 
 class Social(Protocol):

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from edge.gateway.documents import Playback
 from edge.gateway.issuers.base import Issuer
 from edge.gateway.limits.base import Limits
-from edge.gateway.ports import Captions, Feeds, Reviews, Social, Videos
+from edge.gateway.ports import Captions, Feeds, Reviews, Social, Videos, Webhooks
 from edge.gateway.settings import GatewaySettings
 from edge.gateway.stats import GatewayStats
 
@@ -26,5 +26,6 @@ class Services:
     """Epoch milliseconds."""
     reviews: Reviews
     captions: Captions
+    webhooks: Webhooks
     audience: str = "reelway"
     stats: GatewayStats = field(default_factory=GatewayStats)

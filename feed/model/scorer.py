@@ -102,6 +102,8 @@ class Scorer:
     def video(self, event: VideoEvent, appended_at_ms: int) -> list[int]:
         """Apply one change of a video; returns the users whose list lost it."""
         self._advance(appended_at_ms)
+        if event.change is VideoChange.HELD:
+            return []
         slot = self._slot(event.video_id, event.creator_id)
         if event.change in {VideoChange.PUBLISHED, VideoChange.EDITED}:
             self._describe(slot, event)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from origin.eventlog.retention import Retention
 from origin.events import DEAD_LETTERS, Topic
 
-_ONE_PARTITION = frozenset({Topic.PURGES, Topic.UPLOADS_REVIEW, *DEAD_LETTERS.values()})
-"""Read whole by everyone who reads them, so sharing them out would gain nothing."""
+_TIMERS = frozenset(topic for topic in Topic if topic.startswith(f"{Topic.WEBHOOKS}.retry."))
+_ONE_PARTITION = frozenset({Topic.PURGES, Topic.UPLOADS_REVIEW, *_TIMERS, *DEAD_LETTERS.values()})
+"""Read whole by everyone who reads them, so sharing them out would gain nothing; a timer's records are due in their
+order, and moving them on is no work to share."""
 
 
 @dataclass(frozen=True, slots=True)

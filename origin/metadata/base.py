@@ -1,4 +1,4 @@
-"""The port to the metadata store: users, videos, uploads, the social graph, counts and worker leases.
+"""The port to the metadata store: users, videos, uploads, the social graph, counts, webhooks and worker leases.
 
 Words: a *transition* is a compare-and-set on a video's status, so that of two actors only one wins. Listings are
 newest first and paged by the last id or position seen (`before`). `hot` videos are kept per hour bucket.
@@ -27,6 +27,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
+from origin.subscriptions import Attempt, Sent, Webhook
 
 
 class MetadataError(Exception):
@@ -236,6 +237,34 @@ class Metadata(Protocol):
 
     async def hot(self, now_ms: int, hours: int, limit: int) -> Sequence[Heat]:
         """Hottest public watchable videos of the last `hours` buckets, older buckets weighing less (half-life 24 h)."""
+
+    # webhooks
+    async def create_webhook(self, webhook: Webhook, most: int) -> bool:
+        """False when its user has `most` already; also of those who create at once no more get through."""
+
+    async def webhook(self, user_id: int, webhook_id: int) -> Webhook:
+        """Raises NotFound, also where it is another user's."""
+
+    async def webhook_owner(self, webhook_id: int) -> int:
+        """The user whose webhook it is, or was. Raises NotFound."""
+
+    async def webhooks_of(self, user_id: int) -> Sequence[Webhook]:
+        """Oldest first."""
+
+    async def replace_webhook(self, before: Webhook, after: Webhook) -> bool:
+        """False when it is not as `before`, or not there; look again then."""
+
+    async def delete_webhook(self, user_id: int, webhook_id: int) -> None:
+        """Idempotent. What came of its messages stays for its time."""
+
+    async def add_attempt(self, attempt: Attempt, body: str) -> None:
+        """Keep it, and the message's body, for KEPT_DAYS. Idempotent."""
+
+    async def attempts_of(self, webhook_id: int, before_id: int | None, limit: int, now_ms: int) -> Sequence[Attempt]:
+        """Newest first, none older than KEPT_DAYS."""
+
+    async def sent_message(self, webhook_id: int, message_id: str) -> Sent:
+        """One that attempts of the last KEPT_DAYS name. Raises NotFound."""
 
     # worker numbers
     async def lease_worker(self, owner: str, now_ms: int, lease_ms: int) -> int:

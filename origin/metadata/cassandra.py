@@ -15,6 +15,8 @@ from origin.metadata import cassandra_uploads as uploads
 from origin.metadata import cassandra_users as users
 from origin.metadata import cassandra_video_lists as video_lists
 from origin.metadata import cassandra_videos as videos
+from origin.metadata import cassandra_webhook_attempts as attempts
+from origin.metadata import cassandra_webhooks as webhooks
 from origin.metadata.base import Edge, Heat
 from origin.metadata.cassandra_heat import HotHours
 from origin.metadata.cassandra_session import CassandraSession
@@ -32,6 +34,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
+from origin.subscriptions import Attempt, Sent, Webhook
 
 
 class CassandraMetadata:
@@ -178,6 +181,34 @@ class CassandraMetadata:
 
     async def hot(self, now_ms: int, hours: int, limit: int) -> Sequence[Heat]:
         return await self._hot_hours.hottest(now_ms, hours, limit)
+
+    # webhooks
+    async def create_webhook(self, webhook: Webhook, most: int) -> bool:
+        return await webhooks.create(self._session, webhook, most)
+
+    async def webhook(self, user_id: int, webhook_id: int) -> Webhook:
+        return await webhooks.one(self._session, user_id, webhook_id)
+
+    async def webhook_owner(self, webhook_id: int) -> int:
+        return await webhooks.owner(self._session, webhook_id)
+
+    async def webhooks_of(self, user_id: int) -> Sequence[Webhook]:
+        return await webhooks.of_user(self._session, user_id)
+
+    async def replace_webhook(self, before: Webhook, after: Webhook) -> bool:
+        return await webhooks.replace(self._session, before, after)
+
+    async def delete_webhook(self, user_id: int, webhook_id: int) -> None:
+        await webhooks.delete(self._session, user_id, webhook_id)
+
+    async def add_attempt(self, attempt: Attempt, body: str) -> None:
+        await attempts.add(self._session, attempt, body)
+
+    async def attempts_of(self, webhook_id: int, before_id: int | None, limit: int, now_ms: int) -> Sequence[Attempt]:
+        return await attempts.of_webhook(self._session, webhook_id, before_id, limit, now_ms)
+
+    async def sent_message(self, webhook_id: int, message_id: str) -> Sent:
+        return await attempts.sent_message(self._session, webhook_id, message_id)
 
     # worker numbers
     async def lease_worker(self, owner: str, now_ms: int, lease_ms: int) -> int:

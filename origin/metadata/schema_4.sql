@@ -2,3 +2,46 @@
 ALTER TABLE videos ADD COLUMN captions TEXT NOT NULL DEFAULT '{}';
 -- When moderation left a clip to a person.
 ALTER TABLE videos ADD COLUMN held_at_ms INTEGER;
+CREATE TABLE webhooks (
+    webhook_id INTEGER PRIMARY KEY,
+    user_id INTEGER NOT NULL,
+    url TEXT NOT NULL,
+    types TEXT NOT NULL,
+    secret TEXT NOT NULL,
+    created_at_ms INTEGER NOT NULL,
+    old_secret TEXT NOT NULL,
+    old_secret_until_ms INTEGER NOT NULL,
+    disabled TEXT,
+    failing_since_ms INTEGER
+) STRICT;
+CREATE INDEX webhooks_of_user ON webhooks (user_id);
+-- Also of those that are deleted.
+CREATE TABLE webhook_owners (
+    webhook_id INTEGER PRIMARY KEY,
+    user_id INTEGER NOT NULL
+) STRICT;
+CREATE TABLE webhook_attempts (
+    webhook_id INTEGER NOT NULL,
+    attempt_id INTEGER NOT NULL,
+    message_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    outcome TEXT NOT NULL,
+    status INTEGER,
+    error TEXT NOT NULL,
+    duration_ms INTEGER NOT NULL,
+    next_at_ms INTEGER,
+    PRIMARY KEY (webhook_id, attempt_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX webhook_attempts_at ON webhook_attempts (at_ms);
+-- Bodies, as long as an attempt names them.
+CREATE TABLE webhook_messages (
+    webhook_id INTEGER NOT NULL,
+    message_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (webhook_id, message_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX webhook_messages_at ON webhook_messages (at_ms);

@@ -15,6 +15,7 @@ from origin.metadata import sqlite_social as social
 from origin.metadata import sqlite_uploads as uploads
 from origin.metadata import sqlite_users as users
 from origin.metadata import sqlite_videos as videos
+from origin.metadata import sqlite_webhooks as webhooks
 from origin.metadata.base import (
     Edge,
     Heat,
@@ -36,6 +37,7 @@ from origin.model import (
     Visibility,
 )
 from origin.sqlite_database import Database, DatabaseError, DatabaseFull, DatabaseTooNew
+from origin.subscriptions import Attempt, Sent, Webhook
 
 R = TypeVar("R")
 _SCRIPTS = ("schema.sql", "schema_2.sql", "schema_3.sql", "schema_4.sql")
@@ -206,6 +208,36 @@ class SqliteMetadata:
 
     async def hot(self, now_ms: int, hours: int, limit: int) -> Sequence[Heat]:
         return await self._read(partial(counts.hot, now_ms=now_ms, hours=hours, limit=limit))
+
+    # webhooks
+    async def create_webhook(self, webhook: Webhook, most: int) -> bool:
+        return await self._write(partial(webhooks.create, webhook=webhook, most=most))
+
+    async def webhook(self, user_id: int, webhook_id: int) -> Webhook:
+        return await self._read(partial(webhooks.one, user_id=user_id, webhook_id=webhook_id))
+
+    async def webhook_owner(self, webhook_id: int) -> int:
+        return await self._read(partial(webhooks.owner, webhook_id=webhook_id))
+
+    async def webhooks_of(self, user_id: int) -> Sequence[Webhook]:
+        return await self._read(partial(webhooks.of_user, user_id=user_id))
+
+    async def replace_webhook(self, before: Webhook, after: Webhook) -> bool:
+        return await self._write(partial(webhooks.replace, before=before, after=after))
+
+    async def delete_webhook(self, user_id: int, webhook_id: int) -> None:
+        await self._write(partial(webhooks.delete, user_id=user_id, webhook_id=webhook_id))
+
+    async def add_attempt(self, attempt: Attempt, body: str) -> None:
+        await self._write(partial(webhooks.add_attempt, attempt=attempt, body=body))
+
+    async def attempts_of(self, webhook_id: int, before_id: int | None, limit: int, now_ms: int) -> Sequence[Attempt]:
+        return await self._read(
+            partial(webhooks.attempts_of, webhook_id=webhook_id, before_id=before_id, limit=limit, now_ms=now_ms)
+        )
+
+    async def sent_message(self, webhook_id: int, message_id: str) -> Sent:
+        return await self._read(partial(webhooks.sent_message, webhook_id=webhook_id, message_id=message_id))
 
     # worker numbers
     async def lease_worker(self, owner: str, now_ms: int, lease_ms: int) -> int:

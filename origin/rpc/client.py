@@ -17,6 +17,7 @@ from origin.rpc.channel import RemoteRole
 from origin.rpc.errors import ORIGIN_ERRORS, Errors
 from origin.rpc.settings import RpcSettings
 from origin.rpc.tls import Tls
+from origin.rpc.webhook_client import RemoteWebhooks
 from origin.views import CommentView, Interaction, Listed, Refused, ReviewView, UploadTicket, UserView, VideoView
 
 SERVICES = pb.DESCRIPTOR.services_by_name
@@ -29,6 +30,7 @@ class RemoteOrigin:
     social: RemoteSocial
     uploads: RemoteUploads
     reviews: RemoteReviews
+    webhooks: RemoteWebhooks
     _role: RemoteRole
 
     async def check(self) -> None:
@@ -41,10 +43,16 @@ class RemoteOrigin:
 
 def open_origin(target: str, tls: Tls | None = None, settings: RpcSettings | None = None) -> RemoteOrigin:
     """Call it in the running event loop; connects at the first call. Raises BadTarget, BadTls."""
-    services = [SERVICES[name] for name in ("Videos", "Captions", "Social", "Uploads", "Reviews")]
+    services = [SERVICES[name] for name in ("Videos", "Captions", "Social", "Uploads", "Reviews", "Webhooks")]
     role = RemoteRole("origin", target, services, Errors(ORIGIN_ERRORS), tls, settings)
     return RemoteOrigin(
-        RemoteVideos(role), RemoteCaptions(role), RemoteSocial(role), RemoteUploads(role), RemoteReviews(role), role
+        RemoteVideos(role),
+        RemoteCaptions(role),
+        RemoteSocial(role),
+        RemoteUploads(role),
+        RemoteReviews(role),
+        RemoteWebhooks(role),
+        role,
     )
 
 

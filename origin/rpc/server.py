@@ -12,7 +12,9 @@ from origin.rpc.errors import ORIGIN_ERRORS, Errors
 from origin.rpc.serving import RpcServer, Service
 from origin.rpc.settings import RpcSettings
 from origin.rpc.tls import Tls
+from origin.rpc.webhook_server import WebhookService
 from origin.social import Social
+from origin.subscribing import Webhooks
 from origin.uploads import Uploads
 from origin.videos import Videos
 from origin.views import Refused
@@ -27,6 +29,7 @@ def origin_server(
     social: Social,
     uploads: Uploads,
     reviews: Reviews,
+    webhooks: Webhooks,
     tls: Tls | None = None,
     settings: RpcSettings | None = None,
 ) -> RpcServer:
@@ -37,6 +40,7 @@ def origin_server(
         Service(SERVICES["Social"], _Social(social)),
         Service(SERVICES["Uploads"], _Uploads(uploads)),
         Service(SERVICES["Reviews"], _Reviews(reviews)),
+        Service(SERVICES["Webhooks"], WebhookService(webhooks)),
     ]
     return RpcServer(bind, services, Errors(ORIGIN_ERRORS), tls, settings)
 

@@ -1,6 +1,8 @@
 """What an attempt's answer means, and when the next attempt is due. Rules file.
 
-The waits are the ones that the Standard Webhooks specification proposes, ended after a good day.
+The waits are the ones that the Standard Webhooks specification proposes, ended after a good day. There is a topic for
+each length, whose records are due in the order in which they were appended: so no wait has jitter, and what a receiver
+asks for is rounded up. What failed together does not come back together all the same, as a webhook has little room.
 """
 
 from __future__ import annotations
@@ -8,12 +10,25 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from origin.events import Topic
+
+TOPICS = {
+    5: Topic.WEBHOOKS_5S,
+    300: Topic.WEBHOOKS_5M,
+    1800: Topic.WEBHOOKS_30M,
+    7200: Topic.WEBHOOKS_2H,
+    18_000: Topic.WEBHOOKS_5H,
+    36_000: Topic.WEBHOOKS_10H,
+}
+"""By the seconds for which its records wait."""
 WAITS_S = (5, 300, 1800, 7200, 18_000, 36_000, 36_000)
 """After the first failure, the second and so on: 27 hours and a half in all."""
-JITTER = 0.1
-"""A wait is longer by up to this share, so that what failed together does not come back together."""
-LONGEST_ASKED_S = 21_600
+LONGEST_ASKED_S = 18_000
 """A receiver's Retry-After is honoured up to here."""
+SOON_S, LATER_S = 5, 300
+SOON_TIMES = 4
+"""A message whose webhook has no room waits SOON_S so often, then LATER_S: many messages for a receiver that hangs
+would fill the log by going round."""
 GONE = 410
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
@@ -36,7 +51,8 @@ class Delivered:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    not_before_ms: int
+    wait_s: int
+    """One of TOPICS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +65,11 @@ class Unsubscribed:
     """The receiver wants no more messages at all."""
 
 
-def after(attempt: int, answer: Answer, now_ms: int, chance: float) -> Delivered | Again | GivenUp | Unsubscribed:
-    """What follows attempt number `attempt` (from 0) that ended at `now_ms`; `chance` is a random number in [0, 1).
+Fate = Delivered | Again | GivenUp | Unsubscribed
+
+
+def after(attempt: int, answer: Answer, retries: int = len(WAITS_S)) -> Fate:
+    """What follows attempt number `attempt` (from 0) of a message that is sent again up to `retries` times.
 
     A redirect is a failure: a receiver is where its owner said.
     """
@@ -58,10 +77,14 @@ def after(attempt: int, answer: Answer, now_ms: int, chance: float) -> Delivered
         return Delivered()
     if answer.status == GONE:
         return Unsubscribed()
-    if attempt >= len(WAITS_S):
+    if attempt >= retries:
         return GivenUp()
-    wait_s = WAITS_S[attempt] * (1 + JITTER * chance)
-    return Again(now_ms + round(1000 * max(wait_s, _asked_s(answer))))
+    return Again(next(wait_s for wait_s in TOPICS if wait_s >= max(WAITS_S[attempt], _asked_s(answer))))
+
+
+def without_room(times: int) -> int:
+    """For how many seconds a message waits that found no room `times` times before."""
+    return SOON_S if times < SOON_TIMES else LATER_S
 
 
 def _asked_s(answer: Answer) -> int:

@@ -77,7 +77,7 @@ def gateway(folder: Path) -> tuple[Any, str]:
     settings = GatewaySettings("https://localhost:8443", "https://localhost:8444", policies=())
     unused: Any = nothing
     services = Services(
-        unused, unused, unused, lambda *_: ("", 0), issuer, MemoryLimits(), settings, now_ms, unused, unused
+        unused, unused, unused, lambda *_: ("", 0), issuer, MemoryLimits(), settings, now_ms, unused, unused, unused
     )
     ingest = IngestSettings(live_uploads=1000, unfinished_bytes=1 << 40)
     locks = open_locks("memory:")

@@ -95,7 +95,15 @@ async def house(folder: str) -> House:
 async def serve(folder: str) -> None:
     """The child: says its two ports, and stops with its standard input."""
     behind = await house(folder)
-    origin = origin_server("127.0.0.1:0", behind.videos, behind.captions, behind.social, behind.uploads, behind.reviews)
+    origin = origin_server(
+        "127.0.0.1:0",
+        behind.videos,
+        behind.captions,
+        behind.social,
+        behind.uploads,
+        behind.reviews,
+        behind.webhooks,
+    )
     feeds = feed_server("127.0.0.1:0", behind.feeds)
     print(await origin.start(), await feeds.start(), flush=True)
     await asyncio.to_thread(sys.stdin.read)

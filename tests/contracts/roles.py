@@ -28,8 +28,10 @@ from origin.rpc.client import open_origin
 from origin.rpc.server import origin_server
 from origin.rpc.serving import RpcServer
 from origin.social import Social
+from origin.subscribing import Webhooks
 from origin.uploads import Uploads
 from origin.videos import Videos
+from origin.webhooks.target import Reach
 
 WAYS = ("in process", "over gRPC")
 NOW_MS = 1_800_000_000_000
@@ -72,6 +74,7 @@ class Roles:
     uploads: Any = None
     reviews: Any = None
     captions: Any = None
+    webhooks: Any = None
     feeds: Any = None
     ranker: Any = None
     _ids: count = field(default_factory=lambda: count(1000))
@@ -127,6 +130,7 @@ async def open_roles(way: str, folder: Path) -> AsyncIterator[Roles]:
         opened.uploads = Uploads(metadata, objects, eventlog, clock, opened.mint)
         opened.captions = Captions(opened.videos, metadata, objects, eventlog, clock, opened.changed)
         opened.reviews = Reviews(eventlog, metadata, objects, clock)
+        opened.webhooks = Webhooks(metadata, eventlog, clock, opened.mint, Reach())
         await (in_process if way == "in process" else over_grpc)(opened, stack)
         yield opened
 
@@ -151,12 +155,15 @@ async def over_grpc(roles: Roles, stack: AsyncExitStack) -> None:
     stack.push_async_callback(feeds.close)
     roles.feeds = open_feeds(await serve(feed_server("127.0.0.1:0", feeds)))
     stack.push_async_callback(roles.feeds.close)
-    server = origin_server("127.0.0.1:0", roles.videos, roles.captions, roles.social, roles.uploads, roles.reviews)
+    server = origin_server(
+        "127.0.0.1:0", roles.videos, roles.captions, roles.social, roles.uploads, roles.reviews, roles.webhooks
+    )
     origin = open_origin(await serve(server))
     stack.push_async_callback(origin.close)
     roles.videos, roles.social, roles.uploads = origin.videos, origin.social, origin.uploads
     roles.reviews = origin.reviews
     roles.captions = origin.captions
+    roles.webhooks = origin.webhooks
 
 
 def feed_of(roles: Roles) -> FeedService:

@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from origin.counters import Written
+from origin.ids import since_epoch
 from origin.metadata import (
     BatchForked,
     HandleTaken,
@@ -35,6 +36,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
+from origin.subscriptions import DAY_MS, Attempt, Disabled, Outcome, Sent, Webhook
 from tests.batches import a_batch
 
 BACKENDS = {
@@ -472,3 +474,95 @@ async def test_a_closed_store_says_so(metadata):
     await metadata.close()
     with pytest.raises(MetadataUnavailable):
         await metadata.create_user(User(1, "late", False, NOW_MS))
+
+
+# webhooks
+
+
+def a_webhook(webhook_id: int, **changes) -> Webhook:
+    webhook = Webhook(webhook_id, 7, "https://a.example/hook", ("video.ready",), "whsec_a", NOW_MS)
+    return replace(webhook, **changes)
+
+
+def an_attempt(at_ms: int, **changes) -> Attempt:
+    attempt = Attempt(
+        since_epoch(at_ms) << 22, 1, "msg_1", "video.ready", 1, at_ms, Outcome.RETRYING, 503, "", 12, at_ms + 5
+    )
+    return replace(attempt, **changes)
+
+
+async def test_a_webhook_comes_back_as_it_was_stored_and_to_its_user_only(metadata):
+    bare = a_webhook(1, types=())
+    full = a_webhook(
+        2, old_secret="whsec_b", old_secret_until_ms=NOW_MS + 1, disabled=Disabled.GONE, failing_since_ms=NOW_MS
+    )
+    for webhook in (full, bare):
+        assert await metadata.create_webhook(webhook, 5)
+    assert await metadata.webhook(7, 1) == bare
+    assert list(await metadata.webhooks_of(7)) == [bare, full]
+    assert list(await metadata.webhooks_of(8)) == []
+    assert await metadata.webhook_owner(2) == 7
+    for user_id, webhook_id in ((8, 1), (7, 3)):
+        with pytest.raises(NotFound):
+            await metadata.webhook(user_id, webhook_id)
+    with pytest.raises(NotFound):
+        await metadata.webhook_owner(3)
+
+
+async def test_of_many_webhooks_that_a_user_creates_at_once_no_more_get_through_than_there_is_room_for(metadata):
+    created = await asyncio.gather(*(metadata.create_webhook(a_webhook(n), 2) for n in range(1, 7)))
+    assert created.count(True) == len(await metadata.webhooks_of(7)) == 2
+    [first, _] = await metadata.webhooks_of(7)
+    await metadata.delete_webhook(7, first.webhook_id)
+    assert await metadata.create_webhook(a_webhook(9), 2)
+    assert await metadata.create_webhook(a_webhook(10, user_id=8), 2)
+
+
+async def test_of_two_changes_of_one_webhook_the_second_looks_again(metadata):
+    before = a_webhook(1)
+    await metadata.create_webhook(before, 5)
+    await metadata.create_webhook(a_webhook(2), 5)
+    url, secret = replace(before, url="https://b.example/"), replace(before, secret="whsec_c")
+    assert await metadata.replace_webhook(before, url)
+    assert not await metadata.replace_webhook(before, secret)
+    assert await metadata.webhook(7, 1) == url
+    assert await metadata.webhook(7, 2) == a_webhook(2)
+    changed = [replace(url, failing_since_ms=n) for n in range(6)]
+    assert sum(await asyncio.gather(*(metadata.replace_webhook(url, each) for each in changed))) == 1
+
+
+async def test_a_deleted_webhook_is_gone_and_no_change_brings_it_back(metadata):
+    webhook = a_webhook(1)
+    await metadata.create_webhook(webhook, 5)
+    await metadata.delete_webhook(8, 1)
+    assert await metadata.webhook(7, 1) == webhook
+    for _ in range(2):
+        await metadata.delete_webhook(7, 1)
+    assert not await metadata.replace_webhook(webhook, replace(webhook, url="https://b.example/"))
+    with pytest.raises(NotFound):
+        await metadata.webhook(7, 1)
+    assert list(await metadata.webhooks_of(7)) == []
+    assert await metadata.webhook_owner(1) == 7
+
+
+async def test_attempts_are_listed_newest_first_page_by_page_over_the_days(metadata):
+    attempts = [an_attempt(NOW_MS - day * DAY_MS, number=8 - day) for day in range(7)]
+    attempts[3] = replace(attempts[3], status=None, error="no answer", next_at_ms=None, outcome=Outcome.GIVEN_UP)
+    for attempt in attempts:
+        await metadata.add_attempt(attempt, "{}")
+        await metadata.add_attempt(attempt, "{}")
+    await metadata.add_attempt(replace(attempts[0], webhook_id=2), "{}")
+    first = await metadata.attempts_of(1, None, 4, NOW_MS)
+    rest = await metadata.attempts_of(1, first[-1].attempt_id, 4, NOW_MS)
+    assert [*first, *rest] == attempts
+    assert list(await metadata.attempts_of(1, rest[-1].attempt_id, 4, NOW_MS)) == []
+    assert list(await metadata.attempts_of(1, None, 10, NOW_MS + 5 * DAY_MS)) == attempts[:3]
+
+
+async def test_a_message_that_was_sent_can_be_read_again_by_its_webhook(metadata):
+    await metadata.add_attempt(an_attempt(NOW_MS), '{"a":1}')
+    await metadata.add_attempt(an_attempt(NOW_MS + 1), '{"a":1}')
+    assert await metadata.sent_message(1, "msg_1") == Sent("msg_1", "video.ready", '{"a":1}')
+    for webhook_id, message_id in ((2, "msg_1"), (1, "msg_2")):
+        with pytest.raises(NotFound):
+            await metadata.sent_message(webhook_id, message_id)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from origin.captions import object_key
 from origin.eventlog import LogFull, LogUnavailable
-from origin.events import InteractionEvent, InteractionType, PurgeEvent, Topic, UploadEvent, decode
+from origin.events import InteractionEvent, InteractionType, PurgeEvent, Topic, UploadEvent, WebhookEvent, decode
 from origin.ids import NoIds
 from origin.metadata import MetadataFull, MetadataUnavailable
 from origin.metadata.base import HandleTaken, MetadataTooNew, NotFound
@@ -20,16 +21,20 @@ from origin.objects.base import NoSuchObject, StoreFull, StoreUnavailable
 from origin.refusals import (
     AlreadyNamed,
     BadCaptions,
+    BadWebhook,
     CommentRefused,
     NoDirectUploads,
     NoSuchPartial,
     NotCreator,
     NotHeld,
     SelfFollow,
+    TooManyWebhooks,
     UploadIncomplete,
+    WebhookDisabled,
 )
 from origin.reviews import hold
-from origin.views import Interaction
+from origin.subscriptions import DAY_MS, MOST_WEBHOOKS, Attempt, Disabled, Outcome
+from origin.views import Interaction, WebhookView
 from tests.contracts.roles import NOW_MS, SHOWN
 
 
@@ -365,3 +370,52 @@ async def test_clips_that_wait_for_review_are_listed_and_decided(roles):
     with pytest.raises(NotHeld):
         await roles.reviews.reject(second, "Not here.")
     assert list(await roles.reviews.waiting(10)) == []
+
+
+async def test_webhooks_are_made_changed_rotated_and_deleted_by_their_user(roles):
+    made = await roles.webhooks.create(7, "https://a.example/hook", ["video.ready"])
+    key = made.webhook.webhook_id
+    assert made.webhook == WebhookView(key, "https://a.example/hook", ("video.ready",), NOW_MS, None, None, None)
+    assert made.secret.startswith("whsec_")
+    assert await roles.webhooks.view(7, key) == made.webhook
+    assert list(await roles.webhooks.all_of(7)) == [made.webhook]
+    every = await roles.webhooks.edit(7, key, None, [], None)
+    assert every == replace(made.webhook, types=())
+    moved = await roles.webhooks.edit(7, key, "https://b.example/", None, False)
+    assert moved == replace(every, url="https://b.example/", disabled=Disabled.OWNER)
+    rotated = await roles.webhooks.rotate(7, key)
+    assert rotated.webhook == replace(moved, old_secret_until_ms=NOW_MS + DAY_MS)
+    assert rotated.secret != made.secret
+    with pytest.raises(NotFound):
+        await roles.webhooks.delete(8, key)
+    await roles.webhooks.delete(7, key)
+    with pytest.raises(NotFound):
+        await roles.webhooks.view(7, key)
+
+
+async def test_webhooks_beyond_the_bound_or_at_no_public_address_are_refused(roles):
+    with pytest.raises(BadWebhook, match="not public"):
+        await roles.webhooks.create(7, "https://10.0.0.1/", [])
+    for _ in range(MOST_WEBHOOKS):
+        await roles.webhooks.create(7, "https://a.example/hook", [])
+    with pytest.raises(TooManyWebhooks, match=str(MOST_WEBHOOKS)):
+        await roles.webhooks.create(7, "https://a.example/hook", [])
+
+
+async def test_messages_are_tested_listed_and_replayed(roles):
+    key = (await roles.webhooks.create(7, "https://a.example/hook", [])).webhook.webhook_id
+    message_id = await roles.webhooks.test(7, key)
+    sent = Attempt(5, key, message_id, "webhook.test", 1, NOW_MS, Outcome.GIVEN_UP, None, "no answer", 3, None)
+    retried = replace(sent, attempt_id=6, outcome=Outcome.RETRYING, status=503, error="", next_at_ms=NOW_MS + 5)
+    for attempt in (sent, retried):
+        await roles.metadata.add_attempt(attempt, "{}")
+    assert list(await roles.webhooks.deliveries(7, key, None, 5)) == [retried, sent]
+    assert list(await roles.webhooks.deliveries(7, key, 6, 5)) == [sent]
+    await roles.webhooks.replay(7, key, message_id)
+    records = await roles.eventlog.read(Topic.WEBHOOKS, {}, 10)
+    assert [decode(WebhookEvent, each.value).message_id for each in records] == [message_id] * 2
+    with pytest.raises(NotFound):
+        await roles.webhooks.replay(7, key, "msg_9_ready_1")
+    await roles.webhooks.edit(7, key, None, None, False)
+    with pytest.raises(WebhookDisabled, match="enable it first"):
+        await roles.webhooks.test(7, key)

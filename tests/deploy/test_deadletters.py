@@ -16,7 +16,7 @@ from deploy.cli.terminal import Failed
 from deploy.settings import Settings, load
 from origin.deadletters import WHOLE_BYTES, again, dead_letter, read_letter, waiting
 from origin.eventlog import EventLog, Position, Record, open_eventlog, prepare_eventlog
-from origin.events import MalformedEvent, Topic, UploadEvent, decode, encode
+from origin.events import MalformedEvent, Topic, UploadEvent, WebhookEvent, decode, encode
 from origin.metadata import open_metadata
 from origin.model import Failure, Video, VideoStatus, Visibility
 from tests.kafka_topics import topics_of_our_own
@@ -160,3 +160,24 @@ async def test_letters_on_kafka_are_replayed_once(kafka, settings: Settings) -> 
         assert await uploads(log) == [UploadEvent(5, 7, "raw/5", 1)]
         assert len(waiting(await log.read("uploads.dlq", {}, 10))) == 1
         await log.close()
+
+
+def test_a_message_that_no_receiver_took_is_listed_and_sent_again(run: Run, settings: Settings) -> None:
+    given_up = WebhookEvent(9, 7, "msg_5_ready_1", "video.ready", "{}", 8, 0, "status_503")
+
+    async def told() -> list[WebhookEvent]:
+        log = open_eventlog(settings.events_url, lambda: NOW_MS)
+        if not await log.read(Topic.WEBHOOKS_DEAD, {}, 1):
+            await log.append(Topic.WEBHOOKS_DEAD, "9", encode(given_up))
+        queued = [decode(WebhookEvent, each.value) for each in await log.read(Topic.WEBHOOKS, {}, 10)]
+        await log.close()
+        return queued
+
+    asyncio.run(told())
+    code, out = run("list", "--topic", "webhooks.dlq", "--json")
+    row = {"letter": "0/0", "webhook_id": "9", "attempt": 8, "code": "status_503", "detail": ""}
+    assert (code, json.loads(out)) == (0, row)
+    code, out = run("replay", "0/0", "--topic", "webhooks.dlq")
+    assert code == 0
+    assert "webhook_id 9" in out
+    assert asyncio.run(told()) == [replace(given_up, attempt=0, error_code="")]

@@ -25,7 +25,7 @@ Run = Callable[..., tuple[int, str]]
 
 
 @contextmanager
-def receiver(status: int) -> Iterator[tuple[str, list[tuple[dict[str, str], str]]]]:
+def receiver(status: int, port: int = 0) -> Iterator[tuple[str, list[tuple[dict[str, str], str]]]]:
     """Its URL, and what it got."""
     got: list[tuple[dict[str, str], str]] = []
 
@@ -39,7 +39,7 @@ def receiver(status: int) -> Iterator[tuple[str, list[tuple[dict[str, str], str]
         def log_message(self, *_: object) -> None:
             pass
 
-    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+    with HTTPServer(("127.0.0.1", port), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:

@@ -126,6 +126,12 @@ def test_a_withdrawn_video_leaves_the_lists_at_once(feeder, change):
     assert gone not in feeder.listed(1)
 
 
+def test_a_clip_that_waits_for_a_person_is_nothing_to_the_feed(feeder):
+    before = feeder.scorer.table.count
+    assert feeder.scorer.video(VideoEvent(901, 0, VideoChange.HELD, NOW_MS), NOW_MS) == []
+    assert feeder.scorer.table.count == before
+
+
 def test_a_private_video_leaves_and_comes_back_public(feeder):
     feeder.scorer.settings = replace(feeder.scorer.settings, list_length=300)
     feeder.act(1, LIKE, 1)

@@ -17,6 +17,7 @@ from origin.events import (
     UploadEvent,
     VideoChange,
     VideoEvent,
+    WebhookEvent,
     decode,
     encode,
 )
@@ -79,6 +80,17 @@ EVENTS = st.one_of(
     st.builds(
         VideoEvent, IDS, IDS, st.sampled_from(VideoChange), NUMBERS, TEXT, NUMBERS, st.tuples(TEXT, TEXT), NUMBERS
     ),
+    st.builds(
+        VideoEvent,
+        IDS,
+        IDS,
+        st.sampled_from(VideoChange),
+        NUMBERS,
+        status=TEXT,
+        failure_code=TEXT,
+        failure_detail=TEXT,
+    ),
+    st.builds(WebhookEvent, IDS, IDS, TEXT, TEXT, TEXT, NUMBERS, NUMBERS, TEXT, TEXT, TEXT),
     st.builds(InteractionEvent, TEXT, IDS, st.sampled_from(InteractionType), IDS, IDS, NUMBERS, NUMBERS, TEXT, NUMBERS),
     st.builds(PurgeEvent, TEXT, st.booleans(), NUMBERS, TEXT),
 )
@@ -104,7 +116,7 @@ def test_a_newer_schema_is_refused(event):
         decode(type(event), json.dumps(document).encode())
 
 
-KINDS = (UploadEvent, VideoEvent, InteractionEvent, PurgeEvent)
+KINDS = (UploadEvent, VideoEvent, InteractionEvent, PurgeEvent, WebhookEvent)
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=10),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=10), inner, max_size=4),
@@ -127,6 +139,13 @@ def test_a_field_of_another_type_is_malformed_or_harmless(event, data):
     except MalformedEvent:
         return
     assert decode(type(event), encode(decoded)) == decoded
+
+
+def test_a_video_event_from_before_statuses_were_told_is_read():
+    old = json.loads(encode(VideoEvent(1, 2, VideoChange.PUBLISHED, 3)))
+    for name in ("status", "failure_code", "failure_detail"):
+        del old[name]
+    assert decode(VideoEvent, json.dumps(old).encode()) == VideoEvent(1, 2, VideoChange.PUBLISHED, 3)
 
 
 def test_deeply_nested_json_is_malformed():

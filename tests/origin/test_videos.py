@@ -258,6 +258,25 @@ async def test_a_publication_is_told_again_when_it_is_repeated(house, catalog):
     assert (await house.metadata.video(video.video_id)).progress == 1.0
 
 
+async def test_a_clip_that_waits_for_review_is_told_with_its_status_and_one_that_does_not_is_not(house, catalog):
+    creator = await house.user("cat")
+    held = await house.video(creator, VideoStatus.PROCESSING)
+    ended = await house.video(creator, VideoStatus.FAILED)
+    for video in (held, ended):
+        await catalog.hold(video.video_id)
+    [event] = await house.events(VideoEvent, Topic.VIDEOS)
+    assert (event.video_id, event.change, event.status) == (held.video_id, VideoChange.HELD, "processing")
+    assert await house.events(PurgeEvent, Topic.PURGES) == []
+
+
+async def test_an_end_is_told_with_its_status_and_reason(house, catalog):
+    video = await house.video(await house.user("cat"), VideoStatus.PROCESSING)
+    await catalog.reject(video.video_id, Failure("moderation", "Not here."))
+    [event] = await house.events(VideoEvent, Topic.VIDEOS)
+    assert (event.change, event.status) == (VideoChange.REJECTED, "rejected")
+    assert (event.failure_code, event.failure_detail) == ("moderation", "Not here.")
+
+
 async def test_what_was_made_for_a_deleted_video_is_removed(house, videos, catalog):
     creator = await house.user("cat")
     video = await house.video(creator, VideoStatus.PROCESSING)

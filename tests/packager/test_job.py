@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from origin.eventlog.base import Position
+from origin.eventlog.offsets import OffsetTracker
 from origin.objects.base import StoreUnavailable
 from packager.admission import NOT_A_VIDEO, Accepted
 from packager.faults import DETAIL_CHARS, classify
@@ -31,7 +32,6 @@ from packager.job import (
 )
 from packager.ladder import Ladder, plan_ladder
 from packager.moderation.base import Allow, Reject, Review, Verdict
-from packager.offsets import OffsetTracker
 from packager.process import ProcessFailed, Usage
 from packager.settings import RetryPolicy
 from packager.source import SourceInfo, VideoTrack

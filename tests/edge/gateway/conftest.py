@@ -1,6 +1,7 @@
 """The gateway over use cases kept in dicts, and a client that speaks ASGI to it.
 
 The use cases here implement the protocols of `edge.gateway.ports`; origin's own are tested with the gateway end to end.
+Those of webhooks are origin's own.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 from typing import Any
 
 import pytest
@@ -20,7 +22,8 @@ from edge.gateway.limits.memory import MemoryLimits
 from edge.gateway.services import Services
 from edge.gateway.settings import GatewaySettings
 from origin.captions import caption_of
-from origin.metadata.base import HandleTaken, NotFound
+from origin.eventlog import EventLog, open_eventlog
+from origin.metadata import HandleTaken, Metadata, NotFound, open_metadata
 from origin.model import (
     Comment,
     Counts,
@@ -32,7 +35,9 @@ from origin.model import (
     Visibility,
 )
 from origin.refusals import BadCaptions, CommentRefused, NotCreator, NotHeld, SelfFollow
+from origin.subscribing import Webhooks
 from origin.views import CommentView, Interaction, Listed, Refused, ReviewView, UserView, VideoView
+from origin.webhooks.target import Reach
 
 NOW_MS = 1_767_225_600_123
 FILES = {"hls.m3u8": "v/1/a", "dash.mpd": "v/1/b", "poster.jpg": "v/1/c"}
@@ -268,6 +273,8 @@ class Client:
     house: House
     feed: Feed
     issuer: LocalIssuer
+    metadata: Metadata
+    eventlog: EventLog
     leave: asyncio.Event = field(default_factory=asyncio.Event)
     """Set: the client goes away."""
 
@@ -335,6 +342,7 @@ def signed(video_id: int, name: str, *, private: bool) -> tuple[str, int]:
 
 def make_client(settings: GatewaySettings | None = None) -> Client:
     house, feed = House(), Feed()
+    metadata, eventlog = open_metadata("sqlite:///:memory:"), open_eventlog("memory:", lambda: NOW_MS)
     house.people = {1: User(1, "ada", False, NOW_MS), 2: User(2, "guest_2", True, NOW_MS)}
     house.shown = {key: a_video(key) for key in (11, 12, 13, 14, 15)}
     issuer = LocalIssuer(generate_private_key(SECP256R1()), "reelway")
@@ -350,8 +358,9 @@ def make_client(settings: GatewaySettings | None = None) -> Client:
         lambda: NOW_MS,
         house,
         house,
+        Webhooks(metadata, eventlog, lambda: NOW_MS, count(1000).__next__, Reach()),
     )
-    return Client(create_gateway(services), services, house, feed, issuer)
+    return Client(create_gateway(services), services, house, feed, issuer, metadata, eventlog)
 
 
 @pytest.fixture

@@ -111,9 +111,9 @@ async def system() -> AsyncIterator[System]:
     social = Social(metadata, eventlog, clock, lambda: 1)
     house = House()
     services = Services(
-        last_good.videos, social, last_good.feeds, signed, issuer, MemoryLimits(), settings, clock, house, house
+        last_good.videos, social, last_good.feeds, signed, issuer, MemoryLimits(), settings, clock, house, house, house
     )
-    client = Client(create_gateway(services), services, house, Feed(), issuer)
+    client = Client(create_gateway(services), services, house, Feed(), issuer, metadata, eventlog)
     client.token = lambda user_id: issuer.mint(user_id, clock())[0]  # type: ignore[method-assign]
     holder.append(System(metadata, videos, feeds, last_good, client))
     yield holder[0]

@@ -255,6 +255,7 @@ def make_world(
         clock,
         nobody,
         nobody,
+        nobody,
     )
     direct_uploads = direct(catalog, objects, chosen, clock, stats) if direct else None
     return World(create_gateway(services, ingest, direct_uploads), catalog, objects, issuer, clock, stats, root)

@@ -70,6 +70,7 @@ class System:
             self.clock,
             nobody,
             nobody,
+            nobody,
         )
         settings = IngestSettings(part_bytes=256 << 10, idle_timeout_s=5)
         ingest = create_ingest(self.uploads, self.objects, settings, self.clock, IngestStats(), open_locks("memory:"))

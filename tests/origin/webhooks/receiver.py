@@ -19,6 +19,12 @@ class Receiver:
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     left: asyncio.Event = field(default_factory=asyncio.Event)
     """A sender hung up."""
+    waiting: list[asyncio.StreamWriter] = field(default_factory=list)
+    """Those to whom nothing was said yet."""
+
+    def answer_waiting(self, answer: bytes) -> None:
+        for writer in self.waiting:
+            writer.write(answer)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -26,7 +32,9 @@ class Receiver:
             fields = {each.split(": ", 1)[0].lower(): each.split(": ", 1)[1] for each in head if each}
             self.requests.append((line, fields, await reader.readexactly(int(fields["content-length"]))))
             answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-            if answer is not None:
+            if answer is None:
+                self.waiting.append(writer)
+            else:
                 writer.write(answer)
                 await writer.drain()
             while self.endless:

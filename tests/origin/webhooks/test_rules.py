@@ -11,7 +11,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 from standardwebhooks.webhooks import Webhook
 
-from origin.webhooks.schedule import LONGEST_ASKED_S, WAITS_S, Again, Answer, Delivered, GivenUp, Unsubscribed, after
+from origin.eventlog.retention import Retention
+from origin.eventlog.topics import wanted
+from origin.events import Topic
+from origin.webhooks.schedule import (
+    LATER_S,
+    LONGEST_ASKED_S,
+    SOON_S,
+    TOPICS,
+    WAITS_S,
+    Again,
+    Answer,
+    Delivered,
+    GivenUp,
+    Unsubscribed,
+    after,
+    without_room,
+)
 from origin.webhooks.signature import BadSecret, parse_secret, signed
 from origin.webhooks.target import BadTarget, Reach, Target, choose, parse_target
 
@@ -175,30 +191,50 @@ def test_any_text_is_a_target_or_refused_and_what_is_taken_is_bounded(text):
     ("status", "fate"), [(200, Delivered()), (204, Delivered()), (299, Delivered()), (410, Unsubscribed())]
 )
 def test_a_success_ends_a_message_and_gone_ends_all(status, fate):
-    assert after(0, Answer(status), NOW_MS, 0.5) == fate
+    assert after(0, Answer(status)) == fate
 
 
 @pytest.mark.parametrize("status", [None, 100, 301, 307, 400, 404, 429, 500, 503])
 def test_all_else_is_tried_again_for_more_than_a_day_and_then_given_up(status):
-    now_ms, attempt = NOW_MS, 0
-    while isinstance(fate := after(attempt, Answer(status), now_ms, 0.0), Again):
-        now_ms, attempt = fate.not_before_ms, attempt + 1
+    waited_s, attempt = 0, 0
+    while isinstance(fate := after(attempt, Answer(status)), Again):
+        waited_s, attempt = waited_s + fate.wait_s, attempt + 1
     assert fate == GivenUp()
     assert attempt == len(WAITS_S)
-    assert 24 * 3600 <= (now_ms - NOW_MS) / 1000 <= 36 * 3600
+    assert 24 * 3600 <= waited_s <= 36 * 3600
 
 
-@given(st.integers(0, len(WAITS_S) - 1), st.floats(0, 1, exclude_max=True), st.text() | st.integers(0).map(str))
-def test_a_wait_is_within_its_bounds_whatever_the_receiver_asks(attempt, chance, asked):
-    fate = after(attempt, Answer(503, retry_after=asked), NOW_MS, chance)
+@given(st.integers(0, len(WAITS_S) - 1), st.text() | st.integers(0).map(str))
+def test_a_wait_is_one_that_a_topic_has_and_within_its_bounds_whatever_the_receiver_asks(attempt, asked):
+    fate = after(attempt, Answer(503, retry_after=asked))
     assert isinstance(fate, Again)
-    wait_ms = fate.not_before_ms - NOW_MS
-    assert 1000 * WAITS_S[attempt] <= wait_ms <= 1000 * max(LONGEST_ASKED_S, 1.1 * WAITS_S[attempt])
+    assert fate.wait_s in TOPICS
+    assert WAITS_S[attempt] <= fate.wait_s <= max(LONGEST_ASKED_S, WAITS_S[attempt])
 
 
-def test_retry_after_is_honoured_where_it_is_longer():
-    assert after(0, Answer(429, retry_after="120"), NOW_MS, 0.0) == Again(NOW_MS + 120_000)
-    assert after(2, Answer(429, retry_after="120"), NOW_MS, 0.0) == Again(NOW_MS + 1_800_000)
+@given(st.integers(1, LONGEST_ASKED_S))
+def test_retry_after_is_honoured_where_it_is_longer_and_rounded_up(asked_s):
+    fate = after(0, Answer(429, retry_after=str(asked_s)))
+    assert isinstance(fate, Again)
+    assert fate.wait_s >= asked_s
+    assert after(2, Answer(429, retry_after="120")) == Again(1800)
+
+
+def test_every_wait_has_a_topic_and_every_topic_is_used():
+    assert list(TOPICS) == sorted({*WAITS_S})
+    assert {SOON_S, LATER_S} <= set(TOPICS)
+    assert set(TOPICS.values()) == {each for each in Topic if each.startswith("webhooks.retry.")}
+
+
+def test_a_topic_that_waits_has_one_partition_so_that_its_records_are_due_in_their_order():
+    shapes = {each.name: each.partitions for each in wanted("", 12, 3, Retention())}
+    assert {shapes[topic] for topic in TOPICS.values()} == {1}
+    assert shapes[Topic.WEBHOOKS] == 12
+
+
+def test_what_finds_no_room_is_looked_at_less_often_in_time():
+    waits = [without_room(times) for times in range(8)]
+    assert waits == [5, 5, 5, 5, 300, 300, 300, 300]
 
 
 @given(st.binary(min_size=24, max_size=64))
