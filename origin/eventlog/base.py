@@ -7,7 +7,8 @@ offset* is the next offset it wants after a restart.
 
 Promised: `append` returns once the record is durable, or raises within a deadline of the backend; a group gets every
 record at least once; records of one partition arrive in order; a committed record is not delivered again to the group
-unless it asks by `start`. A partition changes hands only after its owner had a moment to commit what it holds.
+unless it asks by `start`. A partition changes hands only after its owner had a moment to commit what it holds; it stays
+while its owner works on a record of it, and where others have too few it goes as soon as nothing of it is under way.
 Not promised: exactly-once delivery (a crash between work and commit repeats it), order across keys, or dense offsets.
 """
 
@@ -56,13 +57,40 @@ class Record:
 
 
 class Consumer(Protocol):
-    """One member of a group. Not shared between tasks, but `commit` may be called from another task.
+    """One member of a group. `poll` is called by one task, the rest by any.
 
-    A member stays in its group however long its owner works between two polls.
+    A member stays in its group however long its owner works between two polls. There are two ways to work. In order:
+    `poll`, do, `commit`. Out of order, for an owner that gathers records and chooses among them: `poll` and `release`
+    at once, then `begin`, do and `finish` one after another. What is released keeps no partition from another member.
     """
 
+    @property
+    def in_hand(self) -> int:
+        """How many records were released and are not committed, of the partitions that this member holds."""
+
     async def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
-        """The next records, waiting up to `timeout_s` for the first; empty when there is none."""
+        """The next records, waiting up to `timeout_s` for the first; empty when there is none.
+
+        They count as worked on until they are committed or released.
+        """
+
+    def release(self, position: Position) -> None:
+        """Give a polled record back without having done it: nothing of it is under way.
+
+        It is not polled again as long as this member holds its partition; `begin` takes it up. An owner releases every
+        record that it polls, before it awaits anything, or none.
+        """
+
+    async def begin(self, position: Position) -> bool:
+        """Take a released record up, waiting while the group shares its partitions out anew.
+
+        False when it is no longer this member's: whoever holds its partition now gets it.
+        """
+
+    async def finish(self, position: Position) -> None:
+        """This one record is done. It is committed as soon as all before it are; when its partition goes sooner, its
+        next owner gets it again. No error when it has gone already.
+        """
 
     async def commit(self, position: Position) -> None:
         """Everything of that partition up to and including `position` is done.

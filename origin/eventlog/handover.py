@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
-Partition = tuple[str, int]
-"""Topic and number."""
+from origin.eventlog.in_hand import InHand, Partition
 
 
 @dataclass(slots=True)
@@ -20,6 +19,9 @@ class Holdings:
     start: dict[Partition, int]
     """Where the owner asked to begin, each used once."""
     held: frozenset[Partition] = frozenset()
+    owed: Mapping[str, int] = field(default_factory=dict)
+    """By topic how many of the held partitions others ought to have: they were worked on when they were shared out."""
+    in_hand: InHand = field(default_factory=InHand)
     _given: dict[Partition, int] = field(default_factory=dict)
     _committed: dict[Partition, int] = field(default_factory=dict)
 
@@ -41,18 +43,28 @@ class Holdings:
 
     def commit(self, partition: Partition, next_offset: int) -> None:
         self._committed[partition] = next_offset
+        self.in_hand.commit(partition, next_offset)
 
     def busy(self) -> frozenset[Partition]:
-        """Where something that was given is not committed yet."""
-        return frozenset(
-            partition for partition, offset in self._given.items() if self._committed.get(partition, 0) < offset
-        )
+        """Where the owner works: on what it has begun or, if it releases nothing, on all that it has not committed."""
+        in_order = {
+            partition
+            for partition, offset in self._given.items()
+            if not self.in_hand.holds(partition) and self._committed.get(partition, 0) < offset
+        }
+        return self.in_hand.busy() | in_order
+
+    def can_hand_over(self) -> bool:
+        """Whether a partition that others ought to have is worked on no more."""
+        busy = self.busy()
+        return any(self.owed.get(topic) for topic, number in self.held if (topic, number) not in busy)
 
     def take(self, partitions: Iterable[Partition]) -> frozenset[Partition]:
         """Hold these from now on; returns those that were held before, where reading may go on."""
         self.held = frozenset(partitions)
         self._given = _of(self._given, self.held)
         self._committed = _of(self._committed, self.held)
+        self.in_hand.keep(self.held)
         return frozenset(self._given)
 
     def resume(self, committed: Mapping[Partition, int]) -> Mapping[Partition, int]:
@@ -66,7 +78,9 @@ class Holdings:
             for partition, offset in self._given.items()
             if partition in committed
         }
-        self._committed.update(committed)
+        self.in_hand.keep(committed.keys())
+        for partition, offset in committed.items():
+            self.commit(partition, offset)
         asked = _of(self.start, self.held)
         self.start = {partition: offset for partition, offset in self.start.items() if partition not in asked}
         return {**asked, **self._given}

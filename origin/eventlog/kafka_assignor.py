@@ -1,6 +1,7 @@
 """How Kafka's groups of ours share out partitions: `sharing`, in aiokafka's terms.
 
-The member that Kafka makes the leader of a group calls `assign` for all; a round number travels with its answer.
+The member that Kafka makes the leader of a group calls `assign` for all; with its answer travel a round number and what
+the member owes the others.
 """
 
 from __future__ import annotations
@@ -13,8 +14,9 @@ from aiokafka.cluster import ClusterMetadata
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.protocol import ConsumerProtocolMemberAssignment, ConsumerProtocolMemberMetadata
 
-from origin.eventlog.handover import Holdings, Partition
-from origin.eventlog.sharing import decode_state, encode_state, share_out
+from origin.eventlog.handover import Holdings
+from origin.eventlog.in_hand import Partition
+from origin.eventlog.sharing import decode_answer, decode_state, encode_answer, encode_state, owed, share_out
 
 _VERSION = 0
 
@@ -44,14 +46,17 @@ class Assignor(AbstractPartitionAssignor):  # type: ignore[misc]
         sizes = {topic: len(cluster.partitions_for_topic(topic) or ()) for topic in topics}
         last = max(member.round for member in group.values())
         # By the clock, because a member that was away may know of more rounds than all that are there.
-        this_round = b"%d" % max(last + 1, time.time_ns() // 1_000_000)
+        this_round = max(last + 1, time.time_ns() // 1_000_000)
+        shares = share_out(group, sizes)
+        debts = owed(group, sizes, shares)
         return {
-            name: ConsumerProtocolMemberAssignment(_VERSION, _by_topic(share), this_round)
-            for name, share in share_out(group, sizes).items()
+            name: ConsumerProtocolMemberAssignment(_VERSION, _by_topic(share), encode_answer(this_round, debts[name]))
+            for name, share in shares.items()
         }
 
     def on_assignment(self, assignment: ConsumerProtocolMemberAssignment) -> None:
-        self._round = int(assignment.user_data or 0)
+        self._round, debts = decode_answer(assignment.user_data)
+        self._holdings.owed = {topic.removeprefix(self._prefix): count for topic, count in debts.items()}
 
 
 def _by_topic(share: Iterable[Partition]) -> list[tuple[str, list[int]]]:

@@ -4,31 +4,31 @@ aiokafka reads ahead, keeps the member in its group and follows the group's chan
 that works for long between two polls keeps its partitions; what is read ahead is bounded by the fetch sizes in
 `kafka_member`. When the group changes, nothing more is given out and the owner has HAND_OVER_S to commit what it holds;
 then the partitions are shared out anew. Where work is still under way they stay, and reading goes on as if nothing had
-been.
+been; those that others ought to have follow as soon as that work has ended, by another change.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
 
 from origin.eventlog.base import LogUnavailable, Position, Record
-from origin.eventlog.handover import Holdings, Partition
+from origin.eventlog.handover import Holdings
+from origin.eventlog.in_hand import Partition
 from origin.eventlog.kafka_address import KafkaAddress
-from origin.eventlog.kafka_errors import log_errors, said
-from origin.eventlog.kafka_member import connect, leave
+from origin.eventlog.kafka_errors import log_errors
+from origin.eventlog.kafka_member import connect, leave, subscribe
+from origin.eventlog.kafka_offsets import committed, lag
+from origin.eventlog.kafka_reader import record_of
 
-logger = logging.getLogger(__name__)
 JOIN_S = 20.0
 """How long joining waits for the group to share out its partitions; a member that died delays that."""
 HAND_OVER_S = 3.0
 COMMIT_S = 10.0
-COMMITTED_S = 3.0
 LAG_S = 5.0
 
 
@@ -76,11 +76,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
         """The group changes: give out nothing, and wait for the owner's commits, for a while."""
-        self._shared_out.clear()
-        if self._taking is not None:
-            # A poll that waits for records would take them before it is known where reading goes on.
-            with contextlib.suppress(RuntimeError):
-                self._taking.reschedule(asyncio.get_running_loop().time())
+        self._rest_ends()
         if self._can_commit.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HAND_OVER_S):
@@ -89,25 +85,24 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                         await self._committed.wait()
         self._can_commit.clear()
 
+    def _rest_ends(self) -> None:
+        self._shared_out.clear()
+        if self._taking is not None:
+            # A poll that waits for records would take them before it is known where reading goes on.
+            with contextlib.suppress(RuntimeError):
+                self._taking.reschedule(asyncio.get_running_loop().time())
+
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """The group is at rest again."""
         if self._client is None:
             return
         kept = self._holdings.take(self._partition(each) for each in assigned)
-        for partition, offset in self._holdings.resume(await self._committed_of(self._client, kept)).items():
+        offsets = await committed(self._client, [self._there(partition) for partition in kept])
+        known = {self._partition(there): offset for there, offset in offsets.items()}
+        for partition, offset in self._holdings.resume(known).items():
             self._client.seek(self._there(partition), offset)
         self._can_commit.set()
         self._shared_out.set()
-
-    async def _committed_of(self, client: AIOKafkaConsumer, partitions: Set[Partition]) -> Mapping[Partition, int]:
-        """How far the group has committed; empty when that cannot be told soon."""
-        try:
-            async with asyncio.timeout(COMMITTED_S):
-                offsets = await asyncio.gather(*(client.committed(self._there(each)) for each in partitions))
-        except (TimeoutError, errors.KafkaError) as error:
-            logger.warning("a consumer begins at its committed offsets", extra={"error": said(error)})
-            return {}
-        return {partition: offset or 0 for partition, offset in zip(partitions, offsets, strict=True)}
 
     def _partition(self, there: TopicPartition) -> Partition:
         return there.topic.removeprefix(self._address.topic_prefix), there.partition
@@ -161,15 +156,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         records: list[Record] = []
         for there, messages in found.items():
             partition = self._partition(there)
-            records += [
-                Record(
-                    Position(*partition, message.offset),
-                    (message.key or b"").decode(errors="replace"),
-                    message.value or b"",
-                    message.timestamp,
-                )
-                for message in messages
-            ]
+            records += [record_of(partition[0], message) for message in messages]
             self._holdings.give(partition, messages[-1].offset + 1)
         return records
 
@@ -181,7 +168,44 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._can_commit.clear()
             await leave(client)
 
+    @property
+    def in_hand(self) -> int:
+        return len(self._holdings.in_hand)
+
+    def release(self, position: Position) -> None:
+        if (position.topic, position.partition) in self._holdings.held:
+            self._holdings.in_hand.release(position)
+
+    async def begin(self, position: Position) -> bool:
+        # What is begun while the group changes would go to another member all the same.
+        while not self._shared_out.is_set() and not self._closed:
+            await self._shared_out.wait()
+        return not self._closed and self._holdings.in_hand.begin(position)
+
+    async def finish(self, position: Position) -> None:
+        done = self._holdings.in_hand.finish(position)
+        # A rebalance that waits for commits waits for the end of this work, too.
+        self._committed.set()
+        if done is not None:
+            await self._commit_up_to(done)
+        await self._hand_over()
+
+    async def _hand_over(self) -> None:
+        """Have the group share out anew when a partition that others ought to have is worked on no more."""
+        if not self._holdings.can_hand_over():
+            return
+        # Under the lock, because a commit on its way would be refused.
+        async with self._committing:
+            if self._client is not None and self._shared_out.is_set() and self._holdings.can_hand_over():
+                self._rest_ends()
+                self._can_commit.clear()
+                subscribe(self._client, self._address, self._topics, self)
+
     async def commit(self, position: Position) -> None:
+        await self._commit_up_to(position)
+        await self._hand_over()
+
+    async def _commit_up_to(self, position: Position) -> None:
         partition, next_offset = (position.topic, position.partition), position.offset + 1
         with log_errors(self._address):
             async with asyncio.timeout(COMMIT_S), self._committing:
@@ -212,24 +236,14 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         with log_errors(self._address):
             async with asyncio.timeout(LAG_S):
                 client = await self._joined()
-                places = [
-                    self._there((topic, number))
-                    for topic in self._topics
-                    for number in client.partitions_for_topic(self._address.topic_prefix + topic) or ()
-                ]
-                first, last, *committed = await asyncio.gather(
-                    client.beginning_offsets(places),
-                    client.end_offsets(places),
-                    *(client.committed(there) for there in places),
-                )
-        done = dict(zip(places, committed, strict=True))
-        return sum(max(0, last[there] - max(first[there], done[there] or 0)) for there in places)
+                return await lag(client, [self._address.topic_prefix + topic for topic in self._topics])
 
     async def close(self) -> None:
         if self._closed:
             return
         self._closed = True
         self._committed.set()
+        self._shared_out.set()
         self._left(self)
         if self._client is not None:
             await leave(self._client)

@@ -67,8 +67,15 @@ async def connect(
     if missing:
         await client.stop()
         raise LogUnprepared(f"{address.shown} has no topic {', '.join(sorted(missing))}: {MIGRATE}")
-    client.subscribe(there, listener=listener)
+    subscribe(client, address, topics, listener)
     return client
+
+
+def subscribe(
+    client: AIOKafkaConsumer, address: KafkaAddress, topics: Sequence[str], listener: ConsumerRebalanceListener
+) -> None:
+    """Join the group; for a member, have it share out its partitions anew. Until then it can commit nothing."""
+    client.subscribe([address.topic_prefix + topic for topic in topics], listener=listener)
 
 
 async def leave(client: AIOKafkaConsumer) -> None:

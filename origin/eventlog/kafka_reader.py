@@ -37,7 +37,7 @@ async def read(address: KafkaAddress, topic: str, after: Mapping[int, int], limi
         await reader.stop()
     # Within a partition the order stays, so that what was cut off lies beyond what was given.
     oldest_first = heapq.merge(*messages, key=lambda message: message.timestamp)
-    return [_record(topic, message) for message in islice(oldest_first, limit)]
+    return [record_of(topic, message) for message in islice(oldest_first, limit)]
 
 
 async def _read(
@@ -60,6 +60,7 @@ async def _read(
     return list(found.values())
 
 
-def _record(topic: str, message: Any) -> Record:
+def record_of(topic: str, message: Any) -> Record:
+    """A message of aiokafka as a record of the port's `topic`."""
     position = Position(topic, message.partition, message.offset)
     return Record(position, (message.key or b"").decode(errors="replace"), message.value or b"", message.timestamp)

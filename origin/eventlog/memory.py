@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from origin.eventlog.base import LogUnavailable, Position, Record
+from origin.eventlog.in_hand import InHand
 
 _PARTITION = 0
 
@@ -68,8 +69,13 @@ class MemoryConsumer:
         self._topics = tuple(topics)
         self._begin = dict(begin)
         self._next: dict[str, int] = {}
+        self._hand = InHand()
         self._turn = 0
         self._closed = False
+
+    @property
+    def in_hand(self) -> int:
+        return len(self._hand)
 
     async def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
         with contextlib.suppress(TimeoutError):
@@ -100,7 +106,18 @@ class MemoryConsumer:
                 committed = self._log.committed.get((self._group, topic), 0)
                 self._next[topic] = self._begin.pop(topic, committed)
 
+    def release(self, position: Position) -> None:
+        self._hand.release(position)
+
+    async def begin(self, position: Position) -> bool:
+        return self._hand.begin(position)
+
+    async def finish(self, position: Position) -> None:
+        if (done := self._hand.finish(position)) is not None:
+            await self.commit(done)
+
     async def commit(self, position: Position) -> None:
+        self._hand.commit((position.topic, _PARTITION), position.offset + 1)
         key = (self._group, position.topic)
         self._log.committed[key] = max(self._log.committed.get(key, 0), position.offset + 1)
 
@@ -112,6 +129,7 @@ class MemoryConsumer:
 
     async def close(self) -> None:
         self._closed = True
+        self._hand.keep(set())
         for topic in self._topics:
             if self._log.claims.get((self._group, topic)) is self:
                 del self._log.claims[self._group, topic]

@@ -1,8 +1,8 @@
 """Which member of a group reads which partition. Rules file.
 
 Partitions whose owner is at work stay with it, so that no work is done twice because somebody joined; the others are
-shared evenly and move as little as that allows. A group with much work under way is therefore even only after a later
-change.
+shared evenly and move as little as that allows. What an owner keeps so beyond its even share it owes the others, and
+has the group share out anew when it works on it no more.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ import json
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 
-from origin.eventlog.handover import Partition
+from origin.eventlog.in_hand import Partition
+
+Debts = Mapping[str, Mapping[str, int]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Member:
     topics: frozenset[str]
     held: frozenset[Partition] = frozenset()
     busy: frozenset[Partition] = frozenset()
-    """Those of the held ones of which records are with the owner."""
+    """Those of the held ones of which the owner works on records."""
     round: int = 0
     """In which sharing it got them: who missed one may claim what others have got since."""
 
@@ -72,6 +74,23 @@ def _has_room(owner: str, counts: Mapping[str, int], size: int) -> bool:
     return counts[owner] < least or (counts[owner] == least and full < extra)
 
 
+def owed(members: Mapping[str, Member], sizes: Mapping[str, int], shares: Mapping[str, Set[Partition]]) -> Debts:
+    """Member → topic → how many partitions it has beyond its even share."""
+    debts: dict[str, dict[str, int]] = {name: {} for name in members}
+    for topic, size in sizes.items():
+        counts = {
+            name: sum(each == topic for each, _ in shares[name])
+            for name, member in members.items()
+            if topic in member.topics
+        }
+        least, extra = divmod(size, len(counts) or 1)
+        # As many as the division leaves over may have one more.
+        for place, name in enumerate(sorted(counts, key=lambda name: (-counts[name], name))):
+            if (beyond := counts[name] - least - (place < extra)) > 0:
+                debts[name][topic] = beyond
+    return debts
+
+
 def encode_state(held: Set[Partition], busy: Set[Partition], last_round: int) -> bytes:
     """What a member says beside its topics."""
     return json.dumps({"held": sorted(held), "busy": sorted(busy), "round": last_round}).encode()
@@ -84,3 +103,14 @@ def decode_state(topics: Iterable[str], state: bytes) -> Member:
     said = json.loads(state)
     held, busy = (frozenset((topic, number) for topic, number in said[name]) for name in ("held", "busy"))
     return Member(frozenset(topics), held, busy, said["round"])
+
+
+def encode_answer(this_round: int, debts: Mapping[str, int]) -> bytes:
+    """What a member is told beside its partitions."""
+    return json.dumps({"round": this_round, "owed": dict(debts)}).encode()
+
+
+def decode_answer(answer: bytes) -> tuple[int, Mapping[str, int]]:
+    """The round and the debts that a member was told of."""
+    said = json.loads(answer)
+    return said["round"], said["owed"]

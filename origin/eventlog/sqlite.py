@@ -17,6 +17,7 @@ from pathlib import Path
 from origin.eventlog import sqlite_statements as statements
 from origin.eventlog.base import EventLogError, LogFull, LogUnavailable, Position, Record
 from origin.eventlog.claims import Claims
+from origin.eventlog.in_hand import InHand
 from origin.eventlog.retention import Retention, expired_before_ms
 from origin.eventlog.sqlite_statements import PARTITION
 from origin.sqlite_database import Database, DatabaseError, DatabaseFull
@@ -148,10 +149,15 @@ class SqliteConsumer:
         self._begin = dict(begin)
         self._held: dict[str, int] = {}
         self._next: dict[str, int] = {}
+        self._hand = InHand()
         self._turn = 0
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._closed = False
+
+    @property
+    def in_hand(self) -> int:
+        return len(self._hand)
 
     def wake(self, topic: str) -> None:
         """There may be something new in a topic; callable from any thread."""
@@ -204,10 +210,21 @@ class SqliteConsumer:
             self._held[topic] = descriptor
             self._next[topic] = self._begin.pop(topic, committed)
 
+    def release(self, position: Position) -> None:
+        self._hand.release(position)
+
+    async def begin(self, position: Position) -> bool:
+        return self._hand.begin(position)
+
+    async def finish(self, position: Position) -> None:
+        if (done := self._hand.finish(position)) is not None:
+            await self.commit(done)
+
     async def commit(self, position: Position) -> None:
         group = self._group
         with _log_errors():
             await self._database.write(lambda connection: statements.commit(connection, group, position))
+        self._hand.commit((position.topic, PARTITION), position.offset + 1)
 
     async def lag(self) -> int:
         with _log_errors():
@@ -219,6 +236,7 @@ class SqliteConsumer:
             self._claims.give_up(descriptor)
         self._held.clear()
         self._next.clear()
+        self._hand.keep(set())
         self._woken.set()
         self._log.left(self)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from pathlib import Path
 
 import pytest
@@ -278,3 +278,92 @@ async def test_a_cancelled_poll_loses_no_record(log):
             await waiting
     await consumer.close()
     assert values(await take(await log.consumer("g", ["t"]), 20)) == [b"%d" % n for n in range(20)]
+
+
+def places(records: Iterable[Record]) -> set[tuple[str, int]]:
+    return {(record.position.topic, record.position.partition) for record in records}
+
+
+async def gather_window(member: Consumer, count: int) -> list[Record]:
+    """As an owner does that chooses among what waits."""
+    window: list[Record] = []
+    async with asyncio.timeout(30):
+        while len(window) < count:
+            records = await member.poll(count - len(window), 1)
+            for record in records:
+                member.release(record.position)
+            window += records
+    return window
+
+
+async def begun(member: Consumer, records: Sequence[Record]) -> list[Record]:
+    return [record for record in records if await member.begin(record.position)]
+
+
+async def test_what_is_done_out_of_order_is_committed_once_all_before_it_is_done(log):
+    await log.append_many("t", [("k", b"%d" % n) for n in range(4)])
+    first = await log.consumer("g", ["t"])
+    window = await gather_window(first, 4)
+    for index in (3, 1):
+        assert await first.begin(window[index].position)
+        await first.finish(window[index].position)
+    assert (first.in_hand, await first.lag()) == (4, 4)
+    assert await first.begin(window[0].position)
+    await first.finish(window[0].position)
+    assert (first.in_hand, await first.lag()) == (2, 2)
+    await first.close()
+    assert values(await take(await log.consumer("g", ["t"]), 2)) == [b"2", b"3"]
+
+
+async def test_what_was_released_is_not_polled_again_by_its_owner_and_goes_to_the_next_one(log):
+    await log.append_many("t", [("k", b"%d" % n) for n in range(3)])
+    first = await log.consumer("g", ["t"])
+    window = await gather_window(first, 3)
+    assert list(await first.poll(10, 0.2)) == []
+    await first.close()
+    assert await begun(first, window) == []
+    second = await log.consumer("g", ["t"])
+    assert values(await gather_window(second, 3)) == [b"0", b"1", b"2"]
+
+
+async def test_what_is_done_is_not_begun_again(log):
+    await log.append_many("t", [("k", b"0"), ("k", b"1")])
+    member = await log.consumer("g", ["t"])
+    window = await gather_window(member, 2)
+    assert await begun(member, window[1:]) == window[1:]
+    await member.finish(window[1].position)
+    assert await begun(member, window[1:]) == []
+
+
+async def test_a_member_that_joins_while_another_holds_a_window_of_waiting_records_gets_its_share_at_once(log):
+    positions = await log.append_many("t", [(str(n), b"%d" % n) for n in range(60)])
+    partitions = {(each.topic, each.partition) for each in positions}
+    one = await log.consumer("g", ["t"])
+    window = await gather_window(one, 60)
+    working = window[0]
+    assert await one.begin(working.position)
+    two = await log.consumer("g", ["t"])
+    polling = asyncio.create_task(keep_polling(one))
+    try:
+        theirs = await until_idle(two)
+        ours = [record for record in window[1:] if await one.begin(record.position)]
+    finally:
+        polling.cancel()
+    assert len(places(theirs)) == len(partitions) // 2
+    assert working.position not in {record.position for record in theirs}
+    # What only waited is with one of the two, and nothing is with both.
+    assert sorted(values([working, *ours, *theirs])) == sorted(values(window))
+
+
+async def keep_polling(member: Consumer) -> None:
+    while True:
+        for record in await member.poll(10, 1):
+            member.release(record.position)
+
+
+async def until_idle(member: Consumer) -> list[Record]:
+    """What a member gets until there is no more."""
+    found: list[Record] = []
+    while records := await member.poll(100, 2):
+        found += records
+    return found

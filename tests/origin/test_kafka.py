@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import random
 import signal
 import sys
 import uuid
@@ -27,6 +28,7 @@ from origin.eventlog import (
     LogDenied,
     LogUnavailable,
     LogUnprepared,
+    Position,
     Record,
     open_eventlog,
     prepare_eventlog,
@@ -227,6 +229,93 @@ async def test_a_clean_hand_over_repeats_nothing(log, patiently):
     done.set()
     await asyncio.gather(*working)
     assert Counter(seen) == Counter([*values, b"warm"])
+
+
+async def gather_window(consumer: Consumer, window: dict[Position, Record], wanted: int) -> None:
+    async with asyncio.timeout(30):
+        while len(window) < wanted:
+            for record in await consumer.poll(10, 0.2):
+                consumer.release(record.position)
+                window[record.position] = record
+
+
+async def test_what_others_ought_to_have_goes_to_them_as_soon_as_the_work_on_it_has_ended(log, patiently):
+    await patiently.append_many("t", [(str(n), b"%d" % n) for n in range(40)])
+    one = await log.consumer("g", ["t"])
+    window: dict[Position, Record] = {}
+    await gather_window(one, window, 41)
+    working = {position.partition: position for position in reversed(window)}
+    assert all([await one.begin(position) for position in working.values()])
+    two = await log.consumer("g", ["t"])
+    assert list(await two.poll(10, 1)) == []
+    for ended in (0, 1):
+        await one.finish(working[ended])
+        waiting = [position for position in window if position.partition == ended and position != working[ended]]
+        assert [record.position for record in await take(two, len(waiting))] == waiting
+        assert not any([await one.begin(position) for position in waiting])
+    await one.finish(working[2])
+    assert list(await two.poll(10, 1)) == []
+    assert await one.begin(next(each for each in reversed(window) if each.partition == 2))
+
+
+class Windowed:
+    """A member that works on what waits in any order, as the packager does."""
+
+    def __init__(self, consumer: Consumer, done: list[bytes], under_way: set[bytes]) -> None:
+        self.consumer = consumer
+        self.done = done
+        self.under_way = under_way
+        self.window: dict[Position, Record] = {}
+        self.left = asyncio.Event()
+
+    async def gather(self) -> None:
+        while not self.left.is_set():
+            for record in await self.consumer.poll(30, 0.1):
+                self.consumer.release(record.position)
+                self.window[record.position] = record
+
+    async def work(self) -> None:
+        while not self.left.is_set():
+            await asyncio.sleep(0)
+            if not self.window:
+                await asyncio.sleep(0.05)
+                continue
+            record = self.window.pop(random.choice(list(self.window)))
+            if not await self.consumer.begin(record.position):
+                continue
+            assert record.value not in self.under_way
+            self.under_way.add(record.value)
+            await asyncio.sleep(0.02)
+            self.under_way.discard(record.value)
+            self.done.append(record.value)
+            with contextlib.suppress(LogUnavailable):
+                await self.consumer.finish(record.position)
+
+
+async def test_members_that_choose_among_what_waits_lose_nothing_and_never_work_at_the_same_as_others_come_and_go(
+    log, patiently
+):
+    values = [b"%d" % n for n in range(400)]
+    await patiently.append_many("t", [(value.decode(), value) for value in values])
+    done: list[bytes] = []
+    under_way: set[bytes] = set()
+    members: list[Windowed] = []
+    tasks: list[asyncio.Task[None]] = []
+    for _ in range(3):
+        member = Windowed(await log.consumer("g", ["t"]), done, under_way)
+        members.append(member)
+        tasks += [asyncio.create_task(member.gather()), *(asyncio.create_task(member.work()) for _ in range(3))]
+        await asyncio.sleep(1)
+    members[1].left.set()
+    await asyncio.gather(*tasks[4:8])
+    await members[1].consumer.close()
+    async with asyncio.timeout(90):
+        while await members[0].consumer.lag():  # noqa: ASYNC110 -- nothing tells when
+            await asyncio.sleep(0.1)
+    for member in members:
+        member.left.set()
+    await asyncio.gather(*tasks)
+    assert set(done) == {*values, b"warm"}
 
 
 @contextlib.asynccontextmanager

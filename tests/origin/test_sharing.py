@@ -7,8 +7,10 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
+from origin.eventlog.base import Position
 from origin.eventlog.handover import Holdings
-from origin.eventlog.sharing import Member, decode_state, encode_state, share_out
+from origin.eventlog.in_hand import InHand
+from origin.eventlog.sharing import Member, decode_answer, decode_state, encode_answer, encode_state, owed, share_out
 
 SIZES = {"t": 7, "u": 3}
 PARTITIONS = [(topic, number) for topic, size in SIZES.items() for number in range(size)]
@@ -55,6 +57,42 @@ def test_what_is_worked_on_stays_when_somebody_joins(group, topics):
     }
     after = share_out({**settled, "new": Member(topics)}, SIZES)
     assert all(member.busy <= after[name] for name, member in settled.items())
+
+
+@given(groups)
+def test_an_even_group_owes_nothing_and_in_another_one_debts_are_what_others_lack(group):
+    shares = share_out(group, SIZES)
+    debts = owed(group, SIZES, shares)
+    for topic, size in SIZES.items():
+        counts = {
+            name: sum(each == topic for each, _ in shares[name])
+            for name, member in group.items()
+            if topic in member.topics
+        }
+        if not counts:
+            continue
+        after = sorted(counts[name] - debts[name].get(topic, 0) for name in counts)
+        least = size // len(counts)
+        assert after[-1] <= least + 1
+        assert sum(max(0, least - count) for count in after) <= sum(debts[name].get(topic, 0) for name in counts)
+        if max(counts.values()) - min(counts.values()) <= 1:
+            assert not any(debts[name].get(topic) for name in counts)
+
+
+@given(groups)
+def test_what_is_owed_is_worked_on_and_moves_once_it_is_not(group):
+    shares = share_out(group, SIZES)
+    debts = owed(group, SIZES, shares)
+    for name, debt in debts.items():
+        for topic, count in debt.items():
+            assert count <= sum(each == topic for each, _ in shares[name] & group[name].busy)
+    idle = {name: replace(member, held=frozenset(shares[name]), busy=frozenset()) for name, member in group.items()}
+    assert not any(owed(idle, SIZES, share_out(idle, SIZES)).values())
+
+
+@given(st.integers(0), st.dictionaries(st.sampled_from(["t", "u"]), st.integers(1)))
+def test_what_a_member_is_told_is_understood(number, debts):
+    assert decode_answer(encode_answer(number, debts)) == (number, debts)
 
 
 def test_as_little_moves_as_an_even_share_allows():
@@ -114,3 +152,75 @@ def test_what_others_committed_meanwhile_is_not_read_again():
     assert holdings.resume({("t", 0): 9}) == {("t", 0): 9}
     assert not holdings.advances(("t", 0), 6)
     assert holdings.busy() == frozenset()
+
+
+def test_what_was_released_keeps_no_partition_and_what_was_begun_does():
+    holdings = Holdings({})
+    holdings.take([("t", 0), ("t", 1)])
+    for number in (0, 1):
+        holdings.give(("t", number), 2)
+        for offset in (0, 1):
+            holdings.in_hand.release(Position("t", number, offset))
+    assert holdings.busy() == frozenset()
+    assert holdings.in_hand.begin(Position("t", 1, 1))
+    assert holdings.busy() == {("t", 1)}
+    assert holdings.in_hand.finish(Position("t", 1, 1)) is None
+    assert holdings.busy() == frozenset()
+
+
+def test_a_partition_that_others_ought_to_have_goes_when_nothing_of_it_is_worked_on():
+    holdings = Holdings({})
+    holdings.take([("t", 0), ("t", 1)])
+    holdings.give(("t", 0), 1)
+    holdings.give(("t", 1), 1)
+    holdings.owed = {"t": 1}
+    assert not holdings.can_hand_over()
+    holdings.commit(("t", 0), 1)
+    assert holdings.can_hand_over()
+    holdings.owed = {}
+    assert not holdings.can_hand_over()
+
+
+def test_what_is_in_hand_stays_so_with_its_partition_and_goes_with_it():
+    holdings = Holdings({})
+    holdings.take([("t", 0), ("t", 1), ("t", 2)])
+    for number in (0, 1, 2):
+        holdings.give(("t", number), 2)
+        for offset in (0, 1):
+            holdings.in_hand.release(Position("t", number, offset))
+    assert holdings.take([("t", 0), ("t", 1)]) == {("t", 0), ("t", 1)}
+    # Of one of them it cannot be told how far the group is; of the other, somebody else did the first.
+    holdings.resume({("t", 0): 1})
+    begun = [holdings.in_hand.begin(Position("t", number, offset)) for number in (0, 1, 2) for offset in (0, 1)]
+    assert begun == [False, True, False, False, False, False]
+
+
+def test_what_is_not_in_hand_is_neither_begun_nor_committed():
+    in_hand = InHand()
+    assert not in_hand.begin(Position("t", 0, 4))
+    assert in_hand.finish(Position("t", 0, 4)) is None
+    in_hand.release(Position("t", 0, 5))
+    assert in_hand.finish(Position("t", 0, 4)) is None
+    assert in_hand.finish(Position("t", 0, 5)) == Position("t", 0, 5)
+    assert not in_hand.begin(Position("t", 0, 5))
+
+
+@given(st.lists(st.integers(0, 20), unique=True, min_size=1).map(sorted), st.randoms(), st.booleans())
+def test_a_commit_never_passes_a_record_that_is_not_done(offsets, chance, commits_fail):
+    in_hand = InHand()
+    for offset in offsets:
+        in_hand.release(Position("t", 0, offset))
+    order = list(offsets)
+    chance.shuffle(order)
+    still_open, committed = set(offsets), -1
+    for offset in order:
+        assert in_hand.begin(Position("t", 0, offset))
+        ready = in_hand.finish(Position("t", 0, offset))
+        still_open.discard(offset)
+        if ready is not None and not (commits_fail and still_open):
+            assert ready.offset > committed
+            committed = ready.offset
+            in_hand.commit(("t", 0), committed + 1)
+        assert all(each > committed for each in still_open)
+    assert committed == max(offsets)
+    assert len(in_hand) == 0
