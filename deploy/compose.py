@@ -53,6 +53,7 @@ from origin.captioning import Captions
 from origin.changes import Changes
 from origin.counting import Counting
 from origin.deleting import Deletions
+from origin.enhancing import Enhancements
 from origin.leases import lease_ids
 from origin.packaging import PackagingCatalog
 from origin.reconciling import Reconciler
@@ -71,8 +72,9 @@ from origin.webhooks.sender import Sender
 from origin.webhooks.stats import WebhookStats
 from origin.webhooks.target import parse_reach
 from origin.webhooks.timers import Timers
+from packager.enhance.worker import Enhancer
 from packager.moderation import open_moderation
-from packager.settings import PackagerSettings, UploadLimits
+from packager.settings import EnhancementSettings, PackagerSettings, UploadLimits
 from packager.worker import PackagerWorker
 
 PACKAGER_GRACE_S = 3.0
@@ -222,8 +224,9 @@ def _remote_origin(site: Site, made: Composition) -> RemoteOrigin:
 def _packager(site: Site, made: Composition) -> None:
     """Uploads become renditions, behind moderation."""
     settings, log, objects = site.settings, site.engines.eventlog(), site.engines.objects()
+    packaging = PackagerSettings(jobs_at_once=settings.packager_jobs, limits=_clip_limits(settings))
     worker = PackagerWorker(
-        PackagerSettings(jobs_at_once=settings.packager_jobs, limits=_clip_limits(settings)),
+        packaging,
         log,
         objects,
         PackagingCatalog(site.engines.metadata(), objects, log, site.clock, site.changes),
@@ -233,6 +236,17 @@ def _packager(site: Site, made: Composition) -> None:
     )
     site.supervisor.add("packager", worker.run, lambda: worker.drain(PACKAGER_GRACE_S))
     made.stats["packager"] = worker.stats
+    if settings.av1_from_heat:
+        enhancer = Enhancer(
+            EnhancementSettings(from_heat=settings.av1_from_heat),
+            packaging,
+            objects,
+            Enhancements(site.engines.metadata(), objects, site.clock),
+            worker.idle,
+            settings.data / "enhancer",
+        )
+        site.supervisor.add("enhancer", enhancer.run)
+        made.stats["enhancer"] = enhancer.stats
 
 
 async def _scorer(site: Site, made: Composition, alone: bool) -> ScorerWorker:

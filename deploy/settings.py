@@ -105,6 +105,9 @@ class Settings:
     """The `aud` that a user's token must carry."""
     packager_jobs: int = _setting(lambda _: str(jobs_for(usable_cores())), whole_number(1, MOST_JOBS))
     """Clips packaged at the same time; default: half the cores that the process may use, at least 1."""
+    av1_from_heat: int = _setting("500", whole_number(0, 1 << 31))
+    """Heat from which a video gets AV1 renditions too, while no clip waits: views of the last day, fading, a like
+    counting 4, a comment 6, a share 8; 0 turns it off."""
     upload_max_bytes: int = _setting(str(256 << 20), whole_number(1 << 10, 1 << 34))
     """Largest upload."""
     gateway_bind: Bind = _setting("127.0.0.1:8443", host_and_port)

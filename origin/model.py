@@ -128,7 +128,8 @@ class Publication:
     files: Mapping[str, str]
     """Mutable public name (`hls.m3u8`, `dash.mpd`, `poster.jpg`, …) → object key."""
     renditions: tuple[str, ...]
-    """Folder names of the published renditions, highest rung first; each is immutable."""
+    """Folder names of the published renditions, highest rung first, those of a second codec behind; each is
+    immutable."""
     startup: tuple[StartupFile, ...]
     """In the order in which a player wants them: init segment, then first media segment, per track."""
     duration_ms: int
@@ -174,6 +175,14 @@ class Video:
     """By language."""
     held_at_ms: int | None = None
     """When moderation left it to a person; None: it never did, or it was allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class HotVideo:
+    """A public video that can be watched, and its heat (see `origin.metadata.heat`)."""
+
+    video: Video
+    heat: float
 
 
 @dataclass(frozen=True, slots=True)

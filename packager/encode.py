@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
@@ -63,13 +64,16 @@ def _remux_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
 
 
 def _encode_argv(plan: EncodePlan, means: Means, rungs: tuple[Rung, ...]) -> tuple[str, ...]:
-    pictures = branches(_picture(clip_input(plan, means), plan, rungs[0]), len(rungs))
+    pictures = branches(picture(clip_input(plan, means), plan, rungs[0]), len(rungs))
     outputs = [_rung_output(picture, rung, plan, means) for picture, rung in zip(pictures, rungs, strict=True)]
     return command(means, outputs)
 
 
-def _picture(clip: Any, plan: EncodePlan, largest: Rung) -> Any:
-    """Decoded frames → exactly `plan.frames` SDR BT.709 frames at the ladder's rate. ffmpeg has already turned them."""
+def picture(clip: Any, plan: EncodePlan, largest: Rung, only: Sequence[tuple[int, int]] = ()) -> Any:
+    """Decoded frames → exactly `plan.frames` SDR BT.709 frames at the ladder's rate. ffmpeg has already turned them.
+
+    `only`: of these the runs from a frame's number up to, and without, another's.
+    """
     rate = plan.ladder.frame_rate
     picture = (
         clip[str(plan.video.index)]
@@ -81,6 +85,10 @@ def _picture(clip: Any, plan: EncodePlan, largest: Rung) -> Any:
     )
     if not plan.video.form.progressive:
         picture = picture.filter("bwdif", mode="send_frame")  # combed rows would be scaled into mush
+    if only:
+        wanted = "+".join(f"between(n,{begin},{end - 1})" for begin, end in only)
+        tick = f"{rate.denominator}/{rate.numerator}"
+        picture = picture.filter("select", wanted).filter("settb", tick).filter("setpts", "N")
     if plan.video.transfer in HDR_TRANSFERS:
         picture = tone_mapped(picture, largest)
     return picture
@@ -128,16 +136,19 @@ def _rung_output(stream: Any, rung: Rung, plan: EncodePlan, means: Means) -> Any
         "profile:v": "high",
         "pix_fmt": "yuv420p",
         "threads": means.threads,
-        # Keyframes where segments begin and nowhere else, so that all rungs of both stages switch at the same frames.
-        "force_key_frames": "expr:" + "+".join(f"eq(n,{cut})" for cut in plan.cuts),
+        **keyframes(plan.cuts, plan.frames),
         "forced_idr": 1,
-        "g": plan.frames + 1,
         "sc_threshold": 0,
         "bsf:v": NO_MESSAGES,
         "video_track_timescale": time_scale(plan.ladder.frame_rate),
         **cmaf(),
     }
     return output(scaled(stream, rung.width, rung.height, plan.video), video_file(rung), **options)
+
+
+def keyframes(cuts: Sequence[int], frames: int) -> dict[str, Any]:
+    """Where segments begin and nowhere else, so that all rungs of all stages switch at the same frames."""
+    return {"force_key_frames": "expr:" + "+".join(f"eq(n,{cut})" for cut in cuts), "g": frames + 1}
 
 
 def time_scale(rate: Fraction) -> int:

@@ -74,17 +74,17 @@ class Packing:
 
     async def pack(self) -> Path:
         """Pack all tracks into a new folder, which `install` brings to the viewers."""
-        packed = await asyncio.to_thread(_fresh_folder, self.work / "packed")
+        packed = await asyncio.to_thread(fresh_folder, self.work / "packed")
         opening = self._opening
         await self._shaka([opening, *(track for _, track in self.tracks if track != opening)], packed)
-        await asyncio.to_thread(_complete_mpd, packed / DASH_NAME)
+        await asyncio.to_thread(complete_mpd, packed / DASH_NAME)
         if not self.plan.remuxed:
             await asyncio.to_thread(self._add_ended_playlists, packed)
         return packed
 
     async def pack_growing(self, ends: Sequence[int]) -> Path:
         """Pack the fragments of the first rung that end at these offsets, and the sound as far."""
-        packed = await asyncio.to_thread(_fresh_folder, self.work / "packed-growing")
+        packed = await asyncio.to_thread(fresh_folder, self.work / "packed-growing")
         growing = self.work / video_file(self.plan.ladder.first)
         await asyncio.to_thread(_copy_head, growing, ends[-1], self.work / GROWING_FILE)
         tracks = [replace(track, file=GROWING_FILE) if track.video else track for _, track in self.tracks]
@@ -125,7 +125,7 @@ class Packing:
     async def _shaka(self, tracks: Sequence[Track], packed: Path) -> None:
         argv = packager_argv(self.shaka_packager, tracks, packed.name, self.language)
         await self.children.run(argv, float(self.plan.duration_s))
-        await asyncio.to_thread(_agree_on_target, [packed / track.folder for track in tracks])
+        await asyncio.to_thread(agree_on_target, [packed / track.folder for track in tracks])
 
     def _make_growing(self, packed: Path, segments: int) -> None:
         """Turn Shaka's whole presentation of a part into the growing beginning of the whole one."""
@@ -171,7 +171,7 @@ def _copy_head(source: Path, size: int, target: Path) -> None:
         target.write_bytes(file.read(size))
 
 
-def _agree_on_target(folders: Sequence[Path]) -> None:
+def agree_on_target(folders: Sequence[Path]) -> None:
     texts = {
         folder / name: (folder / name).read_text(encoding="utf-8")
         for folder in folders
@@ -183,11 +183,11 @@ def _agree_on_target(folders: Sequence[Path]) -> None:
         path.write_text(with_target_duration(text, target), encoding="utf-8")
 
 
-def _complete_mpd(path: Path) -> None:
+def complete_mpd(path: Path) -> None:
     path.write_text(with_video_role(path.read_text(encoding="utf-8")), encoding="utf-8")
 
 
-def _fresh_folder(path: Path) -> Path:
+def fresh_folder(path: Path) -> Path:
     shutil.rmtree(path, ignore_errors=True)
     path.mkdir()
     return path

@@ -67,3 +67,26 @@ class PackagerSettings:
     shaka_packager: str = ""
     limits: UploadLimits = UploadLimits()
     retry: RetryPolicy = RetryPolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class EnhancementSettings:
+    """When a hot video gets AV1 renditions beside its H.264 ones, and at whose cost."""
+
+    from_heat: int = 500
+    """Heat from which it is worth it: views of a day, with likes, comments and shares (see `origin.metadata.heat`).
+    Encoding costs what the bytes cost that it saves in about a hundred views."""
+    looked_at: int = 200
+    """Videos of the hot list."""
+    look_every_s: float = 60.0
+    claim_ms: int = 600_000
+    """How long a video stays taken when its packager dies; a living one prolongs the claim."""
+    rest_ms: int = 24 * 3_600_000
+    """How long a video is left alone on which it failed, or which gains too little."""
+    least_gain: float = 0.15
+    """Of the ladder's bytes."""
+    threads: int = 1
+    niceness: int = 19
+    """The last that Linux knows: it gets what others leave."""
+    output_bytes: int = 1024**3
+    """RLIMIT_FSIZE: samples are kept without loss."""

@@ -16,7 +16,6 @@ from origin.model import WATCHABLE, Failure, Video, VideoStatus
 from origin.objects.base import Objects, ObjectStoreError
 from packager.admission import Refused
 from packager.catalog import Catalog
-from packager.faults import DiskFull
 from packager.moderation.base import Allow, Evidence, Moderation, Reject, Review, Verdict
 from packager.package import Hooks, NotPackaged, Package
 from packager.pipeline import package_file
@@ -24,11 +23,11 @@ from packager.process import Usage
 from packager.publish import upload
 from packager.settings import PackagerSettings
 from packager.tools import Tools
+from packager.work_folder import local_clip, make_work_folder
 
 logger = logging.getLogger(__name__)
 
 REPORT_EVERY_S = 0.5
-CLIP_NAME = "clip.mp4"
 DELETED = "deleted by its creator"
 NOTHING_LEFT = "deleted by its creator, or finished by another packager"
 
@@ -94,7 +93,7 @@ class UploadJob:
             await self._announce_again(event.video_id)
             return JobOutcome(JobEnd.ABANDONED)
         try:
-            await asyncio.to_thread(self._make_folder)
+            await asyncio.to_thread(make_work_folder, self._folder, self._settings.free_bytes)
             return await self._watched(event, video)
         finally:
             await asyncio.to_thread(shutil.rmtree, self._folder, ignore_errors=True)
@@ -119,7 +118,8 @@ class UploadJob:
         return outcome
 
     async def _package(self, event: UploadEvent, video: Video) -> JobOutcome:
-        clip = await self._fetch(video.raw_key or event.raw_s3_path)
+        key, most_bytes = video.raw_key or event.raw_s3_path, self._settings.limits.size_bytes
+        clip = await local_clip(self._objects, key, self._folder, most_bytes)
 
         async def moderate(frames: tuple[Path, ...]) -> Verdict:
             if event.cleared:
@@ -186,27 +186,6 @@ class UploadJob:
             await self._catalog.reject(video_id, failure)
         else:
             await self._catalog.fail(video_id, failure)
-
-    async def _fetch(self, key: str) -> Path:
-        """The clip as a file of this machine: the store's own where it has one, else a copy in the job's folder."""
-        local = await self._objects.local_path(key)
-        if local is not None:
-            return Path(local)
-        target = self._folder / CLIP_NAME
-        file = await asyncio.to_thread(target.open, "wb")
-        try:
-            async for block in self._objects.get(key, 0, self._settings.limits.size_bytes + 1):
-                await asyncio.to_thread(file.write, block)
-        finally:
-            await asyncio.to_thread(file.close)
-        return target
-
-    def _make_folder(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
-        (self._folder / "work").mkdir(parents=True)
-        free = shutil.disk_usage(self._folder).free
-        if free < self._settings.free_bytes:
-            raise DiskFull(f"{self._folder} has {free >> 20} MiB free, a job wants {self._settings.free_bytes >> 20}")
 
     def _account(self, usage: Usage) -> None:
         self.usage += usage

@@ -27,6 +27,7 @@ from origin.reviews import hold
 from origin.trace import request_id
 from packager.catalog import Catalog
 from packager.faults import Fault, classify
+from packager.idle import Idle
 from packager.job import DeadLetter, after_fault
 from packager.moderation.base import Moderation
 from packager.sandbox import describe
@@ -84,6 +85,8 @@ class PackagerWorker:
     ) -> None:
         """Raises ToolMissing when ffmpeg, ffprobe or Shaka Packager is not there."""
         self.stats = WorkerStats()
+        self.idle = Idle()
+        """For work that is to give way to uploads."""
         self._settings = settings
         self._log = eventlog
         self._objects = objects
@@ -185,12 +188,13 @@ class PackagerWorker:
         assert task is not None  # noqa: S101  -- a coroutine always runs in one
         self._busy[event.video_id] = task
         try:
-            async with self._slots:
-                if self._draining:
-                    return False
-                self._running.add(task)
-                await self._start(event)
-                return True
+            with self.idle.upload():
+                async with self._slots:
+                    if self._draining:
+                        return False
+                    self._running.add(task)
+                    await self._start(event)
+                    return True
         finally:
             self._running.discard(task)
             del self._busy[event.video_id]

@@ -278,4 +278,10 @@ class Metadata(Protocol):
 
     async def release_worker(self, number: int, owner: str) -> None: ...
 
+    # enhancements
+    async def claim_enhancement(self, video_id: int, owner: str, now_ms: int, ends_at_ms: int) -> bool:
+        """Take, prolong or end the claim on making a video's further renditions; it lasts until `ends_at_ms`.
+
+        False while another owner's claim has not ended. Claims that ended are forgotten."""
+
     async def close(self) -> None: ...

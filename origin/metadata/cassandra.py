@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence, Set
 from origin.counters.base import Batch
 from origin.metadata import cassandra_comments as comments
 from origin.metadata import cassandra_counts as counts
+from origin.metadata import cassandra_enhancements as enhancements
 from origin.metadata import cassandra_follows as follows
 from origin.metadata import cassandra_likes as likes
 from origin.metadata import cassandra_migrating as migrating
@@ -219,6 +220,10 @@ class CassandraMetadata:
 
     async def release_worker(self, number: int, owner: str) -> None:
         await self._workers.release(number, owner)
+
+    # enhancements
+    async def claim_enhancement(self, video_id: int, owner: str, now_ms: int, ends_at_ms: int) -> bool:
+        return await enhancements.claim(self._session, video_id, owner, now_ms, ends_at_ms)
 
     async def close(self) -> None:
         await self._session.close()

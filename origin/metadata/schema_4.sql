@@ -45,3 +45,9 @@ CREATE TABLE webhook_messages (
     PRIMARY KEY (webhook_id, message_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX webhook_messages_at ON webhook_messages (at_ms);
+-- Who makes a hot video's further renditions, or until when nobody tries (owner is an attempt, no process).
+CREATE TABLE enhancements (
+    video_id INTEGER PRIMARY KEY,
+    owner TEXT NOT NULL,
+    ends_at_ms INTEGER NOT NULL
+);

@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from origin.counters.base import Batch
 from origin.metadata import sqlite_counts as counts
+from origin.metadata import sqlite_enhancements as enhancements
 from origin.metadata import sqlite_social as social
 from origin.metadata import sqlite_uploads as uploads
 from origin.metadata import sqlite_users as users
@@ -250,6 +251,12 @@ class SqliteMetadata:
 
     async def release_worker(self, number: int, owner: str) -> None:
         await self._write(partial(counts.release_worker, number=number, owner=owner))
+
+    # enhancements
+    async def claim_enhancement(self, video_id: int, owner: str, now_ms: int, ends_at_ms: int) -> bool:
+        return await self._write(
+            partial(enhancements.claim, video_id=video_id, owner=owner, now_ms=now_ms, ends_at_ms=ends_at_ms)
+        )
 
     async def close(self) -> None:
         await self._database.close()

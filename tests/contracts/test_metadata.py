@@ -452,6 +452,27 @@ async def test_a_number_is_given_again_only_one_lease_after_its_own_ended(metada
     assert 0 <= await metadata.lease_worker("late", NOW_MS + 2 * LEASE_MS, LEASE_MS) < 1024
 
 
+# enhancements
+
+
+async def test_an_enhancement_is_claimed_by_one_owner_until_the_claims_end(metadata):
+    claims = [metadata.claim_enhancement(1, f"attempt {n}", NOW_MS, NOW_MS + LEASE_MS) for n in range(5)]
+    granted = await asyncio.gather(*claims)
+    assert granted.count(True) == 1
+    owner = f"attempt {granted.index(True)}"
+    assert await metadata.claim_enhancement(1, owner, NOW_MS + 50_000, NOW_MS + 50_000 + LEASE_MS)
+    assert not await metadata.claim_enhancement(1, "late", NOW_MS + LEASE_MS, NOW_MS + 2 * LEASE_MS)
+    assert await metadata.claim_enhancement(2, "late", NOW_MS + LEASE_MS, NOW_MS + 2 * LEASE_MS)
+    assert await metadata.claim_enhancement(1, "late", NOW_MS + 50_000 + LEASE_MS, NOW_MS + 3 * LEASE_MS)
+    assert not await metadata.claim_enhancement(1, owner, NOW_MS + 50_001 + LEASE_MS, NOW_MS + 3 * LEASE_MS)
+
+
+async def test_an_enhancement_that_is_given_back_is_free_at_once(metadata):
+    assert await metadata.claim_enhancement(1, "a", NOW_MS, NOW_MS + LEASE_MS)
+    assert await metadata.claim_enhancement(1, "a", NOW_MS + 10, NOW_MS + 10)
+    assert await metadata.claim_enhancement(1, "b", NOW_MS + 10, NOW_MS + LEASE_MS)
+
+
 # the store itself
 
 

@@ -20,6 +20,7 @@ from edge.node.node import CacheNode
 from edge.store import open_store
 from edge.upstream import open_upstream
 from origin.app import OriginApp
+from origin.enhancing import Enhancements
 from origin.metadata import Metadata, open_metadata
 from origin.model import Video, VideoStatus, Visibility
 from origin.objects import open_objects
@@ -88,6 +89,12 @@ class Stage:
         status = VideoStatus.READY if package.complete else VideoStatus.PLAYABLE
         before = {VideoStatus.PROCESSING, VideoStatus.PLAYABLE}
         assert await self.metadata.publish(VIDEO, publication, status, now_ms(), before)
+
+    async def add(self, package: Package) -> None:
+        """As the enhancer does: a ready video is published anew, and stays ready."""
+        self.revision += 1
+        publication = await upload(self.objects, VIDEO, package, self.revision)
+        assert await Enhancements(self.metadata, self.objects, now_ms).publish(VIDEO, publication)
 
     def signed(self, name: str) -> str:
         return self.signer.url(self.edge_url, VIDEO, name, now_ms())[0]

@@ -22,6 +22,8 @@ from packager.package import Hooks, Package, Packaged
 from packager.pipeline import package_file
 from packager.settings import PackagerSettings
 from packager.tools import Tools
+from tests.packager.gallery import enhanced
+from tests.packager.packages import PackageMaker
 from tests.packager.stage import SCRIPTS, Stage, staged, throttle
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -43,6 +45,21 @@ pytestmark = [
     ),
 ]
 
+EVERY_PLAYER = pytest.mark.parametrize(
+    ("player", "manifest"),
+    [("hls", "hls.m3u8"), ("shaka", "hls.m3u8"), ("shaka", "dash.mpd"), ("dash", "dash.mpd")],
+)
+WITHOUT_AV1 = """
+const knows = MediaSource.isTypeSupported.bind(MediaSource);
+MediaSource.isTypeSupported = (type) => !type.includes('av01') && knows(type);
+const asks = navigator.mediaCapabilities.decodingInfo.bind(navigator.mediaCapabilities);
+navigator.mediaCapabilities.decodingInfo = async (asked) => {
+  const told = await asks(asked);
+  return asked.video?.contentType.includes('av01') ? { ...told, supported: false, smooth: false } : told;
+};
+"""
+"""A browser on a device whose decoder is older than AV1."""
+
 
 @dataclass(frozen=True, slots=True)
 class Published:
@@ -50,6 +67,12 @@ class Published:
 
     first: Package
     last: Package
+
+
+@dataclass(frozen=True, slots=True)
+class Enhanced:
+    before: Package
+    after: Package
 
 
 PublishedMaker = Callable[[str], Published]
@@ -94,6 +117,19 @@ def calm(published: PublishedMaker) -> Published:
     return published("calm")
 
 
+@pytest.fixture(scope="module")
+def with_av1(
+    package: PackageMaker,
+    clip: Callable[[str], Path],
+    settings: PackagerSettings,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Enhanced:
+    """Five seconds in three renditions with sound, before and after AV1 was added."""
+    before = package("upright")
+    after = asyncio.run(enhanced(before, clip("upright"), tmp_path_factory.mktemp("av1"), settings))
+    return Enhanced(before.package, after.package)
+
+
 @pytest.fixture
 async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
     async with staged(tmp_path) as made:
@@ -124,10 +160,7 @@ def assert_seamless(told: dict[str, Any], seconds: float) -> None:
     assert told["duration"] == pytest.approx(seconds, abs=0.1)
 
 
-@pytest.mark.parametrize(
-    ("player", "manifest"),
-    [("hls", "hls.m3u8"), ("shaka", "hls.m3u8"), ("shaka", "dash.mpd"), ("dash", "dash.mpd")],
-)
+@EVERY_PLAYER
 async def test_a_player_follows_the_network_up_and_down_without_a_stall(
     player: str, manifest: str, lively: Published, stage: Stage, page: Page
 ) -> None:
@@ -157,6 +190,44 @@ async def test_a_player_of_the_mpd_goes_on_when_the_other_renditions_follow(
     assert stage.rungs() == ["v720"]
 
 
+@EVERY_PLAYER
+async def test_a_player_that_knows_av1_plays_it_to_its_end(
+    player: str, manifest: str, with_av1: Enhanced, stage: Stage, page: Page
+) -> None:
+    await stage.publish(with_av1.before)
+    await stage.add(with_av1.after)
+    await stage.open(page, player, manifest)
+    assert_seamless(await played_out(stage, page), 5)
+    assert stage.rungs()
+    assert all(rung.endswith("av1") for rung in stage.rungs())
+
+
+@EVERY_PLAYER
+async def test_a_player_that_has_begun_goes_on_in_h264_when_av1_is_added(
+    player: str, manifest: str, with_av1: Enhanced, stage: Stage, page: Page
+) -> None:
+    await stage.publish(with_av1.before)
+    await stage.open(page, player, manifest)
+    await page.wait_for_function("told.began !== null")
+    await stage.add(with_av1.after)
+    assert_seamless(await played_out(stage, page), 5)
+    assert not any(rung.endswith("av1") for rung in stage.rungs())
+    assert {status for _, status in stage.asked} <= {200, 206}
+
+
+@EVERY_PLAYER
+async def test_a_player_that_does_not_know_av1_plays_what_it_played_before(
+    player: str, manifest: str, with_av1: Enhanced, stage: Stage, page: Page
+) -> None:
+    await page.add_init_script(WITHOUT_AV1)
+    await stage.publish(with_av1.before)
+    await stage.add(with_av1.after)
+    await stage.open(page, player, manifest)
+    assert_seamless(await played_out(stage, page), 5)
+    assert stage.rungs()
+    assert not any(rung.endswith("av1") for rung in stage.rungs())
+
+
 @pytest.mark.parametrize("player", ["hls", "shaka"])
 async def test_a_rendition_that_grows_is_played_from_its_first_frame_to_its_last(
     player: str, calm: Published, stage: Stage, page: Page, tmp_path: Path
@@ -170,6 +241,14 @@ async def test_a_rendition_that_grows_is_played_from_its_first_frame_to_its_last
     await growing
     assert_seamless(told, 12)
     assert [name for name, _ in stage.asked].count(playlist_name("v360-x")) >= 3  # it came back for news
+
+
+async def played_out(stage: Stage, page: Page) -> dict[str, Any]:
+    """What the page tells once the last picture is shown: of a clip that it had whole at once dash.js now and then
+    forgets to tell the browser that no more will come."""
+    await page.wait_for_function("told.ended || video.currentTime >= video.duration || told.faults.length > 5")
+    await page.evaluate("told.ended ||= video.currentTime >= video.duration")
+    return await stage.ended(page)
 
 
 async def grow(stage: Stage, package: Package, folder: Path) -> None:

@@ -246,6 +246,16 @@ async def test_an_upload_becomes_playable_then_ready(house: House, clip: Clip) -
     assert list((house.root / "work").iterdir()) == []
 
 
+async def test_a_worker_is_idle_when_no_upload_waits_or_is_worked_on(house: House, clip: Clip) -> None:
+    worker = house.start()
+    await worker.idle.until_idle()
+    await house.upload(1, clip("silent"))
+    await worker.idle.until_busy()
+    await house.status(1, VideoStatus.READY)
+    await worker.idle.until_idle()
+    assert worker.stats.running == 0
+
+
 async def test_a_clip_that_moderation_is_unsure_about_waits_and_is_published_once_a_person_cleared_it(
     house: House, clip: Clip
 ) -> None:

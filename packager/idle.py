@@ -1,0 +1,79 @@
+"""Whether a packager has uploads in hand, so that other work gives way to them. Shell."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from packager.children import Children
+from packager.process import Finished
+
+
+class StillBusy(Exception):
+    """Uploads came for so long that somebody else may as well do the work."""
+
+
+class Idle:
+    """Uploads in hand are those that are worked on or wait for a slot. One event loop only."""
+
+    def __init__(self) -> None:
+        self._uploads = 0
+        self._idle, self._busy = asyncio.Event(), asyncio.Event()
+        self._idle.set()
+
+    @contextlib.contextmanager
+    def upload(self) -> Iterator[None]:
+        """While one is in hand."""
+        self._uploads += 1
+        self._idle.clear()
+        self._busy.set()
+        try:
+            yield
+        finally:
+            self._uploads -= 1
+            if self._uploads == 0:
+                self._busy.clear()
+                self._idle.set()
+
+    async def until_idle(self, timeout_s: float | None = None) -> None:
+        """Raises StillBusy."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._idle.wait()
+        except TimeoutError:
+            raise StillBusy(f"uploads have been in hand for {timeout_s:.0f} s") from None
+
+    async def until_busy(self) -> None:
+        await self._busy.wait()
+
+
+@dataclass(slots=True, kw_only=True)
+class IdleChildren(Children):
+    """Children that run while no upload is in hand: one that is interrupted is killed, and started again afterwards.
+
+    So a job loses at most what one of its programs had done, and keeps no state for it: every program writes its
+    output anew.
+    """
+
+    idle: Idle
+    interrupted: Callable[[], None]
+    patience_s: float
+    """How long it is waited for uploads to end."""
+
+    async def run(self, argv: Sequence[str], media_s: float, on_line: Callable[[str], None] | None = None) -> Finished:
+        """Raises ProcessError, StillBusy."""
+        while True:
+            await self.idle.until_idle(self.patience_s)
+            running = asyncio.create_task(Children.run(self, argv, media_s, on_line))
+            busy = asyncio.create_task(self.idle.until_busy())
+            try:
+                await asyncio.wait({running, busy}, return_when=asyncio.FIRST_COMPLETED)
+                if running.done():
+                    return running.result()
+            finally:
+                for task in (running, busy):
+                    task.cancel()
+                await asyncio.wait({running, busy})
+            self.interrupted()
