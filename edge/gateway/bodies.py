@@ -106,6 +106,11 @@ def decision(document: Mapping[str, object]) -> Decision:
     return Decision(verdict == VERDICTS[0], detail or NOT_ALLOWED)
 
 
+def takedown_reason(document: Mapping[str, object]) -> str:
+    """What the creator of a video that is taken down is told."""
+    return _text("reason", document.get("reason", ""), MOST_DETAIL) or NOT_ALLOWED
+
+
 def direct_upload(document: Mapping[str, object]) -> tuple[int, str, str]:
     """Length in bytes, description and digest of an upload straight to the object store."""
     length = document.get("length")

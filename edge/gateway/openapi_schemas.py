@@ -157,6 +157,7 @@ SCHEMAS: Document = {
     "Review": shape(
         {"video_id": ID, "creator_id": ID, "description": TEXT, "reason": TEXT, "since": TIME, "clip_key": TEXT}
     ),
+    "Takedown": shape({"reason": {"type": "string", "maxLength": bodies.MOST_DETAIL}}, optional=("reason",)),
     "ReviewDecision": shape(
         {
             "verdict": {"type": "string", "enum": list(bodies.VERDICTS)},

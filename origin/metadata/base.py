@@ -142,6 +142,13 @@ class Metadata(Protocol):
     ) -> bool:
         """Move a video to `to` if its status is one of `allowed`; False when it is not (or is not there)."""
 
+    async def take_down(self, video_id: int, allowed: Set[VideoStatus], failure: Failure) -> bool:
+        """Reject a video whose status is one of `allowed`, and keep that status beside it; False when it is not."""
+
+    async def restore(self, video_id: int) -> bool:
+        """Give a video that was taken down the status back that it had; one that was deleted since stays deleted, but
+        counts as taken down no more. False when it was not taken down."""
+
     async def set_progress(self, video_id: int, progress: float) -> None:
         """Packaging progress 0–1; ignored for a video that is not there."""
 

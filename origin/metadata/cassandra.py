@@ -88,6 +88,12 @@ class CassandraMetadata:
     ) -> bool:
         return await videos.transition(self._session, video_id, allowed, to, failure)
 
+    async def take_down(self, video_id: int, allowed: Set[VideoStatus], failure: Failure) -> bool:
+        return await videos.take_down(self._session, video_id, allowed, failure)
+
+    async def restore(self, video_id: int) -> bool:
+        return await videos.restore(self._session, video_id)
+
     async def set_progress(self, video_id: int, progress: float) -> None:
         await videos.set_progress(self._session, video_id, progress)
 

@@ -102,6 +102,12 @@ class SqliteMetadata:
     ) -> bool:
         return await self._write(partial(videos.transition, video_id=video_id, allowed=allowed, to=to, failure=failure))
 
+    async def take_down(self, video_id: int, allowed: Set[VideoStatus], failure: Failure) -> bool:
+        return await self._write(partial(videos.take_down, video_id=video_id, allowed=allowed, failure=failure))
+
+    async def restore(self, video_id: int) -> bool:
+        return await self._write(partial(videos.restore, video_id=video_id))
+
     async def set_progress(self, video_id: int, progress: float) -> None:
         await self._write(partial(videos.set_progress, video_id=video_id, progress=progress))
 

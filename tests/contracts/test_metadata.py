@@ -229,6 +229,54 @@ async def test_a_deleted_video_is_not_published_again(metadata):
     assert (await metadata.video(1)).status is VideoStatus.DELETED
 
 
+async def test_a_takedown_keeps_what_the_video_was_and_its_undo_gives_it_back(metadata):
+    for video_id, status in enumerate((VideoStatus.PROCESSING, PLAYABLE, READY), 1):
+        before = a_video(video_id, status=status, publication=a_publication())
+        await metadata.create_video(before)
+        assert await metadata.take_down(video_id, {PLAYABLE, READY, status}, Failure("taken_down", "Why."))
+        down = replace(
+            before, status=VideoStatus.REJECTED, failure=Failure("taken_down", "Why."), taken_down_from=status
+        )
+        assert await metadata.video(video_id) == down
+        assert not await metadata.take_down(video_id, {PLAYABLE, READY}, Failure("taken_down", "Again."))
+        assert await metadata.video(video_id) == down
+        assert video_id not in [video.video_id for video in await metadata.newest_public(None, 5)]
+        assert await metadata.restore(video_id)
+        assert await metadata.video(video_id) == before
+        assert not await metadata.restore(video_id)
+    assert [video.video_id for video in await metadata.newest_public(None, 5)] == [3, 2]
+    await metadata.create_video(replace(down, video_id=4))
+    assert await metadata.video(4) == replace(down, video_id=4)
+    assert not await metadata.take_down(9, {READY}, Failure("taken_down", ""))
+    assert not await metadata.restore(9)
+
+
+async def test_nothing_is_published_after_a_takedown(metadata):
+    await metadata.create_video(a_video(1, status=PLAYABLE))
+    assert await metadata.take_down(1, {PLAYABLE}, Failure("taken_down", ""))
+    assert not await metadata.publish(1, a_publication(), READY, NOW_MS, {VideoStatus.PROCESSING, PLAYABLE})
+    assert (await metadata.video(1)).publication is None
+    assert await metadata.newest_public(None, 5) == []
+
+
+async def test_a_takedown_outlasts_a_deletion_until_it_is_undone(metadata):
+    await metadata.create_video(a_video(1))
+    assert await metadata.take_down(1, {READY}, Failure("taken_down", ""))
+    assert await metadata.transition(1, set(VideoStatus), VideoStatus.DELETED)
+    assert (await metadata.video(1)).taken_down_from is READY
+    assert await metadata.restore(1)
+    video = await metadata.video(1)
+    assert (video.status, video.taken_down_from) == (VideoStatus.DELETED, None)
+
+
+async def test_of_takedowns_and_undoings_at_once_the_row_is_one_or_the_other(metadata):
+    await metadata.create_video(a_video(1))
+    failure = Failure("taken_down", "")
+    await asyncio.gather(*(metadata.take_down(1, {READY}, failure) for _ in range(4)), metadata.restore(1))
+    video = await metadata.video(1)
+    assert (video.status, video.taken_down_from) in {(READY, None), (VideoStatus.REJECTED, READY)}
+
+
 async def test_progress_is_kept_and_ignored_for_a_missing_video(metadata):
     await metadata.create_video(a_video(1))
     await metadata.set_progress(1, 0.25)

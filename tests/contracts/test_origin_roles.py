@@ -15,7 +15,7 @@ from origin.events import InteractionEvent, InteractionType, PurgeEvent, Topic, 
 from origin.ids import NoIds
 from origin.metadata import MetadataFull, MetadataUnavailable
 from origin.metadata.base import HandleTaken, MetadataTooNew, NotFound
-from origin.model import UploadKind, UploadTerms, User, VideoStatus, Visibility
+from origin.model import Failure, UploadKind, UploadTerms, User, VideoStatus, Visibility
 from origin.objects.base import NoSuchObject, StoreFull, StoreUnavailable
 from origin.refusals import (
     AlreadyNamed,
@@ -25,6 +25,7 @@ from origin.refusals import (
     NoSuchPartial,
     NotCreator,
     NotHeld,
+    NothingToTakeDown,
     SelfFollow,
     UploadIncomplete,
 )
@@ -365,3 +366,25 @@ async def test_clips_that_wait_for_review_are_listed_and_decided(roles):
     with pytest.raises(NotHeld):
         await roles.reviews.reject(second, "Not here.")
     assert list(await roles.reviews.waiting(10)) == []
+
+
+async def test_a_video_is_taken_down_and_restored(roles):
+    ann = await roles.user("ann")
+    video_id = await roles.video(ann, VideoStatus.READY)
+    for _ in range(2):
+        await roles.reviews.take_down(video_id, "Not here.")
+        seen = (await roles.videos.view(video_id, ann.user_id)).video
+        assert (seen.status, seen.failure, seen.taken_down_from) == (
+            VideoStatus.REJECTED,
+            Failure("taken_down", "Not here."),
+            VideoStatus.READY,
+        )
+        assert await roles.videos.views([video_id], ann.user_id) == []
+    for _ in range(2):
+        await roles.reviews.restore(video_id)
+        assert (await roles.videos.view(video_id, 0)).video.status is VideoStatus.READY
+    await roles.metadata.transition(video_id, {VideoStatus.READY}, VideoStatus.FAILED)
+    with pytest.raises(NothingToTakeDown, match="failed"):
+        await roles.reviews.take_down(video_id, "Not here.")
+    with pytest.raises(NotFound):
+        await roles.reviews.take_down(12345, "Not here.")
