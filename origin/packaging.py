@@ -12,7 +12,10 @@ from origin.events import PurgeEvent, Topic, VideoChange, encode
 from origin.metadata.base import Metadata, NotFound
 from origin.model import Failure, Publication, Video, VideoStatus
 from origin.objects.base import Objects
+from origin.prints import Print
+from origin.recognising import Recognising
 from origin.refusals import NothingToTakeDown
+from origin.reuploads import Recognised
 from origin.videos import ENDED, surrogate_key, video_event
 
 _WORKED_ON = frozenset({VideoStatus.PROCESSING, VideoStatus.PLAYABLE})
@@ -47,6 +50,7 @@ class PackagingCatalog:
         self._eventlog = eventlog
         self._clock = clock
         self._changes = changes
+        self._recognising = Recognising(metadata)
 
     async def video(self, video_id: int) -> Video | None:
         """The video as it is now; None when there never was one."""
@@ -71,6 +75,10 @@ class PackagingCatalog:
         await self._metadata.set_progress(video_id, min(1.0, max(0.0, progress)))
         self._changes.announce(video_id)
         return True
+
+    async def recognise(self, video_id: int, print_: Print) -> Recognised | None:
+        """Keep what the clip looks and sounds like; whether it is like a video that was taken down."""
+        return await self._recognising.recognise(video_id, print_)
 
     async def hold(self, video_id: int) -> None:
         """Tell its creator that the video waits for a person's verdict."""
@@ -127,6 +135,8 @@ class PackagingCatalog:
         """Undo a takedown. Raises NotFound."""
         await self._metadata.restore(video_id)
         video = await self._metadata.video(video_id)
+        if video.status is VideoStatus.DELETED:
+            await self._metadata.forget_print(video_id)
         if video.publication is not None:
             await self._tell(video)
         self._changes.announce(video_id)

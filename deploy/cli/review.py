@@ -64,6 +64,7 @@ def _row(view: ReviewView) -> dict[str, Any]:
         "creator_id": str(view.video.creator_id),
         "since": moment(view.since_ms),
         "reason": view.reason,
+        "reupload_of": str(view.video.reupload_of or ""),
         "description": view.video.description,
     }
 

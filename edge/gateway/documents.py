@@ -156,7 +156,7 @@ def comment(view: CommentView) -> Document:
 
 def review(view: ReviewView) -> Document:
     video = view.video
-    return {
+    document: Document = {
         "video_id": str(video.video_id),
         "creator_id": str(video.creator_id),
         "description": video.description,
@@ -164,6 +164,7 @@ def review(view: ReviewView) -> Document:
         "since": timestamp(view.since_ms),
         "clip_key": view.clip_key,
     }
+    return document if video.reupload_of is None else {**document, "reupload_of": str(video.reupload_of)}
 
 
 def listed(entry: Listed) -> Document:

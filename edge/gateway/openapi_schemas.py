@@ -156,6 +156,8 @@ SCHEMAS: Document = {
     "Comment": shape({"id": ID, "video_id": ID, "user": ref("UserRef"), "text": TEXT, "created_at": TIME}),
     "Review": shape(
         {"video_id": ID, "creator_id": ID, "description": TEXT, "reason": TEXT, "since": TIME, "clip_key": TEXT}
+        | {"reupload_of": _said(ID, "The earlier video that shows the same.")},
+        optional=("reupload_of",),
     ),
     "Takedown": shape({"reason": {"type": "string", "maxLength": bodies.MOST_DETAIL}}, optional=("reason",)),
     "ReviewDecision": shape(

@@ -27,6 +27,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
+from origin.prints import Print
 
 
 class MetadataError(Exception):
@@ -79,6 +80,10 @@ class BatchForked(Exception):
 
 ASK_AGAIN_OFFSETS = 100_000
 """How far back `count_like` repeats its answers; a consumer has far fewer records in flight."""
+
+
+BAND_MOST = 256
+"""How many videos may be found by one band of their prints; two writers at once may go a little over it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +170,23 @@ class Metadata(Protocol):
 
     async def newest_public(self, before_id: int | None, limit: int) -> Sequence[Video]:
         """Watchable public videos of everyone, newest first."""
+
+    async def mark_reupload(self, video_id: int, original_id: int | None) -> None:
+        """Note which earlier video this one was found to be of; ignored for a video that is not there."""
+
+    # prints
+    async def keep_print(self, video_id: int, print_: Print) -> None:
+        """Keep what a video looks and sounds like, and let it be found by its bands; but for those that BAND_MOST
+        videos have already, which say nothing."""
+
+    async def holders(self, bands: Set[int]) -> Sequence[int]:
+        """The videos that may be found by these bands, each once for every band: BAND_MOST of a band."""
+
+    async def prints(self, video_ids: Sequence[int]) -> Mapping[int, Print]:
+        """Those that are kept."""
+
+    async def forget_print(self, video_id: int) -> None:
+        """It is found no more. Idempotent."""
 
     # uploads
     async def create_upload(self, upload: Upload) -> None: ...

@@ -2,7 +2,8 @@
 
 Cells of `videos` and their timestamps: a creation writes at timestamp 1; status, visibility, description, tags,
 captions, publication, since when it waits for a person and what it was taken down from change by compare-and-set only,
-whose ballots are microseconds of today; progress changes by plain writes only. So no cell is written both ways.
+whose ballots are microseconds of today; progress and what it is a re-upload of change by plain writes only. So no cell
+is written both ways.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from origin.model import WATCHABLE, Caption, Counts, Failure, Publication, Video
 
 _SELECT = """SELECT video_id, creator_id, description, status, visibility, toUnixTimestamp(timestamp), progress, s3_url,
     toUnixTimestamp(published_at), tags, publication, failure_code, failure_detail, captions,
-    toUnixTimestamp(held_at), taken_down_from FROM videos"""
+    toUnixTimestamp(held_at), taken_down_from, reupload_of FROM videos"""
 _READ = Statement(f"{_SELECT} WHERE video_id = ?")
 _SEVERAL = Statement(f"{_SELECT} WHERE video_id IN ?")
 _COUNTS = "SELECT video_id, views, likes, comments, shares FROM video_counts"
@@ -30,13 +31,14 @@ _SEVERAL_COUNTS = near(f"{_COUNTS} WHERE video_id IN ?")
 _CREATE = Statement(
     "INSERT INTO videos (video_id, creator_id, description, status, visibility, timestamp, progress, s3_url,"
     " published_at, tags, revision, publication, thumbnail_url, failure_code, failure_detail, captions, held_at,"
-    " taken_down_from) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1"
+    " taken_down_from, reupload_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1"
 )
 _CREATE_COUNTS = Statement(
     "INSERT INTO video_counts (video_id, creator_id, views, likes, comments, shares, flush)"
     " VALUES (?, ?, ?, ?, ?, ?, 0) USING TIMESTAMP 0"
 )
 _PROGRESS = Statement("UPDATE videos SET progress = ? WHERE video_id = ?")
+_MARK_REUPLOAD = Statement("UPDATE videos SET reupload_of = ? WHERE video_id = ?")
 _EDIT = compare_and_set(
     "UPDATE videos SET description = ?, tags = ?, visibility = ?, change = ? WHERE video_id = ? IF status IN ?"
 )
@@ -84,6 +86,7 @@ def _video(row: Row, counts: Row | None) -> Video:
         captions=captions_of(row[13] or {}),
         held_at_ms=row[14],
         taken_down_from=_STATUS[row[15]] if row[15] is not None else None,
+        reupload_of=row[16],
     )
 
 
@@ -127,6 +130,7 @@ async def create(session: CassandraSession, video: Video) -> None:
         {each.language: caption_text(each) for each in video.captions} or UNSET,
         UNSET if video.held_at_ms is None else video.held_at_ms,
         UNSET if video.taken_down_from is None else video.taken_down_from.value,
+        UNSET if video.reupload_of is None else video.reupload_of,
     )
 
 
@@ -145,6 +149,10 @@ async def several(session: CassandraSession, video_ids: Sequence[int]) -> Mappin
 
 async def set_progress(session: CassandraSession, video_id: int, progress: float) -> None:
     await session.write(_PROGRESS, progress, video_id)
+
+
+async def mark_reupload(session: CassandraSession, video_id: int, original_id: int | None) -> None:
+    await session.write(_MARK_REUPLOAD, original_id, video_id)
 
 
 async def edit(

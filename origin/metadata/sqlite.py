@@ -11,6 +11,7 @@ from typing import TypeVar
 
 from origin.counters.base import Batch
 from origin.metadata import sqlite_counts as counts
+from origin.metadata import sqlite_prints as prints
 from origin.metadata import sqlite_social as social
 from origin.metadata import sqlite_uploads as uploads
 from origin.metadata import sqlite_users as users
@@ -35,6 +36,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
+from origin.prints import Print
 from origin.sqlite_database import Database, DatabaseError, DatabaseFull, DatabaseTooNew
 
 R = TypeVar("R")
@@ -134,6 +136,22 @@ class SqliteMetadata:
 
     async def newest_public(self, before_id: int | None, limit: int) -> Sequence[Video]:
         return await self._read(partial(videos.newest_public, before_id=before_id, limit=limit))
+
+    async def mark_reupload(self, video_id: int, original_id: int | None) -> None:
+        await self._write(partial(videos.mark_reupload, video_id=video_id, original_id=original_id))
+
+    # prints
+    async def keep_print(self, video_id: int, print_: Print) -> None:
+        await self._write(partial(prints.keep, video_id=video_id, print_=print_))
+
+    async def holders(self, bands: Set[int]) -> Sequence[int]:
+        return await self._read(partial(prints.holders, bands=bands))
+
+    async def prints(self, video_ids: Sequence[int]) -> Mapping[int, Print]:
+        return await self._read(partial(prints.several, video_ids=video_ids))
+
+    async def forget_print(self, video_id: int) -> None:
+        await self._write(partial(prints.forget, video_id=video_id))
 
     # uploads
     async def create_upload(self, upload: Upload) -> None:

@@ -23,7 +23,7 @@ from origin.model import (
 
 _SELECT = """SELECT video_id, creator_id, description, status, visibility, created_at_ms, progress, raw_key,
     published_at_ms, tags, views, likes, comments, shares, publication, failure_code, failure_detail, captions,
-    held_at_ms, taken_down_from FROM videos"""
+    held_at_ms, taken_down_from, reupload_of FROM videos"""
 _SEVERAL = f"{_SELECT} WHERE video_id IN (SELECT value FROM json_each(?))"  # noqa: S608 -- constants only
 # The words of the partial indexes: SQLite uses one only for a query that repeats them.
 _PUBLIC = "visibility = 'public' AND status IN ('playable', 'ready')"
@@ -49,13 +49,14 @@ def _video(row: tuple[Any, ...]) -> Video:
         captions=captions_of(json.loads(row[17])) if row[17] != "{}" else (),
         held_at_ms=row[18],
         taken_down_from=_STATUS[row[19]] if row[19] is not None else None,
+        reupload_of=row[20],
     )
 
 
 def create(connection: sqlite3.Connection, video: Video) -> None:
     publication, failure, counts = video.publication, video.failure, video.counts
     connection.execute(
-        "INSERT INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             video.video_id,
             video.creator_id,
@@ -78,6 +79,7 @@ def create(connection: sqlite3.Connection, video: Video) -> None:
             json.dumps({each.language: caption_text(each) for each in video.captions}),
             video.held_at_ms,
             video.taken_down_from,
+            video.reupload_of,
         ),
     )
 
@@ -159,6 +161,10 @@ def restore(connection: sqlite3.Connection, video_id: int) -> bool:
 
 def set_progress(connection: sqlite3.Connection, video_id: int, progress: float) -> None:
     connection.execute("UPDATE videos SET progress = ? WHERE video_id = ?", (progress, video_id))
+
+
+def mark_reupload(connection: sqlite3.Connection, video_id: int, original_id: int | None) -> None:
+    connection.execute("UPDATE videos SET reupload_of = ? WHERE video_id = ?", (original_id, video_id))
 
 
 def publish(

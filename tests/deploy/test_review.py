@@ -73,6 +73,7 @@ def test_what_waits_is_listed_with_its_reason(run: Run) -> None:
         "creator_id": "7",
         "since": "2027-01-15T08:00:00Z",
         "reason": "one frame scores 0.61",
+        "reupload_of": "",
         "description": "clip 5",
     }
     assert "VIDEO ID" in run("list")[1]

