@@ -1,8 +1,8 @@
 """The way to the first publication. Shell.
 
-Side by side: the first rung is encoded (or remuxed), the sound is measured and encoded, and keyframes of the clip are
-taken, looked at by moderation and made a poster of. As soon as the verdict and the sound are there, the rung may be
-published while it grows; `may` is asked each time, so nothing is before an Allow.
+Side by side: the first rung is encoded (or remuxed), the sound is measured and encoded, keyframes of the clip are
+taken, looked at by moderation and made a poster of, and the clip's print is compared with those of others. As soon as
+the verdict and the sound are there, the rung may be published while it grows; nothing is before an Allow.
 """
 
 from __future__ import annotations

@@ -88,6 +88,11 @@ def video(view: VideoView, playback: Playback) -> Document:
     return document
 
 
+def found(shown: Video) -> Document:
+    """What only those see who may moderate."""
+    return {} if shown.reupload_of is None else {"reupload_of": str(shown.reupload_of)}
+
+
 def _counts(shown: Video) -> Document:
     counts = shown.counts
     return {"views": counts.views, "likes": counts.likes, "comments": counts.comments, "shares": counts.shares}
@@ -156,15 +161,15 @@ def comment(view: CommentView) -> Document:
 
 def review(view: ReviewView) -> Document:
     video = view.video
-    document: Document = {
+    return {
         "video_id": str(video.video_id),
         "creator_id": str(video.creator_id),
         "description": video.description,
         "reason": view.reason,
         "since": timestamp(view.since_ms),
         "clip_key": view.clip_key,
+        **found(video),
     }
-    return document if video.reupload_of is None else {**document, "reupload_of": str(video.reupload_of)}
 
 
 def listed(entry: Listed) -> Document:

@@ -108,8 +108,9 @@ SCHEMAS: Document = {
             "viewer": shape({"liked": FLAG, "following": FLAG}),
             "failure": shape({"code": TEXT, "detail": TEXT}),
             "review": _said(shape({"since": TIME}), "The clip waits for a person's verdict."),
+            "reupload_of": _said(ID, "The earlier video that shows the same: for those who may moderate."),
         },
-        optional=("failure", "review"),
+        optional=("failure", "review", "reupload_of"),
     ),
     "VideoEdit": {
         "type": "object",

@@ -14,11 +14,11 @@ import asyncio
 import importlib.util
 import json
 import subprocess
-import sys
 import tempfile
 from collections import Counter
-from dataclasses import replace
-from itertools import permutations
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -126,63 +126,69 @@ def apart(ours: Print, theirs: Print, rules: PrintRules) -> float:
     return min(255.0, distance(ours, theirs, rules), distance(mirrored(ours), theirs, rules))
 
 
+@dataclass(slots=True)
+class Tally:
+    """Of one variant of every clip."""
+
+    found: int = 0
+    likeness: Counter[str] = field(default_factory=Counter)
+    mistaken: Counter[str] = field(default_factory=Counter)
+    distances: list[float] = field(default_factory=list)
+
+    def add(self, name: str, copy: Print, prints: Mapping[str, Print]) -> None:
+        rules, asked = PrintRules(), asked_bands(copy)
+        self.distances.append(apart(copy, prints[name], rules))
+        self.likeness[compare(copy, prints[name], rules).name.lower()] += 1
+        candidates = [other for other, theirs in prints.items() if asked & bands(theirs)]
+        self.found += name in candidates
+        for other in candidates:
+            if other != name and (alike := compare(copy, prints[other], rules)):
+                self.mistaken[alike.name.lower()] += 1
+
+    def told(self) -> dict[str, object]:
+        return {
+            "clips": len(self.distances),
+            "likeness": dict(self.likeness),
+            "found": self.found,
+            "mistaken": dict(self.mistaken),
+            **{f"distance_p{share}": round(float(np.percentile(self.distances, share))) for share in (50, 90)},
+        }
+
+
+async def recall(clips: Sequence[Path], prints: Mapping[str, Print], folder: Path) -> None:
+    for variant, options in VARIANTS.items():
+        tally = Tally()
+        for clip in clips:
+            ffmpeg("-i", clip, *ENCODE, *options, folder / "copy.mp4")
+            copy, _, _ = await printed(folder / "copy.mp4", folder)
+            tally.add(clip.stem, copy, prints)
+        tell(variant=variant, **tally.told())
+
+
+def between_clips(prints: Mapping[str, Print]) -> None:
+    pairs = list(combinations(prints, 2))
+    distances = {pair: apart(prints[pair[0]], prints[pair[1]], PrintRules()) for pair in pairs}
+    nearest = sorted(pairs, key=lambda pair: distances[pair])[:10]
+    tell(
+        different_pairs=len(pairs),
+        nearest=[[*pair, round(distances[pair])] for pair in nearest],
+        **{f"distance_p{share:02d}": round(float(np.percentile(list(distances.values()), share))) for share in (1, 50)},
+        alike=dict(Counter(compare(prints[one], prints[other], PrintRules()).name.lower() for one, other in pairs)),
+    )
+
+
+def tell(**figures: object) -> None:
+    print(json.dumps({"bench": "prints", **figures}), flush=True)
+
+
 async def main() -> None:
-    rules = PrintRules()
     with tempfile.TemporaryDirectory(prefix="reelway-prints-") as name:
         folder = Path(name)
-        print(json.dumps({"bench": "prints", **await cost(folder)}), flush=True)
+        tell(**await cost(folder))
         clips = originals(folder)
         prints = {clip.stem: (await printed(clip, folder))[0] for clip in clips}
-        for variant, options in VARIANTS.items():
-            likenesses: Counter[str] = Counter()
-            mistaken: Counter[str] = Counter()
-            distances, found = [], 0
-            for clip in clips:
-                copy = folder / "copy.mp4"
-                ffmpeg("-i", clip, *ENCODE, *options, copy)
-                made, _, _ = await printed(copy, folder)
-                likeness = compare(made, prints[clip.stem], rules)
-                likenesses[likeness.name.lower()] += 1
-                distances.append(apart(made, prints[clip.stem], rules))
-                if len(sys.argv) > 1 and distances[-1] > rules.same_distance:
-                    print(f"  {variant}: {clip.stem} {distances[-1]} {likeness.name}")
-                found += bool(asked_bands(made) & bands(prints[clip.stem]))
-                for other, theirs in prints.items():
-                    if other != clip.stem and (alike := compare(made, theirs, rules)):
-                        mistaken[alike.name.lower()] += 1
-            print(
-                json.dumps(
-                    {
-                        "bench": "prints",
-                        "variant": variant,
-                        "clips": len(clips),
-                        **{f"{name}": count for name, count in sorted(likenesses.items())},
-                        "found": found,
-                        "distance_p50": int(np.median(distances)),
-                        "distance_p90": int(np.percentile(distances, 90)),
-                        "mistaken": dict(mistaken),
-                        "of": len(clips) * (len(clips) - 1),
-                    }
-                ),
-                flush=True,
-            )
-        distances_apart = {
-            (ours, theirs): apart(prints[ours], prints[theirs], rules)
-            for ours, theirs in permutations(prints, 2)
-            if ours < theirs
-        }
-        ranked = sorted(distances_apart.items(), key=lambda each: each[1])
-        print(
-            json.dumps(
-                {
-                    "bench": "prints",
-                    "different_pairs": len(distances_apart),
-                    "nearest": [[*pair, distance] for pair, distance in ranked[:12]],
-                    "distance_p01": int(np.percentile(list(distances_apart.values()), 1)),
-                    "distance_p50": int(np.median(list(distances_apart.values()))),
-                }
-            )
-        )
+        between_clips(prints)
+        await recall(clips, prints, folder)
 
 
 if __name__ == "__main__":

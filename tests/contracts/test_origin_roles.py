@@ -346,6 +346,7 @@ async def test_clips_that_wait_for_review_are_listed_and_decided(roles):
     for video_id in (first, second):
         await roles.metadata.transition(video_id, {VideoStatus.QUEUED}, VideoStatus.PROCESSING)
         await roles.metadata.set_held(video_id, NOW_MS)
+        await roles.metadata.mark_reupload(video_id, 5)
         event = UploadEvent(video_id, ann.user_id, f"raw/{video_id}", NOW_MS)
         await roles.eventlog.append(Topic.UPLOADS_REVIEW, str(video_id), hold(event, "unsure"))
     waiting = await roles.reviews.waiting(10)
@@ -353,6 +354,7 @@ async def test_clips_that_wait_for_review_are_listed_and_decided(roles):
         (first, "unsure", NOW_MS),
         (second, "unsure", NOW_MS),
     ]
+    assert {each.video.reupload_of for each in waiting} == {5}
     assert [each.clip_key for each in await roles.reviews.waiting(1)] == [waiting[0].clip_key]
     assert (await roles.videos.view(first, ann.user_id)).video.held_at_ms == NOW_MS
     await roles.reviews.allow(first)

@@ -126,3 +126,14 @@ async def test_a_takedown_that_cannot_be_is_refused(
     client.house.shown[32] = a_video(32, status=VideoStatus.FAILED)
     answer = await client.ask("POST", f"/v1/videos/{video_id}/takedown", body, user_id=None, headers=moderator)
     assert (answer.status, answer.code) == (status, code)
+
+
+async def test_only_those_who_may_moderate_are_told_of_a_re_upload(client: Client, moderator: dict[str, str]) -> None:
+    client.house.shown[33] = replace(a_video(33), reupload_of=31)
+    told = (await client.ask("GET", "/v1/videos/33", user_id=None, headers=moderator)).json
+    assert told["reupload_of"] == "31"
+    assert "reupload_of" not in (await client.ask("GET", "/v1/videos/33")).json
+    held = client.house.held[21]
+    client.house.held[21] = replace(held, video=replace(held.video, reupload_of=31))
+    listed = (await client.ask("GET", "/v1/reviews", user_id=None, headers=moderator)).json["items"]
+    assert [item.get("reupload_of") for item in listed] == ["31", None]
