@@ -30,6 +30,8 @@ BAND_BITS = 24
 BANDS = 5
 """Of the lowest frequencies, which outlast the most. Clips with nothing else in common share bands of 16 bits."""
 _SOUND_BAND = 1 << 32
+VARIETY = 0.2
+"""Share of different values in a sound, below which it is silence or a hum and tells nothing."""
 ASKED_PICTURES = 48
 ASKED_SOUNDS = 96
 """So many, spread over a clip, are looked up in each orientation."""
@@ -79,8 +81,6 @@ class PrintRules:
     sound_run_s: float = 8.0
     sound_error: float = 0.2
     """Share of the bits of a run of sound that differ."""
-    sound_variety: float = 0.2
-    """Share of different values in a run of sound, below which it is silence or a hum."""
 
 
 def mirrored(print_: Print) -> Print:
@@ -166,10 +166,8 @@ def _compare_sounds(ours: NDArray[np.uint32], theirs: NDArray[np.uint32], rules:
         length = min(len(ours_here), len(theirs_here))
         errors = _run_sums(np.bitwise_count(ours_here[:length] ^ theirs_here[:length]), run)
         best = int(errors.argmin())
-        if errors[best] <= rules.sound_error * 32 * run:
-            variety = len(np.unique(ours_here[best : best + run])) / run
-            if variety >= rules.sound_variety:
-                return Likeness.SOUND
+        if errors[best] <= rules.sound_error * 32 * run and _sounds_tell(ours_here[best : best + run]):
+            return Likeness.SOUND
     return Likeness.NONE
 
 
@@ -185,6 +183,10 @@ def _tell(hashes: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray(hashes[:, 0] >= _TELLS)
 
 
+def _sounds_tell(sounds: NDArray[np.uint32]) -> bool:
+    return len(np.unique(sounds)) >= max(1.0, VARIETY * len(sounds))
+
+
 def _spread(rows: NDArray[Any], most: int) -> NDArray[Any]:
     places = np.linspace(0, len(rows) - 1, min(most, len(rows))).round().astype(np.int64)
     return rows[places]
@@ -197,4 +199,4 @@ def _bands_of(hashes: NDArray[np.uint8]) -> frozenset[int]:
 
 
 def _sound_bands(sounds: NDArray[np.uint32]) -> frozenset[int]:
-    return frozenset(_SOUND_BAND | value for value in sounds.tolist())
+    return frozenset(_SOUND_BAND | value for value in sounds.tolist()) if _sounds_tell(sounds) else frozenset()

@@ -119,6 +119,7 @@ def test_the_same_sound_under_other_pictures_is_the_same_sound_only() -> None:
 def test_silence_is_like_no_silence() -> None:
     silent = Print(b"", bytes(4 * 200))
     assert compare(silent, silent, RULES) is Likeness.NONE
+    assert bands(silent) == frozenset()
 
 
 def test_the_longest_clip_asks_for_a_bounded_number_of_bands() -> None:
