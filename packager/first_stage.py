@@ -13,6 +13,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
 from origin.prints import Print
@@ -108,7 +109,8 @@ class FirstStage:
         self._sound.set()
 
     async def _recognise(self) -> None:
-        print_ = await make_print(self.plan, self.means, self.children.work, self._decoding)
+        # Urgent: the first publication waits for it, and not for the end of the encoding.
+        print_ = await make_print(self.plan, self.means, self.children.work, partial(self._decoding, urgent=True))
         self._recognised = await self.recognise(print_)
         self._decide()
 
@@ -154,10 +156,12 @@ class FirstStage:
         await asyncio.to_thread(copy_poster, self.children.work, packed)
         await self.publish(await self.packing.install(packed, self.poster, complete=False))
 
-    async def _decoding(self, argv: tuple[str, ...], on_line: Callable[[str], None] | None = None) -> tuple[str, ...]:
+    async def _decoding(
+        self, argv: tuple[str, ...], on_line: Callable[[str], None] | None = None, *, urgent: bool = False
+    ) -> tuple[str, ...]:
         """Run a program over the clip; its last lines."""
         try:
-            finished = await self.children.run(argv, float(self.plan.duration_s), on_line)
+            finished = await self.children.run(argv, float(self.plan.duration_s), on_line, urgent=urgent)
         except ProcessFailed as error:
             if error.returncode == TOO_MANY_ERRORS:
                 raise CutShort from error
