@@ -19,7 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-PICTURES_PER_S = 2
+PICTURES_PER_S = 4
+"""A copy that was trimmed is seen an eighth of a second beside its original at most."""
+FOUND_BY_EVERY = 2
+"""Of so many pictures that follow one another a print is found by one: copies ask by all."""
 HASH_BYTES = 32
 SIDE = 16
 """Frequencies a side: the lowest SIDE * SIDE, without the mean."""
@@ -90,8 +93,8 @@ def mirrored(print_: Print) -> Print:
 
 
 def bands(print_: Print) -> frozenset[int]:
-    """The keys under which a print is found: those of every picture and every moment of sound that tells anything."""
-    return _bands_of(_hashes(print_)) | _sound_bands(_sounds(print_))
+    """The keys under which a print is found: two pictures a second, and every moment of sound, that tell anything."""
+    return _bands_of(_hashes(print_)[::FOUND_BY_EVERY]) | _sound_bands(_sounds(print_))
 
 
 def asked_bands(print_: Print) -> frozenset[int]:

@@ -15,7 +15,7 @@ Run = Callable[[tuple[str, ...]], Awaitable[object]]
 
 
 async def make_print(plan: EncodePlan, means: Means, work: Path, run: Run) -> Print:
-    """What is decoded for it lies in `work` meanwhile: some 18 kB for a second of the clip."""
+    """What is decoded for it lies in `work` meanwhile: some 37 kB for a second of the clip."""
     async with asyncio.TaskGroup() as group:
         pictures = group.create_task(_pictures(plan, means, work, run))
         sound = group.create_task(_sound(plan, means, work, run))
