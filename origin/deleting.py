@@ -91,10 +91,10 @@ class Deletions:
     async def _finish(self, event: VideoEvent) -> None:
         await self._metadata.transition(event.video_id, set(VideoStatus), VideoStatus.DELETED)
         await self._purge(event.video_id)
-        try:
-            raw_key = (await self._metadata.video(event.video_id)).raw_key
-        except NotFound:
-            raw_key = ""
+        video = (await self._metadata.videos([event.video_id])).get(event.video_id)
+        if video is None or video.taken_down_from is None:
+            await self._metadata.forget_print(event.video_id)
+        raw_key = video.raw_key if video else ""
         if raw_key:
             await self._objects.delete(raw_key)
         await self._objects.delete_prefix(f"v/{event.video_id}/")

@@ -175,6 +175,10 @@ class Video:
     """By language."""
     held_at_ms: int | None = None
     """When moderation left it to a person; None: it never did, or it was allowed."""
+    taken_down_from: VideoStatus | None = None
+    """The status that an undo gives back; None: nobody took it down. Outlasts a deletion by the creator."""
+    reupload_of: int | None = None
+    """The earlier video that this one was found to be of; for moderators."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,13 +12,26 @@ from origin.events import PurgeEvent, Topic, VideoChange, VideoEvent, encode
 from origin.metadata.base import Metadata, NotFound
 from origin.model import Failure, Publication, Video, VideoStatus
 from origin.objects.base import Objects
+from origin.prints import Print
+from origin.recognising import Recognising
+from origin.refusals import NothingToTakeDown
+from origin.reuploads import Recognised
 from origin.videos import ENDED, surrogate_key, video_event
 
 _WORKED_ON = frozenset({VideoStatus.PROCESSING, VideoStatus.PLAYABLE})
 _OPEN = frozenset({VideoStatus.UPLOADING, VideoStatus.QUEUED}) | _WORKED_ON
+_TAKEN_DOWN_FROM = _OPEN - {VideoStatus.UPLOADING} | {VideoStatus.READY}
 _APPENDS = 10
 _PAUSE_S = 0.5
-_CHANGE = {VideoStatus.REJECTED: VideoChange.REJECTED, VideoStatus.FAILED: VideoChange.FAILED}
+_CHANGE = {
+    VideoStatus.PLAYABLE: VideoChange.PUBLISHED,
+    VideoStatus.READY: VideoChange.PUBLISHED,
+    VideoStatus.REJECTED: VideoChange.REJECTED,
+    VideoStatus.FAILED: VideoChange.FAILED,
+}
+_TURNS = 8
+"""How often a video may change between being told of and a look at what it is now."""
+TAKEN_DOWN = "taken_down"
 
 
 class PackagingCatalog:
@@ -37,6 +50,7 @@ class PackagingCatalog:
         self._eventlog = eventlog
         self._clock = clock
         self._changes = changes
+        self._recognising = Recognising(metadata)
 
     async def video(self, video_id: int) -> Video | None:
         """The video as it is now; None when there never was one."""
@@ -62,6 +76,10 @@ class PackagingCatalog:
         self._changes.announce(video_id)
         return True
 
+    async def recognise(self, video_id: int, print_: Print) -> Recognised | None:
+        """Keep what the clip looks and sounds like; whether it is like a video that was taken down."""
+        return await self._recognising.recognise(video_id, print_)
+
     async def hold(self, video_id: int) -> None:
         """Tell its creator that the video waits for a person's verdict."""
         await self._metadata.set_held(video_id, self._clock())
@@ -84,7 +102,7 @@ class PackagingCatalog:
         if published and status is VideoStatus.READY:
             await self._metadata.set_progress(video_id, 1.0)
         if video.publication is not None and video.publication.revision == publication.revision:
-            await self._tell(video, VideoChange.PUBLISHED)
+            await self._tell(video)
         self._changes.announce(video_id)
         return published
 
@@ -101,10 +119,44 @@ class PackagingCatalog:
         video = await self.video(video_id)
         # Told again when it had ended so before: the packager may have been cut short between the two.
         if video is not None and video.status is status:
-            await self._tell(video, _CHANGE[status])
+            await self._tell(video)
             self._changes.announce(video_id)
 
-    async def _tell(self, video: Video, change: VideoChange) -> None:
+    async def take_down(self, video_id: int, reason: str) -> None:
+        """Withdraw it from viewers whatever packaging still does; its files stay for an undo. Raises NotFound,
+        NothingToTakeDown."""
+        await self._metadata.take_down(video_id, _TAKEN_DOWN_FROM, Failure(TAKEN_DOWN, reason))
+        video = await self._metadata.video(video_id)
+        if video.status is VideoStatus.DELETED:
+            raise NotFound(f"no video {video_id}")
+        if video.taken_down_from is None:
+            raise NothingToTakeDown(f"Video {video_id} is {video.status}: nothing of it is shown.")
+        await self._tell(video)
+        self._changes.announce(video_id)
+
+    async def restore(self, video_id: int) -> Video:
+        """Undo a takedown. Raises NotFound."""
+        await self._metadata.restore(video_id)
+        video = await self._metadata.video(video_id)
+        if video.status is VideoStatus.DELETED:
+            await self._metadata.forget_print(video_id)
+        if video.publication is not None:
+            await self._tell(video)
+        self._changes.announce(video_id)
+        return video
+
+    async def _tell(self, video: Video) -> None:
+        """Tell what the video is, until that is what it still is: a takedown, its undo and a publication may meet, and
+        their events come in any order."""
+        for _ in range(_TURNS):
+            if (change := _CHANGE.get(video.status)) is None:
+                return
+            await self._append_change(video, change)
+            told, video = video.status, await self._metadata.video(video.video_id)
+            if _CHANGE.get(video.status) is _CHANGE[told]:
+                return
+
+    async def _append_change(self, video: Video, change: VideoChange) -> None:
         event = await self._announce(video, change)
         # More renditions may be noticed late; what is withdrawn may not.
         soft = change is VideoChange.PUBLISHED

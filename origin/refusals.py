@@ -46,6 +46,10 @@ class NotHeld(Refusal):
     """The video does not wait for a review: decided already, deleted, or never held."""
 
 
+class NothingToTakeDown(Refusal):
+    """The video has ended without being shown, or is not there whole yet."""
+
+
 class UploadIncomplete(Refusal):
     """An upload cannot be finished: fewer or more bytes are stored than were announced."""
 

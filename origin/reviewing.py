@@ -1,4 +1,4 @@
-"""The review queue, for the people who decide. Shell; the rules are in `reviews`.
+"""What people decide: the review queue, takedowns and their undoing. Shell; the rules are in `reviews`.
 
 An allowed clip is packaged anew. What is decided twice is packaged once, since packaging leaves alone what has ended.
 """
@@ -9,25 +9,28 @@ from collections.abc import Callable, Mapping, Sequence
 
 from origin.changes import Changes
 from origin.eventlog.base import EventLog, Record
-from origin.events import Topic, encode
+from origin.events import Topic, UploadEvent, encode
 from origin.metadata.base import Metadata
 from origin.model import Failure, Video, VideoStatus
 from origin.objects.base import Objects
 from origin.packaging import PackagingCatalog
 from origin.refusals import NotHeld
 from origin.reviews import Held, cleared, decided_note, undecided
+from origin.trace import request_id
 from origin.views import ReviewView
 
 REJECTED = "moderation"
+UNFINISHED = frozenset({VideoStatus.QUEUED, VideoStatus.PROCESSING, VideoStatus.PLAYABLE})
 READ_AT_ONCE = 1000
 
 
 class Reviews:
-    """The queue, for people. Raises EventLogError and MetadataError of the ports; a retry may help."""
+    """For people. Raises EventLogError and MetadataError of the ports; a retry may help."""
 
     def __init__(self, eventlog: EventLog, metadata: Metadata, objects: Objects, clock: Callable[[], int]) -> None:
         self._eventlog = eventlog
         self._metadata = metadata
+        self._clock = clock
         self._catalog = PackagingCatalog(metadata, objects, eventlog, clock, Changes())
 
     async def waiting(self, limit: int) -> Sequence[ReviewView]:
@@ -78,6 +81,26 @@ class Reviews:
         await self._held(video_id)
         await self._catalog.reject(video_id, Failure(REJECTED, detail))
         await self._note(video_id)
+
+    async def take_down(self, video_id: int, reason: str) -> None:
+        """Nobody but its creator sees the video, who is told `reason`; a repeat tells feeds and edges again. Raises
+        NotFound, NothingToTakeDown."""
+        await self._catalog.take_down(video_id, reason)
+
+    async def restore(self, video_id: int) -> None:
+        """Undo a takedown; packaging that it ended begins anew. Raises NotFound."""
+        video = await self._catalog.restore(video_id)
+        if video.status in UNFINISHED and video.held_at_ms is None:
+            # What was published before has been allowed once.
+            event = UploadEvent(
+                video_id,
+                video.creator_id,
+                video.raw_key,
+                self._clock(),
+                request_id=request_id.get(),
+                cleared=video.status is VideoStatus.PLAYABLE,
+            )
+            await self._eventlog.append(Topic.UPLOADS, str(video_id), encode(event))
 
     async def _note(self, video_id: int) -> None:
         await self._eventlog.append(Topic.UPLOADS_REVIEW, str(video_id), decided_note(video_id))

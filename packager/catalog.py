@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from origin.model import Failure, Publication, Video, VideoStatus
+from origin.prints import Print
+from origin.reuploads import Recognised
 
 
 class Catalog(Protocol):
@@ -26,6 +28,9 @@ class Catalog(Protocol):
 
         False when the video was deleted, or its end decided: the job is to stop unless that was its own doing.
         """
+
+    async def recognise(self, video_id: int, print_: Print) -> Recognised | None:
+        """Keep the clip's print and note which earlier video it is of; whether it is like one that was taken down."""
 
     async def hold(self, video_id: int) -> None:
         """Tell its creator that the video waits for a person's verdict."""

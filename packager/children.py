@@ -22,10 +22,18 @@ class Children:
     account: Callable[[Usage], None]
     usage: Usage = Usage()
 
-    async def run(self, argv: Sequence[str], media_s: float, on_line: Callable[[str], None] | None = None) -> Finished:
-        """Raises ProcessError."""
+    async def run(
+        self,
+        argv: Sequence[str],
+        media_s: float,
+        on_line: Callable[[str], None] | None = None,
+        *,
+        urgent: bool = False,
+    ) -> Finished:
+        """`urgent` goes before the others. Raises ProcessError."""
+        limits = self._limits(media_s, 0 if urgent else self.settings.niceness)
         try:
-            finished = await run(argv, cwd=self.work, limits=self._limits(media_s), on_line=on_line)
+            finished = await run(argv, cwd=self.work, limits=limits, on_line=on_line)
         except ProcessError as error:
             self.add(error.usage)
             raise
@@ -36,12 +44,12 @@ class Children:
         self.usage += usage
         self.account(usage)
 
-    def _limits(self, media_s: float) -> ProcessLimits:
+    def _limits(self, media_s: float, niceness: int) -> ProcessLimits:
         return ProcessLimits(
             wall_s=self.settings.base_wall_s + self.settings.wall_s_per_media_s * media_s,
             cpu_s=math.ceil(self.settings.base_wall_s + self.settings.cpu_s_per_media_s * media_s),
             address_space_bytes=self.settings.address_space_bytes,
             file_bytes=self.settings.output_bytes,
-            niceness=self.settings.niceness,
+            niceness=niceness,
             readable=(str(self.clip),),
         )

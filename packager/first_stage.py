@@ -1,8 +1,8 @@
 """The way to the first publication. Shell.
 
-Side by side: the first rung is encoded (or remuxed), the sound is measured and encoded, and keyframes of the clip are
-taken, looked at by moderation and made a poster of. As soon as the verdict and the sound are there, the rung may be
-published while it grows; `may` is asked each time, so nothing is before an Allow.
+Side by side: the first rung is encoded (or remuxed), the sound is measured and encoded, keyframes of the clip are
+taken, looked at by moderation and made a poster of, and the clip's print is compared with those of others. As soon as
+the verdict and the sound are there, the rung may be published while it grows; nothing is before an Allow.
 """
 
 from __future__ import annotations
@@ -13,17 +13,20 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 
+from origin.prints import Print
 from packager.children import Children
 from packager.encode import done_frames, first_argv
 from packager.fragments import whole_fragments
 from packager.growth import may_grow, seconds_in, worth_publishing
-from packager.moderation.base import Allow, Verdict
+from packager.moderation.base import Allow, Verdict, stricter
 from packager.package import Package
 from packager.packing import POSTER_NAME, Packing
 from packager.pictures import Poster, make_poster
 from packager.plan import EncodePlan, Means, keyframe_samples, video_file
+from packager.printing import make_print
 from packager.process import ProcessFailed
 from packager.samples import SAMPLE_PATTERN, clip_samples_argv, rendition_samples_argv, sample_times
 from packager.sound import check_argv, corrected, gain_for, measure_argv, read_loudness, sound_argv
@@ -41,13 +44,15 @@ class CutShort(Exception):
 
 @dataclass(slots=True)
 class FirstStage:
-    """`judge` gives moderation's verdict on pictures; `publish` takes a package; `report` a share of the encoding."""
+    """`judge` gives moderation's verdict on pictures, `recognise` that on the clip's print; `publish` takes a package;
+    `report` a share of the encoding."""
 
     plan: EncodePlan
     means: Means
     children: Children
     packing: Packing
     judge: Callable[[tuple[Path, ...]], Awaitable[Verdict]]
+    recognise: Callable[[Print], Awaitable[Verdict]]
     publish: Callable[[Package], Awaitable[None]]
     report: Callable[[float], None]
     verdict: Verdict | None = None
@@ -55,16 +60,19 @@ class FirstStage:
     poster_s: Fraction = Fraction(0)
     """Second of the clip that the poster shows."""
     _encoded: bool = False
+    _recognised: Verdict | None = None
+    _judged: Verdict | None = None
     _sound: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Encode the first rung and the sound; the verdict is there too if keyframes speak for the clip.
+        """Encode first rung and sound, make the print; the verdict is there too if keyframes speak for the clip.
 
         Raises CutShort, ProcessError, and what the hooks raise, in an ExceptionGroup.
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._encode_pictures())
             group.create_task(self._encode_sound())
+            group.create_task(self._recognise())
             times = keyframe_samples(self.plan.video)
             if times:
                 group.create_task(self._look(clip_samples_argv(self.plan, self.means, times), times))
@@ -100,6 +108,17 @@ class FirstStage:
             await self._decoding(sound_argv(self.plan, self.means, gain))
         self._sound.set()
 
+    async def _recognise(self) -> None:
+        # Urgent: the first publication waits for it, and not for the end of the encoding.
+        print_ = await make_print(self.plan, self.means, self.children.work, partial(self._decoding, urgent=True))
+        self._recognised = await self.recognise(print_)
+        self._decide()
+
+    def _decide(self) -> None:
+        """The verdict is there with the later of the two that make it."""
+        if self._judged is not None and self._recognised is not None:
+            self.verdict = stricter(self._judged, self._recognised)
+
     async def _look(self, argv: tuple[str, ...], times: tuple[Fraction, ...]) -> None:
         await self._decoding(argv)
         wanted = sample_times(self.plan, times)
@@ -111,7 +130,8 @@ class FirstStage:
         target = self.children.work / POSTER_NAME
         verdict, poster = await asyncio.gather(self.judge(pictures), asyncio.to_thread(make_poster, pictures, target))
         self.poster, self.poster_s = poster, wanted[poster.sample]
-        self.verdict = verdict
+        self._judged = verdict
+        self._decide()
 
     async def _grow(self) -> None:
         """Publish what is encoded so far, again and again, while that runs ahead of a player."""
@@ -136,10 +156,12 @@ class FirstStage:
         await asyncio.to_thread(copy_poster, self.children.work, packed)
         await self.publish(await self.packing.install(packed, self.poster, complete=False))
 
-    async def _decoding(self, argv: tuple[str, ...], on_line: Callable[[str], None] | None = None) -> tuple[str, ...]:
+    async def _decoding(
+        self, argv: tuple[str, ...], on_line: Callable[[str], None] | None = None, *, urgent: bool = False
+    ) -> tuple[str, ...]:
         """Run a program over the clip; its last lines."""
         try:
-            finished = await self.children.run(argv, float(self.plan.duration_s), on_line)
+            finished = await self.children.run(argv, float(self.plan.duration_s), on_line, urgent=urgent)
         except ProcessFailed as error:
             if error.returncode == TOO_MANY_ERRORS:
                 raise CutShort from error

@@ -62,11 +62,18 @@ class IdleChildren(Children):
     patience_s: float
     """How long it is waited for uploads to end."""
 
-    async def run(self, argv: Sequence[str], media_s: float, on_line: Callable[[str], None] | None = None) -> Finished:
+    async def run(
+        self,
+        argv: Sequence[str],
+        media_s: float,
+        on_line: Callable[[str], None] | None = None,
+        *,
+        urgent: bool = False,
+    ) -> Finished:
         """Raises ProcessError, StillBusy."""
         while True:
             await self.idle.until_idle(self.patience_s)
-            running = asyncio.create_task(Children.run(self, argv, media_s, on_line))
+            running = asyncio.create_task(Children.run(self, argv, media_s, on_line, urgent=urgent))
             busy = asyncio.create_task(self.idle.until_busy())
             try:
                 await asyncio.wait({running, busy}, return_when=asyncio.FIRST_COMPLETED)

@@ -2,8 +2,9 @@
 
     probe → encode first rung → moderate → publish it → encode the rest → publish all → done
 
-Nothing is published before the verdict, which for most clips comes while the first rung is encoded: then that
-rung is published as it grows, and the step of its own is skipped. A clip with one rung skips the second half.
+Nothing is published before the verdict, moderation's and that on what the clip is known as, which for most clips comes
+while the first rung is encoded: then that rung is published as it grows, and the step of its own is skipped. A clip
+with one rung skips the second half.
 """
 
 from __future__ import annotations

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from origin.prints import Print
 from packager.admission import Refused
 from packager.moderation.base import Allow, Reject, Review, Verdict
 from packager.process import Usage
@@ -58,6 +59,10 @@ async def _allow(_frames: tuple[Path, ...]) -> Verdict:
     return Allow()
 
 
+async def _know(_print: Print) -> Verdict:
+    return Allow()
+
+
 async def _keep(_package: Package) -> None:
     return None
 
@@ -76,6 +81,8 @@ class Hooks:
 
     moderate: Callable[[tuple[Path, ...]], Awaitable[Verdict]] = _allow
     """Given the sample frames, before the first publication."""
+    recognise: Callable[[Print], Awaitable[Verdict]] = _know
+    """Given what the clip looks and sounds like, before the first publication."""
     publish: Callable[[Package], Awaitable[None]] = _keep
     """Called with the first rendition, then with all; only the second time for a clip with a single rung."""
     report: Callable[[float, str], None] = _ignore

@@ -136,6 +136,7 @@ class _Job:
             self._children,
             self._packing,
             judge=self.hooks.moderate,
+            recognise=self.hooks.recognise,
             publish=self.hooks.publish,
             report=lambda share: self._report(EncodeFirst(), share),
         )

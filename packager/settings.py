@@ -44,7 +44,8 @@ class PackagerSettings:
     """Seconds of a clip encoded in a second of time from which on its first rung is published while it grows; below
     it a player could come to the end before the encoder."""
     niceness: int = 5
-    """Added to the children's nice value, so that serving goes before encoding on a shared machine."""
+    """Added to the children's nice value, so that serving goes before encoding on a shared machine; but to that of what
+    a first publication waits for."""
     address_space_bytes: int = 4 * 1024**3
     """RLIMIT_AS of a child: virtual, several times what it really touches."""
     cpu_s_per_media_s: float = 20.0

@@ -14,6 +14,8 @@ from origin.events import UploadEvent
 from origin.metadata.base import MetadataError
 from origin.model import WATCHABLE, Failure, Video, VideoStatus
 from origin.objects.base import Objects, ObjectStoreError
+from origin.prints import Print
+from origin.reuploads import Recognised
 from packager.admission import Refused
 from packager.catalog import Catalog
 from packager.moderation.base import Allow, Evidence, Moderation, Reject, Review, Verdict
@@ -29,6 +31,8 @@ logger = logging.getLogger(__name__)
 
 REPORT_EVERY_S = 0.5
 DELETED = "deleted by its creator"
+TAKEN_DOWN_BEFORE = "taken_down_before"
+KNOWN = "This clip was taken down before, so it is not shown again."
 NOTHING_LEFT = "deleted by its creator, or finished by another packager"
 
 
@@ -127,10 +131,15 @@ class UploadJob:
             evidence = Evidence(video.video_id, video.creator_id, video.description, frames)
             return await self._moderation.judge(evidence)
 
+        async def recognise(print_: Print) -> Verdict:
+            # Kept also of a clip that a person allowed: it may be taken down one day.
+            found = await self._catalog.recognise(video.video_id, print_)
+            return verdict_on(None if event.cleared else found)
+
         async def publish(package: Package) -> None:
             await self._publish(video.video_id, package)
 
-        hooks = Hooks(moderate=moderate, publish=publish, report=self._note, account=self._account)
+        hooks = Hooks(moderate, recognise, publish, report=self._note, account=self._account)
         result = await package_file(
             clip,
             self._folder / "out",
@@ -206,6 +215,13 @@ class UploadJob:
             if not alive and not self._deciding:
                 raise _Abandoned(NOTHING_LEFT)
             await asyncio.sleep(REPORT_EVERY_S)
+
+
+def verdict_on(found: Recognised | None) -> Verdict:
+    """On a clip that is like one that was taken down."""
+    if found is None:
+        return Allow()
+    return Reject(TAKEN_DOWN_BEFORE, KNOWN) if found.certain else Review(str(found))
 
 
 def _gone(video: Video | None) -> bool:

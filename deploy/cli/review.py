@@ -1,4 +1,4 @@
-"""`review`: clips that moderation could not decide about."""
+"""`review`: clips that moderation could not decide about, and videos that a person takes down."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from deploy.clock import now_ms
 from deploy.engines import readable
 from deploy.settings import Settings
 from origin.eventlog import EventLog
-from origin.metadata import open_metadata
+from origin.metadata import NotFound, open_metadata
 from origin.objects import Objects, open_objects
-from origin.refusals import NotHeld
+from origin.refusals import NotHeld, Refusal
 from origin.reviewing import Reviews
 from origin.reviews import NOT_ALLOWED
 from origin.views import ReviewView
@@ -31,7 +31,8 @@ _videos = click.argument("videos", type=int, nargs=-1, required=True)
 
 @click.group()
 def review() -> None:
-    """Clips that wait for a person, because moderation could not tell. Nothing of them is published meanwhile."""
+    """Clips that wait for a person, because moderation could not tell; nothing of them is published meanwhile. And
+    videos that a person takes down."""
 
 
 @asynccontextmanager
@@ -63,6 +64,7 @@ def _row(view: ReviewView) -> dict[str, Any]:
         "creator_id": str(view.video.creator_id),
         "since": moment(view.since_ms),
         "reason": view.reason,
+        "reupload_of": str(view.video.reupload_of or ""),
         "description": view.video.description,
     }
 
@@ -108,7 +110,8 @@ def fetch(settings: Settings, video: int, target: Path) -> None:
 @pass_settings
 def allow(settings: Settings, videos: Sequence[int], as_json: bool) -> None:
     """Have the clips packaged and published."""
-    _decide(settings, videos, as_json, "allowed", lambda reviews, video: reviews.allow(video))
+    done = _decide(settings, videos, as_json, "allowed", lambda reviews, video: reviews.allow(video))
+    _all_waited(done, videos)
 
 
 @review.command()
@@ -118,7 +121,29 @@ def allow(settings: Settings, videos: Sequence[int], as_json: bool) -> None:
 @pass_settings
 def reject(settings: Settings, videos: Sequence[int], detail: str, as_json: bool) -> None:
     """End the clips as rejected."""
-    _decide(settings, videos, as_json, "rejected", lambda reviews, video: reviews.reject(video, detail))
+    done = _decide(settings, videos, as_json, "rejected", lambda reviews, video: reviews.reject(video, detail))
+    _all_waited(done, videos)
+
+
+@review.command()
+@_videos
+@click.option("--reason", default=NOT_ALLOWED, show_default=True, help="What the creator is told.")
+@click.option("--undo", is_flag=True, help="Show the videos again, as they were.")
+@_json
+@pass_settings
+def takedown(settings: Settings, videos: Sequence[int], reason: str, undo: bool, as_json: bool) -> None:
+    """Show the videos to nobody any more, whether they wait for review or not. Their clips are kept for --undo."""
+    if undo:
+        done = _decide(settings, videos, as_json, "restored", lambda reviews, video: reviews.restore(video))
+    else:
+        done = _decide(settings, videos, as_json, "taken down", lambda reviews, video: reviews.take_down(video, reason))
+    if done < len(videos):
+        raise Failed(f"{len(videos) - done} of {len(videos)} are as they were")
+
+
+def _all_waited(done: int, videos: Sequence[int]) -> None:
+    if done < len(videos):
+        raise Failed(f"{len(videos) - done} of {len(videos)} do not wait; `reelway review list` shows what does")
 
 
 def _decide(
@@ -127,20 +152,19 @@ def _decide(
     as_json: bool,
     decision: str,
     decide: Callable[[Reviews, int], Awaitable[None]],
-) -> None:
-    """Each by itself: one that does not wait keeps no other from its decision."""
+) -> int:
+    """How many were decided; each by itself: one that cannot be keeps no other from its decision."""
 
     async def work(reviews: Reviews, _: Objects) -> int:
-        missing = 0
+        done = 0
         for video in videos:
             try:
                 await decide(reviews, video)
-            except NotHeld as error:
-                missing += 1
+            except (Refusal, NotFound) as error:
                 Reporter(as_json).event(str(error), video_id=str(video), error=str(error))
                 continue
+            done += 1
             Reporter(as_json).event(f"{video} is {decision}", video_id=str(video), decision=decision)
-        return missing
+        return done
 
-    if missing := _with_reviews(settings, work):
-        raise Failed(f"{missing} of {len(videos)} do not wait; `reelway review list` shows what does")
+    return _with_reviews(settings, work)

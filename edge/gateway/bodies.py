@@ -160,6 +160,11 @@ def message_id(text: str) -> str:
     return text
 
 
+def takedown_reason(document: Mapping[str, object]) -> str:
+    """What the creator of a video that is taken down is told."""
+    return _text("reason", document.get("reason", ""), MOST_DETAIL) or NOT_ALLOWED
+
+
 def direct_upload(document: Mapping[str, object]) -> tuple[int, str, str]:
     """Length in bytes, description and digest of an upload straight to the object store."""
     length = document.get("length")

@@ -12,7 +12,7 @@ from typing import Protocol
 from edge.gateway.ports import DirectUpload, FeedPage
 from edge.gateway.prefetch_plan import Planned
 from origin.captions import file_name as caption_file
-from origin.model import Publication, User, Video, VideoStatus, Visibility
+from origin.model import WATCHABLE, Publication, User, Video, VideoStatus, Visibility
 from origin.subscriptions import Attempt
 from origin.views import CommentView, Listed, NewSecret, ReviewView, UserView, VideoView, WebhookView
 
@@ -63,7 +63,8 @@ def profile(view: UserView) -> Document:
 def video(view: VideoView, playback: Playback) -> Document:
     """The contract's video document, and `viewer`, `review` and `playback.thumbhash` beside it.
 
-    What is not known before the first rendition is published (`duration_ms`, `width`, `height`, `playback`) is null.
+    What is not known before the first rendition is published (`duration_ms`, `width`, `height`, `playback`) is null;
+    so is `playback` of what was withdrawn.
     """
     shown, publication = view.video, view.video.publication
     document: Document = {
@@ -78,7 +79,7 @@ def video(view: VideoView, playback: Playback) -> Document:
         "height": publication.height if publication else None,
         "created_at": timestamp(shown.created_at_ms),
         "counts": _counts(shown),
-        "playback": _playback(shown, publication, playback) if publication else None,
+        "playback": _playback(shown, publication, playback) if publication and shown.status in WATCHABLE else None,
         "viewer": {"liked": view.liked, "following": view.following},
     }
     if shown.status is VideoStatus.PROCESSING and shown.held_at_ms is not None:
@@ -86,6 +87,11 @@ def video(view: VideoView, playback: Playback) -> Document:
     if shown.failure is not None:
         document["failure"] = {"code": shown.failure.code, "detail": shown.failure.detail}
     return document
+
+
+def found(shown: Video) -> Document:
+    """What only those see who may moderate."""
+    return {} if shown.reupload_of is None else {"reupload_of": str(shown.reupload_of)}
 
 
 def _counts(shown: Video) -> Document:
@@ -163,6 +169,7 @@ def review(view: ReviewView) -> Document:
         "reason": view.reason,
         "since": timestamp(view.since_ms),
         "clip_key": view.clip_key,
+        **found(video),
     }
 
 

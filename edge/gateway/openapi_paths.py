@@ -186,7 +186,21 @@ def _reviews() -> Document:
     decision = call("decideReview", "Allow or reject one", {"204": None}, tag="reviews", body="ReviewDecision")
     listing["description"] = scope + "`clip_key` is the clip's key in the object store."
     decision["description"] = scope + "An allowed clip is packaged and published; a rejected one ends."
+    takedown = call("takeDown", "Take a video down", {"204": None}, tag="reviews", body="Takedown")
+    restore = call("restore", "Undo a takedown", {"204": None}, tag="reviews")
+    takedown["description"] = scope + (
+        "Whatever its status, nobody but its creator sees it any more; it is `rejected` with the failure `taken_down` "
+        "and the reason. A repeat changes nothing. Refused with 409 for a video that has ended unshown or is uploading."
+    )
+    restore["description"] = (
+        scope + "The video is what it was before; nothing is changed of one that is not taken down."
+    )
     return {
+        "/v1/videos/{video_id}/takedown": {
+            "parameters": [path_id("video_id")],
+            "post": takedown,
+            "delete": restore,
+        },
         "/v1/reviews": {"get": listing},
         "/v1/reviews/{video_id}": {"parameters": [path_id("video_id")], "post": decision},
     }

@@ -122,8 +122,9 @@ SCHEMAS: Document = {
             "viewer": shape({"liked": FLAG, "following": FLAG}),
             "failure": shape({"code": TEXT, "detail": TEXT}),
             "review": _said(shape({"since": TIME}), "The clip waits for a person's verdict."),
+            "reupload_of": _said(ID, "The earlier video that shows the same: for those who may moderate."),
         },
-        optional=("failure", "review"),
+        optional=("failure", "review", "reupload_of"),
     ),
     "VideoEdit": {
         "type": "object",
@@ -170,7 +171,10 @@ SCHEMAS: Document = {
     "Comment": shape({"id": ID, "video_id": ID, "user": ref("UserRef"), "text": TEXT, "created_at": TIME}),
     "Review": shape(
         {"video_id": ID, "creator_id": ID, "description": TEXT, "reason": TEXT, "since": TIME, "clip_key": TEXT}
+        | {"reupload_of": _said(ID, "The earlier video that shows the same.")},
+        optional=("reupload_of",),
     ),
+    "Takedown": shape({"reason": {"type": "string", "maxLength": bodies.MOST_DETAIL}}, optional=("reason",)),
     "ReviewDecision": shape(
         {
             "verdict": {"type": "string", "enum": list(bodies.VERDICTS)},

@@ -77,6 +77,14 @@ class Reviews(Protocol):
     async def reject(self, video_id: int, detail: str) -> None:
         """`detail` is for the creator. Raises NotHeld."""
 
+    async def take_down(self, video_id: int, reason: str) -> None:
+        """Nobody but its creator sees the video, who is told `reason`. Idempotent.
+
+        Raises NotFound, NothingToTakeDown."""
+
+    async def restore(self, video_id: int) -> None:
+        """Undo a takedown: the video is what it was. Idempotent. Raises NotFound."""
+
 
 class Webhooks(Protocol):
     """Implemented by `origin.subscribing`. Another user's webhook is NotFound."""

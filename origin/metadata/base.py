@@ -27,6 +27,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
+from origin.prints import Print
 from origin.subscriptions import Attempt, Sent, Webhook
 
 
@@ -80,6 +81,10 @@ class BatchForked(Exception):
 
 ASK_AGAIN_OFFSETS = 100_000
 """How far back `count_like` repeats its answers; a consumer has far fewer records in flight."""
+
+
+BAND_MOST = 256
+"""How many videos may be found by one band of their prints; two writers at once may go a little over it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +148,13 @@ class Metadata(Protocol):
     ) -> bool:
         """Move a video to `to` if its status is one of `allowed`; False when it is not (or is not there)."""
 
+    async def take_down(self, video_id: int, allowed: Set[VideoStatus], failure: Failure) -> bool:
+        """Reject a video whose status is one of `allowed`, and keep that status beside it; False when it is not."""
+
+    async def restore(self, video_id: int) -> bool:
+        """Give a video that was taken down the status back that it had; one that was deleted since stays deleted, but
+        counts as taken down no more. False when it was not taken down."""
+
     async def set_progress(self, video_id: int, progress: float) -> None:
         """Packaging progress 0–1; ignored for a video that is not there."""
 
@@ -159,6 +171,23 @@ class Metadata(Protocol):
 
     async def newest_public(self, before_id: int | None, limit: int) -> Sequence[Video]:
         """Watchable public videos of everyone, newest first."""
+
+    async def mark_reupload(self, video_id: int, original_id: int | None) -> None:
+        """Note which earlier video this one was found to be of; ignored for a video that is not there."""
+
+    # prints
+    async def keep_print(self, video_id: int, print_: Print) -> None:
+        """Keep what a video looks and sounds like, and let it be found by its bands; but for those that BAND_MOST
+        videos have already, which say nothing."""
+
+    async def holders(self, bands: Set[int]) -> Sequence[int]:
+        """The videos that may be found by these bands, each once for every band: BAND_MOST of a band."""
+
+    async def prints(self, video_ids: Sequence[int]) -> Mapping[int, Print]:
+        """Those that are kept."""
+
+    async def forget_print(self, video_id: int) -> None:
+        """It is found no more. Idempotent."""
 
     # uploads
     async def create_upload(self, upload: Upload) -> None: ...

@@ -12,6 +12,7 @@ from origin.metadata import cassandra_enhancements as enhancements
 from origin.metadata import cassandra_follows as follows
 from origin.metadata import cassandra_likes as likes
 from origin.metadata import cassandra_migrating as migrating
+from origin.metadata import cassandra_prints as prints
 from origin.metadata import cassandra_uploads as uploads
 from origin.metadata import cassandra_users as users
 from origin.metadata import cassandra_video_lists as video_lists
@@ -35,6 +36,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
+from origin.prints import Print
 from origin.subscriptions import Attempt, Sent, Webhook
 
 
@@ -92,6 +94,12 @@ class CassandraMetadata:
     ) -> bool:
         return await videos.transition(self._session, video_id, allowed, to, failure)
 
+    async def take_down(self, video_id: int, allowed: Set[VideoStatus], failure: Failure) -> bool:
+        return await videos.take_down(self._session, video_id, allowed, failure)
+
+    async def restore(self, video_id: int) -> bool:
+        return await videos.restore(self._session, video_id)
+
     async def set_progress(self, video_id: int, progress: float) -> None:
         await videos.set_progress(self._session, video_id, progress)
 
@@ -107,6 +115,22 @@ class CassandraMetadata:
 
     async def newest_public(self, before_id: int | None, limit: int) -> Sequence[Video]:
         return await video_lists.newest_public(self._session, before_id, limit)
+
+    async def mark_reupload(self, video_id: int, original_id: int | None) -> None:
+        await videos.mark_reupload(self._session, video_id, original_id)
+
+    # prints
+    async def keep_print(self, video_id: int, print_: Print) -> None:
+        await prints.keep(self._session, video_id, print_)
+
+    async def holders(self, bands: Set[int]) -> Sequence[int]:
+        return await prints.holders(self._session, bands)
+
+    async def prints(self, video_ids: Sequence[int]) -> Mapping[int, Print]:
+        return await prints.several(self._session, video_ids)
+
+    async def forget_print(self, video_id: int) -> None:
+        await prints.forget(self._session, video_id)
 
     # uploads
     async def create_upload(self, upload: Upload) -> None:

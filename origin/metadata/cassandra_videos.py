@@ -1,8 +1,9 @@
 """Videos in Cassandra: their rows, and what moves them. The lists they are in are `cassandra_shown`'s.
 
 Cells of `videos` and their timestamps: a creation writes at timestamp 1; status, visibility, description, tags,
-captions, publication and since when it waits for a person change by compare-and-set only, whose ballots are
-microseconds of today; progress changes by plain writes only. So no cell is written both ways.
+captions, publication, since when it waits for a person and what it was taken down from change by compare-and-set only,
+whose ballots are microseconds of today; progress and what it is a re-upload of change by plain writes only. So no cell
+is written both ways.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from origin.model import WATCHABLE, Caption, Counts, Failure, Publication, Video
 
 _SELECT = """SELECT video_id, creator_id, description, status, visibility, toUnixTimestamp(timestamp), progress, s3_url,
     toUnixTimestamp(published_at), tags, publication, failure_code, failure_detail, captions,
-    toUnixTimestamp(held_at) FROM videos"""
+    toUnixTimestamp(held_at), taken_down_from, reupload_of FROM videos"""
 _READ = Statement(f"{_SELECT} WHERE video_id = ?")
 _SEVERAL = Statement(f"{_SELECT} WHERE video_id IN ?")
 _COUNTS = "SELECT video_id, views, likes, comments, shares FROM video_counts"
@@ -29,14 +30,15 @@ _READ_COUNTS = Statement(f"{_COUNTS} WHERE video_id = ?")
 _SEVERAL_COUNTS = near(f"{_COUNTS} WHERE video_id IN ?")
 _CREATE = Statement(
     "INSERT INTO videos (video_id, creator_id, description, status, visibility, timestamp, progress, s3_url,"
-    " published_at, tags, revision, publication, thumbnail_url, failure_code, failure_detail, captions, held_at)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1"
+    " published_at, tags, revision, publication, thumbnail_url, failure_code, failure_detail, captions, held_at,"
+    " taken_down_from, reupload_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1"
 )
 _CREATE_COUNTS = Statement(
     "INSERT INTO video_counts (video_id, creator_id, views, likes, comments, shares, flush)"
     " VALUES (?, ?, ?, ?, ?, ?, 0) USING TIMESTAMP 0"
 )
 _PROGRESS = Statement("UPDATE videos SET progress = ? WHERE video_id = ?")
+_MARK_REUPLOAD = Statement("UPDATE videos SET reupload_of = ? WHERE video_id = ?")
 _EDIT = compare_and_set(
     "UPDATE videos SET description = ?, tags = ?, visibility = ?, change = ? WHERE video_id = ? IF status IN ?"
 )
@@ -49,6 +51,15 @@ _PUBLISH = compare_and_set(
     "UPDATE videos SET status = ?, revision = ?, publication = ?, thumbnail_url = ?, published_at = ?,"
     " failure_code = null, failure_detail = null, change = ? WHERE video_id = ? IF status IN ? AND revision = ?"
 )
+_TAKE_DOWN = compare_and_set(
+    "UPDATE videos SET taken_down_from = ?, status = ?, failure_code = ?, failure_detail = ?, change = ?"
+    " WHERE video_id = ? IF status IN ?"
+)
+_RESTORE = compare_and_set(
+    "UPDATE videos SET taken_down_from = null, status = ?, failure_code = null, failure_detail = null, change = ?"
+    " WHERE video_id = ? IF status = ? AND taken_down_from = ?"
+)
+_TAKEN_DOWN = settled("SELECT status, taken_down_from FROM videos WHERE video_id = ?")
 _LAST_CHANGE = settled("SELECT change FROM videos WHERE video_id = ?")
 _PUBLISHED = Statement("SELECT status, revision, toUnixTimestamp(published_at) FROM videos WHERE video_id = ?")
 _LOST_RACES = 8
@@ -74,6 +85,8 @@ def _video(row: Row, counts: Row | None) -> Video:
         failure=Failure(row[11], row[12]) if row[11] is not None else None,
         captions=captions_of(row[13] or {}),
         held_at_ms=row[14],
+        taken_down_from=_STATUS[row[15]] if row[15] is not None else None,
+        reupload_of=row[16],
     )
 
 
@@ -116,6 +129,8 @@ async def create(session: CassandraSession, video: Video) -> None:
         failure.detail if failure else None,
         {each.language: caption_text(each) for each in video.captions} or UNSET,
         UNSET if video.held_at_ms is None else video.held_at_ms,
+        UNSET if video.taken_down_from is None else video.taken_down_from.value,
+        UNSET if video.reupload_of is None else video.reupload_of,
     )
 
 
@@ -134,6 +149,10 @@ async def several(session: CassandraSession, video_ids: Sequence[int]) -> Mappin
 
 async def set_progress(session: CassandraSession, video_id: int, progress: float) -> None:
     await session.write(_PROGRESS, progress, video_id)
+
+
+async def mark_reupload(session: CassandraSession, video_id: int, original_id: int | None) -> None:
+    await session.write(_MARK_REUPLOAD, original_id, video_id)
 
 
 async def edit(
@@ -187,6 +206,34 @@ async def transition(
     return done
 
 
+async def take_down(session: CassandraSession, video_id: int, allowed: Set[VideoStatus], failure: Failure) -> bool:
+    for _ in range(_LOST_RACES):
+        row = await session.row(_TAKEN_DOWN, video_id)
+        if row is None or row[0] not in _values(allowed):
+            return False
+        change = uuid.uuid4()
+        params = (row[0], VideoStatus.REJECTED.value, failure.code, failure.detail, change, video_id, [row[0]])
+        if await session.decide(_TAKE_DOWN, params, change, _LAST_CHANGE, video_id):
+            await shown.settle(session, video_id)
+            return True
+    raise _contended(video_id)
+
+
+async def restore(session: CassandraSession, video_id: int) -> bool:
+    for _ in range(_LOST_RACES):
+        row = await session.row(_TAKEN_DOWN, video_id)
+        if row is None or row[1] is None:
+            return False
+        to = row[1] if row[0] == VideoStatus.REJECTED else row[0]
+        if to in _values(WATCHABLE):
+            await shown.before_showing(session, video_id)
+        change = uuid.uuid4()
+        if await session.decide(_RESTORE, (to, change, video_id, *row), change, _LAST_CHANGE, video_id):
+            await shown.settle(session, video_id)
+            return True
+    raise _contended(video_id)
+
+
 async def publish(
     session: CassandraSession,
     video_id: int,
@@ -215,7 +262,11 @@ async def publish(
         if await session.decide(_PUBLISH, params, change, _LAST_CHANGE, video_id):
             await shown.settle(session, video_id)
             return True
-    raise MetadataUnavailable(f"video {video_id} is changed by too many at once")
+    raise _contended(video_id)
+
+
+def _contended(video_id: int) -> MetadataUnavailable:
+    return MetadataUnavailable(f"video {video_id} is changed by too many at once")
 
 
 def _values(statuses: Set[VideoStatus]) -> list[str]:

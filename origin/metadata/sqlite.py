@@ -12,6 +12,7 @@ from typing import TypeVar
 from origin.counters.base import Batch
 from origin.metadata import sqlite_counts as counts
 from origin.metadata import sqlite_enhancements as enhancements
+from origin.metadata import sqlite_prints as prints
 from origin.metadata import sqlite_social as social
 from origin.metadata import sqlite_uploads as uploads
 from origin.metadata import sqlite_users as users
@@ -37,6 +38,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
+from origin.prints import Print
 from origin.sqlite_database import Database, DatabaseError, DatabaseFull, DatabaseTooNew
 from origin.subscriptions import Attempt, Sent, Webhook
 
@@ -105,6 +107,12 @@ class SqliteMetadata:
     ) -> bool:
         return await self._write(partial(videos.transition, video_id=video_id, allowed=allowed, to=to, failure=failure))
 
+    async def take_down(self, video_id: int, allowed: Set[VideoStatus], failure: Failure) -> bool:
+        return await self._write(partial(videos.take_down, video_id=video_id, allowed=allowed, failure=failure))
+
+    async def restore(self, video_id: int) -> bool:
+        return await self._write(partial(videos.restore, video_id=video_id))
+
     async def set_progress(self, video_id: int, progress: float) -> None:
         await self._write(partial(videos.set_progress, video_id=video_id, progress=progress))
 
@@ -131,6 +139,22 @@ class SqliteMetadata:
 
     async def newest_public(self, before_id: int | None, limit: int) -> Sequence[Video]:
         return await self._read(partial(videos.newest_public, before_id=before_id, limit=limit))
+
+    async def mark_reupload(self, video_id: int, original_id: int | None) -> None:
+        await self._write(partial(videos.mark_reupload, video_id=video_id, original_id=original_id))
+
+    # prints
+    async def keep_print(self, video_id: int, print_: Print) -> None:
+        await self._write(partial(prints.keep, video_id=video_id, print_=print_))
+
+    async def holders(self, bands: Set[int]) -> Sequence[int]:
+        return await self._read(partial(prints.holders, bands=bands))
+
+    async def prints(self, video_ids: Sequence[int]) -> Mapping[int, Print]:
+        return await self._read(partial(prints.several, video_ids=video_ids))
+
+    async def forget_print(self, video_id: int) -> None:
+        await self._write(partial(prints.forget, video_id=video_id))
 
     # uploads
     async def create_upload(self, upload: Upload) -> None:

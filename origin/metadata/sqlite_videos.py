@@ -23,7 +23,7 @@ from origin.model import (
 
 _SELECT = """SELECT video_id, creator_id, description, status, visibility, created_at_ms, progress, raw_key,
     published_at_ms, tags, views, likes, comments, shares, publication, failure_code, failure_detail, captions,
-    held_at_ms FROM videos"""
+    held_at_ms, taken_down_from, reupload_of FROM videos"""
 _SEVERAL = f"{_SELECT} WHERE video_id IN (SELECT value FROM json_each(?))"  # noqa: S608 -- constants only
 # The words of the partial indexes: SQLite uses one only for a query that repeats them.
 _PUBLIC = "visibility = 'public' AND status IN ('playable', 'ready')"
@@ -48,13 +48,15 @@ def _video(row: tuple[Any, ...]) -> Video:
         failure=Failure(row[15], row[16]) if row[15] is not None else None,
         captions=captions_of(json.loads(row[17])) if row[17] != "{}" else (),
         held_at_ms=row[18],
+        taken_down_from=_STATUS[row[19]] if row[19] is not None else None,
+        reupload_of=row[20],
     )
 
 
 def create(connection: sqlite3.Connection, video: Video) -> None:
     publication, failure, counts = video.publication, video.failure, video.counts
     connection.execute(
-        "INSERT INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             video.video_id,
             video.creator_id,
@@ -76,6 +78,8 @@ def create(connection: sqlite3.Connection, video: Video) -> None:
             failure.detail if failure else None,
             json.dumps({each.language: caption_text(each) for each in video.captions}),
             video.held_at_ms,
+            video.taken_down_from,
+            video.reupload_of,
         ),
     )
 
@@ -137,8 +141,30 @@ def transition(
     return changed.rowcount == 1
 
 
+def take_down(connection: sqlite3.Connection, video_id: int, allowed: Set[VideoStatus], failure: Failure) -> bool:
+    changed = connection.execute(
+        "UPDATE videos SET taken_down_from = status, status = ?, failure_code = ?, failure_detail = ?"
+        " WHERE video_id = ? AND status IN (SELECT value FROM json_each(?))",
+        (VideoStatus.REJECTED, failure.code, failure.detail, video_id, json.dumps(sorted(allowed))),
+    )
+    return changed.rowcount == 1
+
+
+def restore(connection: sqlite3.Connection, video_id: int) -> bool:
+    changed = connection.execute(
+        "UPDATE videos SET status = CASE status WHEN ? THEN taken_down_from ELSE status END, taken_down_from = NULL,"
+        " failure_code = NULL, failure_detail = NULL WHERE video_id = ? AND taken_down_from IS NOT NULL",
+        (VideoStatus.REJECTED, video_id),
+    )
+    return changed.rowcount == 1
+
+
 def set_progress(connection: sqlite3.Connection, video_id: int, progress: float) -> None:
     connection.execute("UPDATE videos SET progress = ? WHERE video_id = ?", (progress, video_id))
+
+
+def mark_reupload(connection: sqlite3.Connection, video_id: int, original_id: int | None) -> None:
+    connection.execute("UPDATE videos SET reupload_of = ? WHERE video_id = ?", (original_id, video_id))
 
 
 def publish(

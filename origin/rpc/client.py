@@ -220,3 +220,9 @@ class RemoteReviews:
 
     async def reject(self, video_id: int, detail: str) -> None:
         await self._ask("Reject", pb.RejectRequest(video_id=video_id, detail=detail), pb.Done)
+
+    async def take_down(self, video_id: int, reason: str) -> None:
+        await self._ask("TakeDown", pb.TakeDownRequest(video_id=video_id, reason=reason), pb.Done)
+
+    async def restore(self, video_id: int) -> None:
+        await self._ask("Restore", pb.ReviewRequest(video_id=video_id), pb.Done)

@@ -349,6 +349,8 @@ class Video(_message.Message):
     FAILURE_FIELD_NUMBER: _builtins.int
     CAPTIONS_FIELD_NUMBER: _builtins.int
     HELD_AT_MS_FIELD_NUMBER: _builtins.int
+    TAKEN_DOWN_FROM_FIELD_NUMBER: _builtins.int
+    REUPLOAD_OF_FIELD_NUMBER: _builtins.int
     video_id: _builtins.int
     creator_id: _builtins.int
     description: _builtins.str
@@ -359,6 +361,9 @@ class Video(_message.Message):
     raw_key: _builtins.str
     published_at_ms: _builtins.int
     held_at_ms: _builtins.int
+    taken_down_from: Global___VideoStatus.ValueType
+    """Unspecified: nobody took it down."""
+    reupload_of: _builtins.int
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -387,19 +392,25 @@ class Video(_message.Message):
         failure: Global___Failure | None = ...,
         captions: _abc.Iterable[Global___Caption] | None = ...,
         held_at_ms: _builtins.int | None = ...,
+        taken_down_from: Global___VideoStatus.ValueType = ...,
+        reupload_of: _builtins.int | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_held_at_ms", b"_held_at_ms", "_published_at_ms", b"_published_at_ms", "counts", b"counts", "failure", b"failure", "held_at_ms", b"held_at_ms", "publication", b"publication", "published_at_ms", b"published_at_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_held_at_ms", b"_held_at_ms", "_published_at_ms", b"_published_at_ms", "_reupload_of", b"_reupload_of", "counts", b"counts", "failure", b"failure", "held_at_ms", b"held_at_ms", "publication", b"publication", "published_at_ms", b"published_at_ms", "reupload_of", b"reupload_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_at_ms", b"_held_at_ms", "_published_at_ms", b"_published_at_ms", "captions", b"captions", "counts", b"counts", "created_at_ms", b"created_at_ms", "creator_id", b"creator_id", "description", b"description", "failure", b"failure", "held_at_ms", b"held_at_ms", "progress", b"progress", "publication", b"publication", "published_at_ms", b"published_at_ms", "raw_key", b"raw_key", "status", b"status", "tags", b"tags", "video_id", b"video_id", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_at_ms", b"_held_at_ms", "_published_at_ms", b"_published_at_ms", "_reupload_of", b"_reupload_of", "captions", b"captions", "counts", b"counts", "created_at_ms", b"created_at_ms", "creator_id", b"creator_id", "description", b"description", "failure", b"failure", "held_at_ms", b"held_at_ms", "progress", b"progress", "publication", b"publication", "published_at_ms", b"published_at_ms", "raw_key", b"raw_key", "reupload_of", b"reupload_of", "status", b"status", "tags", b"tags", "taken_down_from", b"taken_down_from", "video_id", b"video_id", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__held_at_ms: _TypeAlias = _typing.Literal["held_at_ms"]  # noqa: Y015
     _WhichOneofArgType__held_at_ms: _TypeAlias = _typing.Literal["_held_at_ms", b"_held_at_ms"]  # noqa: Y015
     _WhichOneofReturnType__published_at_ms: _TypeAlias = _typing.Literal["published_at_ms"]  # noqa: Y015
     _WhichOneofArgType__published_at_ms: _TypeAlias = _typing.Literal["_published_at_ms", b"_published_at_ms"]  # noqa: Y015
+    _WhichOneofReturnType__reupload_of: _TypeAlias = _typing.Literal["reupload_of"]  # noqa: Y015
+    _WhichOneofArgType__reupload_of: _TypeAlias = _typing.Literal["_reupload_of", b"_reupload_of"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__held_at_ms) -> _WhichOneofReturnType__held_at_ms | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__published_at_ms) -> _WhichOneofReturnType__published_at_ms | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__reupload_of) -> _WhichOneofReturnType__reupload_of | None: ...
 
 Global___Video: _TypeAlias = Video  # noqa: Y015
 
@@ -1902,3 +1913,25 @@ class ReplayRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ReplayRequest: _TypeAlias = ReplayRequest  # noqa: Y015
+
+@_typing.final
+class TakeDownRequest(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VIDEO_ID_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    video_id: _builtins.int
+    reason: _builtins.str
+    def __init__(
+        self,
+        *,
+        video_id: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reason", b"reason", "video_id", b"video_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TakeDownRequest: _TypeAlias = TakeDownRequest  # noqa: Y015

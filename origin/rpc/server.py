@@ -196,3 +196,11 @@ class _Reviews:
     async def reject(self, request: pb.RejectRequest) -> pb.Done:
         await self._reviews.reject(request.video_id, request.detail)
         return pb.Done()
+
+    async def take_down(self, request: pb.TakeDownRequest) -> pb.Done:
+        await self._reviews.take_down(request.video_id, request.reason)
+        return pb.Done()
+
+    async def restore(self, request: pb.ReviewRequest) -> pb.Done:
+        await self._reviews.restore(request.video_id)
+        return pb.Done()

@@ -46,6 +46,12 @@ class Review:
 
 
 Verdict = Allow | Reject | Review
+_STRICTNESS = (Allow, Review, Reject)
+
+
+def stricter(one: Verdict, other: Verdict) -> Verdict:
+    """Of two verdicts on one clip the one that counts; of two equally strict ones the first."""
+    return max(one, other, key=lambda verdict: _STRICTNESS.index(type(verdict)))
 
 
 @dataclass(frozen=True, slots=True)

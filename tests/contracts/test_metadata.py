@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from origin.counters import Written
@@ -36,6 +38,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
+from origin.prints import HASH_BYTES, Print, bands
 from origin.subscriptions import DAY_MS, Attempt, Disabled, Outcome, Sent, Webhook
 from tests.batches import a_batch
 
@@ -231,6 +234,54 @@ async def test_a_deleted_video_is_not_published_again(metadata):
     assert (await metadata.video(1)).status is VideoStatus.DELETED
 
 
+async def test_a_takedown_keeps_what_the_video_was_and_its_undo_gives_it_back(metadata):
+    for video_id, status in enumerate((VideoStatus.PROCESSING, PLAYABLE, READY), 1):
+        before = a_video(video_id, status=status, publication=a_publication())
+        await metadata.create_video(before)
+        assert await metadata.take_down(video_id, {PLAYABLE, READY, status}, Failure("taken_down", "Why."))
+        down = replace(
+            before, status=VideoStatus.REJECTED, failure=Failure("taken_down", "Why."), taken_down_from=status
+        )
+        assert await metadata.video(video_id) == down
+        assert not await metadata.take_down(video_id, {PLAYABLE, READY}, Failure("taken_down", "Again."))
+        assert await metadata.video(video_id) == down
+        assert video_id not in [video.video_id for video in await metadata.newest_public(None, 5)]
+        assert await metadata.restore(video_id)
+        assert await metadata.video(video_id) == before
+        assert not await metadata.restore(video_id)
+    assert [video.video_id for video in await metadata.newest_public(None, 5)] == [3, 2]
+    await metadata.create_video(replace(down, video_id=4))
+    assert await metadata.video(4) == replace(down, video_id=4)
+    assert not await metadata.take_down(9, {READY}, Failure("taken_down", ""))
+    assert not await metadata.restore(9)
+
+
+async def test_nothing_is_published_after_a_takedown(metadata):
+    await metadata.create_video(a_video(1, status=PLAYABLE))
+    assert await metadata.take_down(1, {PLAYABLE}, Failure("taken_down", ""))
+    assert not await metadata.publish(1, a_publication(), READY, NOW_MS, {VideoStatus.PROCESSING, PLAYABLE})
+    assert (await metadata.video(1)).publication is None
+    assert await metadata.newest_public(None, 5) == []
+
+
+async def test_a_takedown_outlasts_a_deletion_until_it_is_undone(metadata):
+    await metadata.create_video(a_video(1))
+    assert await metadata.take_down(1, {READY}, Failure("taken_down", ""))
+    assert await metadata.transition(1, set(VideoStatus), VideoStatus.DELETED)
+    assert (await metadata.video(1)).taken_down_from is READY
+    assert await metadata.restore(1)
+    video = await metadata.video(1)
+    assert (video.status, video.taken_down_from) == (VideoStatus.DELETED, None)
+
+
+async def test_of_takedowns_and_undoings_at_once_the_row_is_one_or_the_other(metadata):
+    await metadata.create_video(a_video(1))
+    failure = Failure("taken_down", "")
+    await asyncio.gather(*(metadata.take_down(1, {READY}, failure) for _ in range(4)), metadata.restore(1))
+    video = await metadata.video(1)
+    assert (video.status, video.taken_down_from) in {(READY, None), (VideoStatus.REJECTED, READY)}
+
+
 async def test_progress_is_kept_and_ignored_for_a_missing_video(metadata):
     await metadata.create_video(a_video(1))
     await metadata.set_progress(1, 0.25)
@@ -254,6 +305,61 @@ async def test_listings_are_newest_first_paged_and_show_what_they_should(metadat
     assert ids(await metadata.videos_by_creator(7, None, 4, public_only=False)) == [9, 8, 7, 6]
     assert ids(await metadata.newest_public(None, 3)) == [11, 7, 6]
     assert ids(await metadata.newest_public(6, 100)) == [5, 4, 3, 2, 1]
+
+
+# prints
+
+
+def a_print(seed: int, pictures: int = 6, sound: bytes = b"") -> Print:
+    hashes = np.random.default_rng(seed).integers(0, 256, (pictures, HASH_BYTES), np.uint8) | 0x80
+    return Print(hashes.tobytes(), sound)
+
+
+async def test_what_a_video_is_a_re_upload_of_is_noted(metadata):
+    await metadata.create_video(a_video(1))
+    await metadata.create_video(a_video(2, reupload_of=1))
+    await metadata.mark_reupload(1, 5)
+    await metadata.mark_reupload(2, None)
+    await metadata.mark_reupload(9, 5)
+    assert [(await metadata.video(number)).reupload_of for number in (1, 2)] == [5, None]
+
+
+async def test_a_print_comes_back_and_is_found_by_its_bands(metadata):
+    one, other = a_print(1, sound=b"\x00\x00\x00\x01\xff\xff\xff\xff"), a_print(2, sound=b"\xff\xff\xff\xff")
+    for _ in range(2):
+        await metadata.keep_print(1, one)
+    await metadata.keep_print((1 << 63) - 1, other)
+    assert dict(await metadata.prints([1, 2, (1 << 63) - 1])) == {1: one, (1 << 63) - 1: other}
+    assert Counter(await metadata.holders(bands(one))) == {1: len(bands(one)), (1 << 63) - 1: 1}
+    assert list(await metadata.holders(bands(a_print(3)))) == []
+    assert list(await metadata.holders(frozenset())) == []
+
+
+async def test_a_long_print_is_kept_whole(metadata):
+    long = a_print(1, 720, np.random.default_rng(1).integers(0, 256, 4 * 3000, np.uint8).tobytes())
+    await metadata.keep_print(1, long)
+    assert dict(await metadata.prints([1])) == {1: long}
+    assert Counter(await metadata.holders(bands(long))) == {1: len(bands(long))}
+
+
+async def test_a_forgotten_print_is_found_no_more(metadata):
+    one = a_print(1)
+    await metadata.keep_print(1, one)
+    await metadata.keep_print(2, one)
+    for _ in range(2):
+        await metadata.forget_print(1)
+    assert dict(await metadata.prints([1, 2])) == {2: one}
+    assert set(await metadata.holders(bands(one))) == {2}
+
+
+async def test_a_band_that_many_have_says_nothing_and_takes_no_more(metadata, monkeypatch):
+    for module in ("sqlite_prints", "cassandra_prints"):
+        monkeypatch.setattr(f"origin.metadata.{module}.BAND_MOST", 3)
+    common = a_print(1, 1)
+    for video_id in range(1, 6):
+        await metadata.keep_print(video_id, common)
+    assert len(await metadata.prints(range(1, 6))) == 5
+    assert Counter(await metadata.holders(bands(common))) == dict.fromkeys((1, 2, 3), len(bands(common)))
 
 
 # uploads

@@ -16,7 +16,7 @@ from origin.events import InteractionEvent, InteractionType, PurgeEvent, Topic, 
 from origin.ids import NoIds
 from origin.metadata import MetadataFull, MetadataUnavailable
 from origin.metadata.base import HandleTaken, MetadataTooNew, NotFound
-from origin.model import UploadKind, UploadTerms, User, VideoStatus, Visibility
+from origin.model import Failure, UploadKind, UploadTerms, User, VideoStatus, Visibility
 from origin.objects.base import NoSuchObject, StoreFull, StoreUnavailable
 from origin.refusals import (
     AlreadyNamed,
@@ -27,6 +27,7 @@ from origin.refusals import (
     NoSuchPartial,
     NotCreator,
     NotHeld,
+    NothingToTakeDown,
     SelfFollow,
     TooManyWebhooks,
     UploadIncomplete,
@@ -350,6 +351,7 @@ async def test_clips_that_wait_for_review_are_listed_and_decided(roles):
     for video_id in (first, second):
         await roles.metadata.transition(video_id, {VideoStatus.QUEUED}, VideoStatus.PROCESSING)
         await roles.metadata.set_held(video_id, NOW_MS)
+        await roles.metadata.mark_reupload(video_id, 5)
         event = UploadEvent(video_id, ann.user_id, f"raw/{video_id}", NOW_MS)
         await roles.eventlog.append(Topic.UPLOADS_REVIEW, str(video_id), hold(event, "unsure"))
     waiting = await roles.reviews.waiting(10)
@@ -357,6 +359,7 @@ async def test_clips_that_wait_for_review_are_listed_and_decided(roles):
         (first, "unsure", NOW_MS),
         (second, "unsure", NOW_MS),
     ]
+    assert {each.video.reupload_of for each in waiting} == {5}
     assert [each.clip_key for each in await roles.reviews.waiting(1)] == [waiting[0].clip_key]
     assert (await roles.videos.view(first, ann.user_id)).video.held_at_ms == NOW_MS
     await roles.reviews.allow(first)
@@ -419,3 +422,25 @@ async def test_messages_are_tested_listed_and_replayed(roles):
     await roles.webhooks.edit(7, key, None, None, False)
     with pytest.raises(WebhookDisabled, match="enable it first"):
         await roles.webhooks.test(7, key)
+
+
+async def test_a_video_is_taken_down_and_restored(roles):
+    ann = await roles.user("ann")
+    video_id = await roles.video(ann, VideoStatus.READY)
+    for _ in range(2):
+        await roles.reviews.take_down(video_id, "Not here.")
+        seen = (await roles.videos.view(video_id, ann.user_id)).video
+        assert (seen.status, seen.failure, seen.taken_down_from) == (
+            VideoStatus.REJECTED,
+            Failure("taken_down", "Not here."),
+            VideoStatus.READY,
+        )
+        assert await roles.videos.views([video_id], ann.user_id) == []
+    for _ in range(2):
+        await roles.reviews.restore(video_id)
+        assert (await roles.videos.view(video_id, 0)).video.status is VideoStatus.READY
+    await roles.metadata.transition(video_id, {VideoStatus.READY}, VideoStatus.FAILED)
+    with pytest.raises(NothingToTakeDown, match="failed"):
+        await roles.reviews.take_down(video_id, "Not here.")
+    with pytest.raises(NotFound):
+        await roles.reviews.take_down(12345, "Not here.")

@@ -73,6 +73,7 @@ def test_what_waits_is_listed_with_its_reason(run: Run) -> None:
         "creator_id": "7",
         "since": "2027-01-15T08:00:00Z",
         "reason": "one frame scores 0.61",
+        "reupload_of": "",
         "description": "clip 5",
     }
     assert "VIDEO ID" in run("list")[1]
@@ -96,6 +97,15 @@ def test_clips_are_allowed_and_rejected_each_by_itself(run: Run, settings: Setti
     assert asyncio.run(status(settings, 6)) == (VideoStatus.REJECTED, "Not here.")
     assert run("list") == (0, "nothing waits for review\n")
     assert run("allow", "5")[0] == 1
+
+
+def test_videos_are_taken_down_and_restored(run: Run, settings: Settings) -> None:
+    code, out = run("takedown", "99", "5", "--reason", "Stolen.")
+    assert (code, "no video 99" in out, "5 is taken down" in out, "1 of 2 are as they were" in out) == (1, *[True] * 3)
+    assert asyncio.run(status(settings, 5)) == (VideoStatus.REJECTED, "Stolen.")
+    assert run("takedown", "5", "--json")[0] == 0
+    assert run("takedown", "5", "--undo") == (0, "5 is restored\n")
+    assert asyncio.run(status(settings, 5)) == (VideoStatus.PROCESSING, "")
 
 
 def test_where_no_system_has_run_it_is_said(run: Run) -> None:

@@ -17,6 +17,8 @@ from origin.events import Topic, UploadEvent, decode, encode
 from origin.metadata.base import MetadataUnavailable
 from origin.model import Failure, Publication, Video, VideoStatus, Visibility
 from origin.objects import Objects, open_objects
+from origin.prints import Likeness, Print
+from origin.reuploads import Recognised
 from packager.moderation import Allow, Evidence, ModerationUnavailable, Reject, Review, Verdict
 from packager.settings import PackagerSettings, RetryPolicy
 from packager.worker import PackagerWorker
@@ -36,6 +38,9 @@ class ShelfCatalog:
 
     objects: Objects
     videos: dict[int, Video] = field(default_factory=dict)
+    prints: dict[int, Print] = field(default_factory=dict)
+    like: dict[int, Recognised] = field(default_factory=dict)
+    """What of these videos is found to have been taken down."""
     history: list[tuple[int, str]] = field(default_factory=list)
     away: int = 0
     """How many of the next calls find the catalog away."""
@@ -74,6 +79,11 @@ class ShelfCatalog:
         if self.answers_late_s and stage == "publishing":
             await self.ended.wait()
         return self.videos[video_id].status in OPEN
+
+    async def recognise(self, video_id: int, print_: Print) -> Recognised | None:
+        self._answer()
+        self.prints[video_id] = print_
+        return self.like.get(video_id)
 
     async def hold(self, video_id: int) -> None:
         self._answer()
@@ -273,6 +283,32 @@ async def test_a_clip_that_moderation_is_unsure_about_waits_and_is_published_onc
     await house.log.append(Topic.UPLOADS, "1", encode(replace(event, cleared=True)))
     await house.status(1, VideoStatus.READY)
     assert len(house.moderation.seen) == 1
+
+
+async def test_a_clip_that_was_taken_down_before_is_rejected_and_publishes_nothing(house: House, clip: Clip) -> None:
+    house.catalog.like[1] = Recognised(5, Likeness.SAME)
+    house.start()
+    await house.upload(1, clip("silent"))
+    video = await house.status(1, VideoStatus.REJECTED)
+    assert video.failure == Failure("taken_down_before", "This clip was taken down before, so it is not shown again.")
+    assert [info async for info in house.objects.list("v/")] == []
+    assert house.catalog.prints[1].pictures
+
+
+async def test_a_clip_that_only_resembles_one_taken_down_waits_and_is_published_once_a_person_cleared_it(
+    house: House, clip: Clip
+) -> None:
+    house.catalog.like[1] = Recognised(5, Likeness.SIMILAR)
+    worker = house.start()
+    await house.upload(1, clip("silent"))
+    await house.until(lambda: worker.stats.held == 1)
+    [record] = await house.log.read(Topic.UPLOADS_REVIEW, {}, 10)
+    event = decode(UploadEvent, record.value)
+    assert event.error_detail == "it looks like video 5, which was taken down"
+    house.catalog.prints.clear()
+    await house.log.append(Topic.UPLOADS, "1", encode(replace(event, cleared=True)))
+    await house.status(1, VideoStatus.READY)
+    assert house.catalog.prints[1].pictures
 
 
 async def test_what_the_master_playlist_names_is_in_the_store(house: House, clip: Clip) -> None:

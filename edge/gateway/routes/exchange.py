@@ -51,6 +51,11 @@ def require_scope(scope: str) -> None:
         raise ApiProblem(problems.insufficient_scope(scope))
 
 
+def has_scope(scope: str) -> bool:
+    principal = context().principal
+    return principal is not None and scope in principal.scopes
+
+
 def _principal() -> Principal:
     principal = context().principal
     if principal is None:

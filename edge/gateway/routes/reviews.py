@@ -1,4 +1,4 @@
-"""Clips that wait for a person's verdict, for those whose token allows to decide."""
+"""Clips that wait for a person's verdict, and takedowns, for those whose token allows to decide."""
 
 from __future__ import annotations
 
@@ -26,4 +26,16 @@ def register(app: Quart, services: Services) -> None:
             await services.reviews.allow(key)
         else:
             await services.reviews.reject(key, decision.detail)
+        return nothing()
+
+    @app.post("/v1/videos/<video_id>/takedown")
+    async def take_down(video_id: str) -> Response:
+        require_scope(MODERATE)
+        await services.reviews.take_down(bodies.path_id(video_id), bodies.takedown_reason(await document()))
+        return nothing()
+
+    @app.delete("/v1/videos/<video_id>/takedown")
+    async def restore(video_id: str) -> Response:
+        require_scope(MODERATE)
+        await services.reviews.restore(bodies.path_id(video_id))
         return nothing()

@@ -11,10 +11,11 @@ from contextlib import aclosing
 from quart import Quart, Response, request
 
 from edge.gateway import bodies, documents
+from edge.gateway.context import MODERATE
 from edge.gateway.lastgood.asking import AWAY
 from edge.gateway.limit_fields import bucket_key
 from edge.gateway.open_streams import OpenStreams
-from edge.gateway.routes.exchange import answer, document, nothing, required_user, viewer_id
+from edge.gateway.routes.exchange import answer, document, has_scope, nothing, required_user, viewer_id
 from edge.gateway.services import Services
 from origin.metadata.base import NotFound
 from origin.views import VideoView
@@ -28,7 +29,8 @@ def register(app: Quart, services: Services) -> None:
     @app.get("/v1/videos/<video_id>")
     async def video(video_id: str) -> Response:
         view = await services.videos.view(bodies.path_id(video_id), viewer_id())
-        return answer(documents.video(view, services.playback))
+        shown = documents.video(view, services.playback)
+        return answer(shown | documents.found(view.video) if has_scope(MODERATE) else shown)
 
     @app.patch("/v1/videos/<video_id>")
     async def edit_video(video_id: str) -> Response:

@@ -27,6 +27,7 @@ from origin.metadata import HandleTaken, Metadata, NotFound, open_metadata
 from origin.model import (
     Comment,
     Counts,
+    Failure,
     Publication,
     StartupFile,
     User,
@@ -34,7 +35,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
-from origin.refusals import BadCaptions, CommentRefused, NotCreator, NotHeld, SelfFollow
+from origin.refusals import BadCaptions, CommentRefused, NotCreator, NotHeld, NothingToTakeDown, SelfFollow
 from origin.subscribing import Webhooks
 from origin.views import CommentView, Interaction, Listed, Refused, ReviewView, UserView, VideoView
 from origin.webhooks.target import Reach
@@ -83,6 +84,17 @@ class House:
 
     async def reject(self, video_id: int, detail: str) -> None:
         self._decide(video_id, detail)
+
+    async def take_down(self, video_id: int, reason: str) -> None:
+        if video_id not in self.shown:
+            raise NotFound("no such video")
+        if self.shown[video_id].status is VideoStatus.FAILED:
+            raise NothingToTakeDown(f"Video {video_id} is failed: nothing of it is shown.")
+        failure = Failure("taken_down", reason)
+        self.shown[video_id] = replace(self.shown[video_id], status=VideoStatus.REJECTED, failure=failure)
+
+    async def restore(self, video_id: int) -> None:
+        self.shown[video_id] = replace(self.shown[video_id], status=VideoStatus.READY, failure=None)
 
     def _decide(self, video_id: int, detail: str) -> None:
         if self.held.pop(video_id, None) is None:

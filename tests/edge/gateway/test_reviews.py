@@ -57,7 +57,15 @@ async def test_a_rejection_without_words_has_ours(client: Client, moderator: dic
 
 
 @pytest.mark.usefixtures("moderator")
-@pytest.mark.parametrize(("method", "path"), [("GET", "/v1/reviews"), ("POST", "/v1/reviews/21")])
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/v1/reviews"),
+        ("POST", "/v1/reviews/21"),
+        ("POST", "/v1/videos/21/takedown"),
+        ("DELETE", "/v1/videos/21/takedown"),
+    ],
+)
 async def test_others_are_refused(client: Client, method: str, path: str) -> None:
     body = {"verdict": "allow"} if method == "POST" else None
     nobody = await client.ask(method, path, body, user_id=None)
@@ -87,3 +95,45 @@ async def test_its_creator_is_told_that_a_clip_waits(client: Client) -> None:
     assert (document["status"], document["review"]) == ("processing", {"since": "2026-01-01T00:00:00.123Z"})
     client.house.shown[21] = replace(held, status=VideoStatus.REJECTED)
     assert "review" not in (await client.ask("GET", "/v1/videos/21")).json
+
+
+async def test_a_video_is_taken_down_and_restored(client: Client, moderator: dict[str, str]) -> None:
+    client.house.shown[31] = a_video(31)
+    where = "/v1/videos/31/takedown"
+    answer = await client.ask("POST", where, {"reason": "Stolen."}, user_id=None, headers=moderator)
+    assert (answer.status, answer.body) == (204, b"")
+    document = (await client.ask("GET", "/v1/videos/31")).json
+    assert (document["status"], document["playback"]) == ("rejected", None)
+    assert document["failure"] == {"code": "taken_down", "detail": "Stolen."}
+    assert (await client.ask("DELETE", where, user_id=None, headers=moderator)).status == 204
+    document = (await client.ask("GET", "/v1/videos/31")).json
+    assert (document["status"], "failure" in document) == ("ready", False)
+    assert document["playback"]["hls"]
+
+
+@pytest.mark.parametrize(
+    ("video_id", "body", "status", "code"),
+    [
+        (32, {}, 409, "nothing_to_take_down"),
+        (99, {"reason": "Stolen."}, 404, "not_found"),
+        (32, {"reason": "x" * 501}, 400, "invalid_input"),
+        (32, {"reason": 5}, 400, "invalid_input"),
+    ],
+)
+async def test_a_takedown_that_cannot_be_is_refused(
+    client: Client, moderator: dict[str, str], video_id: int, body: dict[str, object], status: int, code: str
+) -> None:
+    client.house.shown[32] = a_video(32, status=VideoStatus.FAILED)
+    answer = await client.ask("POST", f"/v1/videos/{video_id}/takedown", body, user_id=None, headers=moderator)
+    assert (answer.status, answer.code) == (status, code)
+
+
+async def test_only_those_who_may_moderate_are_told_of_a_re_upload(client: Client, moderator: dict[str, str]) -> None:
+    client.house.shown[33] = replace(a_video(33), reupload_of=31)
+    told = (await client.ask("GET", "/v1/videos/33", user_id=None, headers=moderator)).json
+    assert told["reupload_of"] == "31"
+    assert "reupload_of" not in (await client.ask("GET", "/v1/videos/33")).json
+    held = client.house.held[21]
+    client.house.held[21] = replace(held, video=replace(held.video, reupload_of=31))
+    listed = (await client.ask("GET", "/v1/reviews", user_id=None, headers=moderator)).json["items"]
+    assert [item.get("reupload_of") for item in listed] == ["31", None]

@@ -1,0 +1,96 @@
+"""How a clip's print is made (`origin.prints` says what it is): command lines, and hashes of pictures. Rules file.
+
+Pictures are taken small and grey, squeezed to a square: what shape a copy has is no matter then. Black borders, which
+every picture of a clip has alike, are cut before it is hashed.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from origin.prints import FREQUENCIES, HASH_BYTES, PICTURES_PER_S, SIDE
+from packager.command import clip_input, command, output
+from packager.plan import EncodePlan, Means
+
+PICTURES_FILE = "print.gray"
+SOUND_FILE = "print.chroma"
+EDGE = 96
+"""Pixels a side, as taken."""
+HASHED_EDGE = 32
+"""Pixels a side, as hashed."""
+DARK = 32
+"""Grey (0-255) up to which a border counts as black, compression's ringing included."""
+BORDER_MOST = 0.4
+"""Share of a side that may be border at either end; more is a dark clip."""
+FLAT_RANGE = 12.0
+"""Standard deviation of grey below which a picture tells nothing: its signs are noise."""
+SOUND_RATE = 11025
+"""Chromaprint's own, Hz."""
+
+
+def pictures_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
+    """The clip's pictures, PICTURES_PER_S, one after another into PICTURES_FILE."""
+    pictures = (
+        # Filters within the loop make no difference to what is left of a picture here, and without the pictures that
+        # no other rests on a third of the work is saved: a neighbour of a tenth of a second ago stands for them.
+        clip_input(plan, means, skip_loop_filter="all", skip_frame="noref")[str(plan.video.index)]
+        .filter("fps", fps=PICTURES_PER_S, start_time=0)
+        .filter("scale", EDGE, EDGE, flags="area", out_range="pc")
+        .filter("format", "gray")
+    )
+    return command(means, [output(pictures, PICTURES_FILE, f="rawvideo", fps_mode="passthrough")])
+
+
+def sound_print_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
+    """Chromaprint's fingerprint of the clip's sound into SOUND_FILE."""
+    if plan.audio is None:
+        raise ValueError("the clip has no sound")
+    sound = clip_input(plan, means)[str(plan.audio.index)]
+    return command(means, [output(sound, SOUND_FILE, f="chromaprint", fp_format="raw", ac=1, ar=SOUND_RATE)])
+
+
+def hashes(grey: bytes) -> bytes:
+    """Of pictures of EDGE * EDGE grey bytes each: `Print.pictures`. Bytes of a picture cut short are left out."""
+    count = len(grey) // (EDGE * EDGE)
+    pictures = np.frombuffer(grey, np.uint8, count * EDGE * EDGE).reshape(count, EDGE, EDGE)
+    if count == 0:
+        return b""
+    rows, columns = _inside(pictures.max(axis=(0, 2))), _inside(pictures.max(axis=(0, 1)))
+    cut = pictures[:, rows, columns]
+    small = _resampled(cut.shape[1]) @ cut.astype(np.float64) @ _resampled(cut.shape[2]).T
+    waves = _COSINES @ small @ _COSINES.T
+    vertical, horizontal = zip(*FREQUENCIES, strict=True)
+    bits = waves[:, list(vertical), list(horizontal)] > 0
+    telling = small.std(axis=(1, 2)) >= FLAT_RANGE
+    packed = np.packbits(np.column_stack([telling, bits & telling[:, None]]), axis=1)
+    assert packed.shape == (count, HASH_BYTES)  # noqa: S101 -- 1 + 255 bits
+    return packed.tobytes()
+
+
+def _inside(brightest: NDArray[np.uint8]) -> slice:
+    """From the brightest grey that each row (or column) ever has: what lies between black borders."""
+    bright = np.flatnonzero(brightest > DARK)
+    most = math.floor(BORDER_MOST * len(brightest))
+    if len(bright) == 0 or bright[0] > most or len(brightest) - 1 - bright[-1] > most:
+        return slice(0, len(brightest))
+    return slice(int(bright[0]), int(bright[-1]) + 1)
+
+
+def _resampled(length: int) -> NDArray[np.float64]:
+    """The matrix that averages `length` pixels into HASHED_EDGE, by the area that they share."""
+    edges = np.linspace(0, length, HASHED_EDGE + 1)
+    begin = np.maximum(edges[:-1, None], np.arange(length))
+    end = np.minimum(edges[1:, None], np.arange(1, length + 1))
+    return np.asarray(np.clip(end - begin, 0, None) * HASHED_EDGE / length)
+
+
+def _cosines() -> NDArray[np.float64]:
+    """The lowest SIDE rows of the discrete cosine transform (DCT-II) of HASHED_EDGE values."""
+    places = (2 * np.arange(HASHED_EDGE) + 1) / (2 * HASHED_EDGE)
+    return np.asarray(np.cos(np.pi * np.arange(SIDE)[:, None] * places))
+
+
+_COSINES = _cosines()

@@ -1,0 +1,54 @@
+"""A video that was taken down stays down when somebody uploads it again, in whatever dress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.client import ApiProblem, Client
+from tests.e2e.clips import render
+from tests.e2e.conftest import SignIn
+from tests.e2e.system import RunningSystem
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
+
+
+def uploaded(client: Client, clip: Path) -> Mapping[str, Any]:
+    """The video as its creator sees it at its end."""
+    created = client.create_upload(clip, "")
+    client.send_file(created.location, clip, lambda _: None)
+    return list(client.video_events(created.video_id))[-1]
+
+
+def a_clip(path: Path) -> Path:
+    picture = "mandelbrot=size=180x320:rate=30:start_scale=0.4:end_scale=0.02:end_pts=200,scale=360:640"
+    codecs = ("-c:v", "libx264", "-preset", "ultrafast", "-pix_fmt", "yuv420p", "-c:a", "aac", "-t", "6")
+    return render(path, "-f", "lavfi", "-i", picture, "-f", "lavfi", "-i", "aevalsrc='sin(900*t+9*sin(3*t))'", *codecs)
+
+
+def test_the_mirrored_copy_of_a_taken_down_video_is_rejected_until_the_takedown_is_undone(
+    mortal: RunningSystem, sign_in: SignIn, tmp_path: Path
+) -> None:
+    ann, bob = sign_in(mortal), sign_in(mortal)
+    clip = a_clip(tmp_path / "clip.mp4")
+    copy = render(tmp_path / "copy.mp4", "-i", str(clip), "-vf", "hflip,scale=270:480", "-crf", "30")
+    first = uploaded(ann, clip)
+    assert first["status"] == "ready"
+
+    down = mortal.command("review", "takedown", first["id"], "--reason", "Stolen.")
+    assert (down.returncode, down.stdout) == (0, f"{first['id']} is taken down\n")
+    seen = ann.call("GET", f"/v1/videos/{first['id']}")
+    assert (seen["status"], seen["failure"]["code"], seen["playback"]) == ("rejected", "taken_down", None)
+    with pytest.raises(ApiProblem) as gone:
+        bob.call("GET", f"/v1/videos/{first['id']}")
+    assert gone.value.status == 404
+    again = uploaded(bob, copy)
+    assert (again["status"], again["failure"]["code"]) == ("rejected", "taken_down_before")
+
+    undone = mortal.command("review", "takedown", "--undo", first["id"])
+    assert undone.returncode == 0, undone.stderr
+    assert ann.call("GET", f"/v1/videos/{first['id']}")["status"] == "ready"
+    assert uploaded(bob, copy)["status"] == "ready"

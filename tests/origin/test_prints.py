@@ -1,0 +1,130 @@
+"""When two clips are alike, by their prints alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from origin.prints import (
+    ASKED_PICTURES,
+    ASKED_SOUNDS,
+    BANDS,
+    HASH_BYTES,
+    Likeness,
+    Print,
+    PrintRules,
+    asked_bands,
+    bands,
+    compare,
+    distance,
+    likely,
+    mirrored,
+)
+
+RULES = PrintRules()
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def a_print(seed: int, pictures: int = 48, sounds: int = 0) -> Print:
+    """Pictures that have nothing to do with each other, as in a clip of many cuts."""
+    chance = np.random.default_rng(seed)
+    hashes = chance.integers(0, 256, (pictures, HASH_BYTES), np.uint8)
+    hashes[:, 0] |= 0x80
+    return Print(hashes.tobytes(), chance.integers(0, 256, 4 * sounds, np.uint8).tobytes())
+
+
+def noisy(print_: Print, bits: int, seed: int = 1) -> Print:
+    """With so many bits of each picture turned."""
+    chance = np.random.default_rng(seed)
+    spread = np.unpackbits(np.frombuffer(print_.pictures, np.uint8).reshape(-1, HASH_BYTES), axis=1)
+    for row in spread:
+        row[1 + chance.choice(255, bits, replace=False)] ^= 1
+    return Print(np.packbits(spread, axis=1).tobytes(), print_.sound)
+
+
+def part(print_: Print, start: int, length: int) -> Print:
+    return Print(print_.pictures[HASH_BYTES * start : HASH_BYTES * (start + length)])
+
+
+@given(SEEDS, st.integers(8, 40))
+@settings(max_examples=50)
+def test_a_mirrored_clip_is_the_same_and_is_found(seed: int, pictures: int) -> None:
+    ours = a_print(seed, pictures)
+    assert compare(mirrored(ours), ours, RULES) is Likeness.SAME
+    assert mirrored(mirrored(ours)) == ours
+    assert asked_bands(mirrored(ours)) & bands(ours)
+
+
+@given(SEEDS, st.integers(0, 24), st.integers(8, 24))
+@settings(max_examples=50)
+def test_what_is_left_of_a_trimmed_clip_is_the_same_either_way_round(seed: int, start: int, length: int) -> None:
+    whole = a_print(seed)
+    assert compare(part(whole, start, length), whole, RULES) is Likeness.SAME
+    assert compare(whole, part(whole, start, length), RULES) is Likeness.SAME
+
+
+@given(SEEDS, SEEDS)
+@settings(max_examples=50)
+def test_likeness_knows_no_order(one: int, other: int) -> None:
+    ours, theirs = noisy(a_print(one), 60, other), a_print(one)
+    assert compare(ours, theirs, RULES) is compare(theirs, ours, RULES)
+    assert distance(ours, theirs, RULES) == distance(theirs, ours, RULES) == 60
+
+
+def test_clips_with_nothing_in_common_are_not_alike() -> None:
+    assert compare(a_print(1), a_print(2), RULES) is Likeness.NONE
+
+
+@pytest.mark.parametrize(
+    ("bits", "likeness"),
+    [
+        (int(RULES.same_distance), Likeness.SAME),
+        (int(RULES.same_distance) + 1, Likeness.SIMILAR),
+        (int(RULES.similar_distance), Likeness.SIMILAR),
+        (int(RULES.similar_distance) + 1, Likeness.NONE),
+    ],
+)
+def test_how_far_a_copy_may_be(bits: int, likeness: Likeness) -> None:
+    ours = a_print(1)
+    assert compare(noisy(ours, bits), ours, RULES) is likeness
+
+
+def test_a_short_quotation_in_a_longer_clip_is_similar_only() -> None:
+    ours, theirs = a_print(1, 80), a_print(2, 80)
+    quoting = Print(ours.pictures[: HASH_BYTES * 60] + part(theirs, 20, 20).pictures)
+    assert compare(quoting, theirs, RULES) is Likeness.SIMILAR
+
+
+def test_pictures_that_tell_nothing_make_no_likeness() -> None:
+    black = Print(bytes(HASH_BYTES * 20))
+    assert compare(black, black, RULES) is Likeness.NONE
+    assert mirrored(black) == black
+    assert bands(black) == asked_bands(black) == frozenset()
+
+
+def test_less_than_two_seconds_tell_too_little() -> None:
+    short = a_print(1, 7)
+    assert compare(short, short, RULES) is Likeness.NONE
+    assert compare(Print(b""), a_print(1), RULES) is Likeness.NONE
+
+
+def test_the_same_sound_under_other_pictures_is_the_same_sound_only() -> None:
+    ours, theirs = a_print(1, sounds=100), a_print(2)
+    assert compare(ours, Print(theirs.pictures, ours.sound[40:]), RULES) is Likeness.SOUND
+    assert compare(ours, Print(theirs.pictures, a_print(3, sounds=100).sound), RULES) is Likeness.NONE
+
+
+def test_silence_is_like_no_silence() -> None:
+    silent = Print(b"", bytes(4 * 200))
+    assert compare(silent, silent, RULES) is Likeness.NONE
+    assert bands(silent) == frozenset()
+
+
+def test_the_longest_clip_asks_for_a_bounded_number_of_bands() -> None:
+    assert len(asked_bands(a_print(1, 2000, 9000))) <= 2 * BANDS * ASKED_PICTURES + ASKED_SOUNDS
+
+
+def test_those_that_share_the_most_are_compared() -> None:
+    assert likely([3, 1, 2, 1, 2, 1], 2) == [1, 2]
