@@ -121,6 +121,8 @@ class VideoEvent:
     """A VideoStatus; empty in records that were written before it was told."""
     failure_code: str = ""
     failure_detail: str = ""
+    takedowns: int = 0
+    """How often it was taken down until then."""
 
 
 @dataclass(frozen=True, slots=True)

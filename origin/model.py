@@ -177,6 +177,8 @@ class Video:
     """When moderation left it to a person; None: it never did, or it was allowed."""
     taken_down_from: VideoStatus | None = None
     """The status that an undo gives back; None: nobody took it down. Outlasts a deletion by the creator."""
+    takedowns: int = 0
+    """How often it was taken down, which tells what is said of it before and after an undo apart."""
     reupload_of: int | None = None
     """The earlier video that this one was found to be of; for moderators."""
 

@@ -48,6 +48,7 @@ def video_event(video: Video, change: VideoChange, now_ms: int) -> VideoEvent:
         status=video.status,
         failure_code=video.failure.code if video.failure else "",
         failure_detail=video.failure.detail if video.failure else "",
+        takedowns=video.takedowns,
     )
 
 

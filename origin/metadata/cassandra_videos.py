@@ -22,7 +22,7 @@ from origin.model import WATCHABLE, Caption, Counts, Failure, Publication, Video
 
 _SELECT = """SELECT video_id, creator_id, description, status, visibility, toUnixTimestamp(timestamp), progress, s3_url,
     toUnixTimestamp(published_at), tags, publication, failure_code, failure_detail, captions,
-    toUnixTimestamp(held_at), taken_down_from, reupload_of FROM videos"""
+    toUnixTimestamp(held_at), taken_down_from, takedowns, reupload_of FROM videos"""
 _READ = Statement(f"{_SELECT} WHERE video_id = ?")
 _SEVERAL = Statement(f"{_SELECT} WHERE video_id IN ?")
 _COUNTS = "SELECT video_id, views, likes, comments, shares FROM video_counts"
@@ -31,7 +31,8 @@ _SEVERAL_COUNTS = near(f"{_COUNTS} WHERE video_id IN ?")
 _CREATE = Statement(
     "INSERT INTO videos (video_id, creator_id, description, status, visibility, timestamp, progress, s3_url,"
     " published_at, tags, revision, publication, thumbnail_url, failure_code, failure_detail, captions, held_at,"
-    " taken_down_from, reupload_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1"
+    " taken_down_from, takedowns, reupload_of)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) USING TIMESTAMP 1"
 )
 _CREATE_COUNTS = Statement(
     "INSERT INTO video_counts (video_id, creator_id, views, likes, comments, shares, flush)"
@@ -52,14 +53,14 @@ _PUBLISH = compare_and_set(
     " failure_code = null, failure_detail = null, change = ? WHERE video_id = ? IF status IN ? AND revision = ?"
 )
 _TAKE_DOWN = compare_and_set(
-    "UPDATE videos SET taken_down_from = ?, status = ?, failure_code = ?, failure_detail = ?, change = ?"
-    " WHERE video_id = ? IF status IN ?"
+    "UPDATE videos SET taken_down_from = ?, takedowns = ?, status = ?, failure_code = ?, failure_detail = ?, change = ?"
+    " WHERE video_id = ? IF status = ? AND takedowns = ?"
 )
 _RESTORE = compare_and_set(
     "UPDATE videos SET taken_down_from = null, status = ?, failure_code = null, failure_detail = null, change = ?"
     " WHERE video_id = ? IF status = ? AND taken_down_from = ?"
 )
-_TAKEN_DOWN = settled("SELECT status, taken_down_from FROM videos WHERE video_id = ?")
+_TAKEN_DOWN = settled("SELECT status, taken_down_from, takedowns FROM videos WHERE video_id = ?")
 _LAST_CHANGE = settled("SELECT change FROM videos WHERE video_id = ?")
 _PUBLISHED = Statement("SELECT status, revision, toUnixTimestamp(published_at) FROM videos WHERE video_id = ?")
 _LOST_RACES = 8
@@ -86,7 +87,8 @@ def _video(row: Row, counts: Row | None) -> Video:
         captions=captions_of(row[13] or {}),
         held_at_ms=row[14],
         taken_down_from=_STATUS[row[15]] if row[15] is not None else None,
-        reupload_of=row[16],
+        takedowns=row[16] or 0,
+        reupload_of=row[17],
     )
 
 
@@ -130,6 +132,7 @@ async def create(session: CassandraSession, video: Video) -> None:
         {each.language: caption_text(each) for each in video.captions} or UNSET,
         UNSET if video.held_at_ms is None else video.held_at_ms,
         UNSET if video.taken_down_from is None else video.taken_down_from.value,
+        video.takedowns or UNSET,
         UNSET if video.reupload_of is None else video.reupload_of,
     )
 
@@ -212,7 +215,17 @@ async def take_down(session: CassandraSession, video_id: int, allowed: Set[Video
         if row is None or row[0] not in _values(allowed):
             return False
         change = uuid.uuid4()
-        params = (row[0], VideoStatus.REJECTED.value, failure.code, failure.detail, change, video_id, [row[0]])
+        params = (
+            row[0],
+            (row[2] or 0) + 1,
+            VideoStatus.REJECTED.value,
+            failure.code,
+            failure.detail,
+            change,
+            video_id,
+            row[0],
+            row[2],
+        )
         if await session.decide(_TAKE_DOWN, params, change, _LAST_CHANGE, video_id):
             await shown.settle(session, video_id)
             return True
@@ -228,7 +241,7 @@ async def restore(session: CassandraSession, video_id: int) -> bool:
         if to in _values(WATCHABLE):
             await shown.before_showing(session, video_id)
         change = uuid.uuid4()
-        if await session.decide(_RESTORE, (to, change, video_id, *row), change, _LAST_CHANGE, video_id):
+        if await session.decide(_RESTORE, (to, change, video_id, *row[:2]), change, _LAST_CHANGE, video_id):
             await shown.settle(session, video_id)
             return True
     raise _contended(video_id)

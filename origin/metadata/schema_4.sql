@@ -51,8 +51,9 @@ CREATE TABLE enhancements (
     owner TEXT NOT NULL,
     ends_at_ms INTEGER NOT NULL
 );
--- The status that a person took a video down from.
+-- The status that a person took a video down from, and how often that was.
 ALTER TABLE videos ADD COLUMN taken_down_from TEXT;
+ALTER TABLE videos ADD COLUMN takedowns INTEGER NOT NULL DEFAULT 0;
 -- The earlier video that one was found to be of.
 ALTER TABLE videos ADD COLUMN reupload_of INTEGER;
 -- What videos look and sound like, and by which bands of it they are found (origin/prints.py).

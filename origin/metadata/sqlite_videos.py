@@ -23,7 +23,7 @@ from origin.model import (
 
 _SELECT = """SELECT video_id, creator_id, description, status, visibility, created_at_ms, progress, raw_key,
     published_at_ms, tags, views, likes, comments, shares, publication, failure_code, failure_detail, captions,
-    held_at_ms, taken_down_from, reupload_of FROM videos"""
+    held_at_ms, taken_down_from, takedowns, reupload_of FROM videos"""
 _SEVERAL = f"{_SELECT} WHERE video_id IN (SELECT value FROM json_each(?))"  # noqa: S608 -- constants only
 # The words of the partial indexes: SQLite uses one only for a query that repeats them.
 _PUBLIC = "visibility = 'public' AND status IN ('playable', 'ready')"
@@ -49,14 +49,15 @@ def _video(row: tuple[Any, ...]) -> Video:
         captions=captions_of(json.loads(row[17])) if row[17] != "{}" else (),
         held_at_ms=row[18],
         taken_down_from=_STATUS[row[19]] if row[19] is not None else None,
-        reupload_of=row[20],
+        takedowns=row[20],
+        reupload_of=row[21],
     )
 
 
 def create(connection: sqlite3.Connection, video: Video) -> None:
     publication, failure, counts = video.publication, video.failure, video.counts
     connection.execute(
-        "INSERT INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO videos VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             video.video_id,
             video.creator_id,
@@ -79,6 +80,7 @@ def create(connection: sqlite3.Connection, video: Video) -> None:
             json.dumps({each.language: caption_text(each) for each in video.captions}),
             video.held_at_ms,
             video.taken_down_from,
+            video.takedowns,
             video.reupload_of,
         ),
     )
@@ -143,7 +145,8 @@ def transition(
 
 def take_down(connection: sqlite3.Connection, video_id: int, allowed: Set[VideoStatus], failure: Failure) -> bool:
     changed = connection.execute(
-        "UPDATE videos SET taken_down_from = status, status = ?, failure_code = ?, failure_detail = ?"
+        "UPDATE videos SET taken_down_from = status, takedowns = takedowns + 1, status = ?, failure_code = ?,"
+        " failure_detail = ?"
         " WHERE video_id = ? AND status IN (SELECT value FROM json_each(?))",
         (VideoStatus.REJECTED, failure.code, failure.detail, video_id, json.dumps(sorted(allowed))),
     )

@@ -96,6 +96,7 @@ def encode_video(video: Video) -> pb.Video:
         failure=pb.Failure(code=failure.code, detail=failure.detail) if failure else None,
         held_at_ms=video.held_at_ms,
         taken_down_from=_STATUS[video.taken_down_from] if video.taken_down_from else pb.VIDEO_STATUS_UNSPECIFIED,
+        takedowns=video.takedowns,
         reupload_of=video.reupload_of,
         captions=[pb.Caption(language=c.language, label=c.label, digest=c.digest) for c in video.captions],
     )
@@ -119,6 +120,7 @@ def decode_video(message: pb.Video) -> Video:
         failure=Failure(failure.code, failure.detail) if message.HasField("failure") else None,
         held_at_ms=message.held_at_ms if message.HasField("held_at_ms") else None,
         taken_down_from=_STATUS_OF.get(message.taken_down_from),
+        takedowns=message.takedowns,
         reupload_of=message.reupload_of if message.HasField("reupload_of") else None,
         captions=tuple(Caption(each.language, each.label, each.digest) for each in message.captions),
     )

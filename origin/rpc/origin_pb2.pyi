@@ -351,6 +351,7 @@ class Video(_message.Message):
     HELD_AT_MS_FIELD_NUMBER: _builtins.int
     TAKEN_DOWN_FROM_FIELD_NUMBER: _builtins.int
     REUPLOAD_OF_FIELD_NUMBER: _builtins.int
+    TAKEDOWNS_FIELD_NUMBER: _builtins.int
     video_id: _builtins.int
     creator_id: _builtins.int
     description: _builtins.str
@@ -364,6 +365,7 @@ class Video(_message.Message):
     taken_down_from: Global___VideoStatus.ValueType
     """Unspecified: nobody took it down."""
     reupload_of: _builtins.int
+    takedowns: _builtins.int
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]: ...
     @_builtins.property
@@ -394,10 +396,11 @@ class Video(_message.Message):
         held_at_ms: _builtins.int | None = ...,
         taken_down_from: Global___VideoStatus.ValueType = ...,
         reupload_of: _builtins.int | None = ...,
+        takedowns: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_held_at_ms", b"_held_at_ms", "_published_at_ms", b"_published_at_ms", "_reupload_of", b"_reupload_of", "counts", b"counts", "failure", b"failure", "held_at_ms", b"held_at_ms", "publication", b"publication", "published_at_ms", b"published_at_ms", "reupload_of", b"reupload_of"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_at_ms", b"_held_at_ms", "_published_at_ms", b"_published_at_ms", "_reupload_of", b"_reupload_of", "captions", b"captions", "counts", b"counts", "created_at_ms", b"created_at_ms", "creator_id", b"creator_id", "description", b"description", "failure", b"failure", "held_at_ms", b"held_at_ms", "progress", b"progress", "publication", b"publication", "published_at_ms", b"published_at_ms", "raw_key", b"raw_key", "reupload_of", b"reupload_of", "status", b"status", "tags", b"tags", "taken_down_from", b"taken_down_from", "video_id", b"video_id", "visibility", b"visibility"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_held_at_ms", b"_held_at_ms", "_published_at_ms", b"_published_at_ms", "_reupload_of", b"_reupload_of", "captions", b"captions", "counts", b"counts", "created_at_ms", b"created_at_ms", "creator_id", b"creator_id", "description", b"description", "failure", b"failure", "held_at_ms", b"held_at_ms", "progress", b"progress", "publication", b"publication", "published_at_ms", b"published_at_ms", "raw_key", b"raw_key", "reupload_of", b"reupload_of", "status", b"status", "tags", b"tags", "takedowns", b"takedowns", "taken_down_from", b"taken_down_from", "video_id", b"video_id", "visibility", b"visibility"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__held_at_ms: _TypeAlias = _typing.Literal["held_at_ms"]  # noqa: Y015
     _WhichOneofArgType__held_at_ms: _TypeAlias = _typing.Literal["_held_at_ms", b"_held_at_ms"]  # noqa: Y015

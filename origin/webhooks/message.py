@@ -53,6 +53,9 @@ def message_of(event: VideoEvent) -> Message | None:
         data["failure"] = {"code": event.failure_code, "detail": event.failure_detail}
     word = kind.partition(".")[2]
     message_id = f"msg_{event.video_id}_{word}_{event.revision}"
+    if event.takedowns:
+        # What an undo gives back was told before, and is news all the same.
+        message_id += f"_{event.takedowns}"
     return Message(message_id, kind, body_of(kind, event.timestamp, data).decode())
 
 

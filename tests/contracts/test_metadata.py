@@ -240,14 +240,18 @@ async def test_a_takedown_keeps_what_the_video_was_and_its_undo_gives_it_back(me
         await metadata.create_video(before)
         assert await metadata.take_down(video_id, {PLAYABLE, READY, status}, Failure("taken_down", "Why."))
         down = replace(
-            before, status=VideoStatus.REJECTED, failure=Failure("taken_down", "Why."), taken_down_from=status
+            before,
+            status=VideoStatus.REJECTED,
+            failure=Failure("taken_down", "Why."),
+            taken_down_from=status,
+            takedowns=1,
         )
         assert await metadata.video(video_id) == down
         assert not await metadata.take_down(video_id, {PLAYABLE, READY}, Failure("taken_down", "Again."))
         assert await metadata.video(video_id) == down
         assert video_id not in [video.video_id for video in await metadata.newest_public(None, 5)]
         assert await metadata.restore(video_id)
-        assert await metadata.video(video_id) == before
+        assert await metadata.video(video_id) == replace(before, takedowns=1)
         assert not await metadata.restore(video_id)
     assert [video.video_id for video in await metadata.newest_public(None, 5)] == [3, 2]
     await metadata.create_video(replace(down, video_id=4))
