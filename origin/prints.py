@@ -78,12 +78,17 @@ class PrintRules:
     shortest_s: float = 2.0
     """Of a run of a shorter clip. Less than this tells too little."""
     same_distance: float = 64.0
+    """Of 44 clips encoded anew, scaled, squeezed, mirrored or letterboxed half are within 10 and nine of ten within 50 of
+    their originals. Of the 946 pairs of different ones the nearest, two slow gradients, are 76 apart, and 1 % within 107:
+    filmed clips may be nearer to each other than these drawn ones, and nobody looks before a rejection."""
     similar_distance: float = 78.0
+    """Half of the clips that were cropped by 8 % are within 68; one pair of different ones is."""
     same_share: float = 0.5
     """Of the shorter clip's pictures, in runs that are the same."""
     sound_run_s: float = 8.0
     sound_error: float = 0.2
-    """Share of the bits of a run of sound that differ."""
+    """Share of the bits of a run of sound that differ. Chords within a semitone of each other are the same by it: 19 of
+    946 pairs, so that it only ever calls a person."""
 
 
 def mirrored(print_: Print) -> Print:
