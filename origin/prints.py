@@ -78,9 +78,9 @@ class PrintRules:
     shortest_s: float = 2.0
     """Of a run of a shorter clip. Less than this tells too little."""
     same_distance: float = 64.0
-    """Of 44 clips encoded anew, scaled, squeezed, mirrored or letterboxed half are within 10 and nine of ten within 50 of
-    their originals. Of the 946 pairs of different ones the nearest, two slow gradients, are 76 apart, and 1 % within 107:
-    filmed clips may be nearer to each other than these drawn ones, and nobody looks before a rejection."""
+    """Of 44 clips encoded anew, scaled, squeezed, mirrored, letterboxed or sped up half are within 10 of their
+    originals, nine of ten within 50. Of 946 pairs of different ones the nearest, two slow gradients, are 76 apart,
+    and 1 % within 107. Filmed clips may be nearer than these drawn ones, and nobody looks before a rejection."""
     similar_distance: float = 78.0
     """Half of the clips that were cropped by 8 % are within 68; one pair of different ones is."""
     same_share: float = 0.5
