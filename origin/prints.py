@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -30,8 +31,7 @@ SOUND_BYTES = 4
 SOUNDS_PER_S = 11025 / 1365
 """Chromaprint's step: a third of a frame of 4096 samples."""
 BAND_BITS = 24
-BANDS = 5
-"""Of the lowest frequencies, which outlast the most. Clips with nothing else in common share bands of 16 bits."""
+"""Clips with nothing else in common share bands of 16 bits."""
 _SOUND_BAND = 1 << 32
 VARIETY = 0.2
 """Share of different values in a sound, below which it is silence or a hum and tells nothing."""
@@ -47,6 +47,15 @@ def _frequencies() -> list[tuple[int, int]]:
 
 
 FREQUENCIES = tuple(_frequencies())
+BANDS = tuple(product((0, 1), repeat=2))
+"""A band is the lowest frequencies, which outlast the most, of one parity down and across: a text in the middle of the
+picture changes all the lowest frequencies together, but none that is odd across."""
+_BAND_PLACES = np.array(
+    [
+        [1 + place for place, (row, column) in enumerate(FREQUENCIES) if (row % 2, column % 2) == band][:BAND_BITS]
+        for band in BANDS
+    ]
+)
 _MIRROR = np.packbits(np.array([0] + [column % 2 for _, column in FREQUENCIES], np.uint8))
 _TELLS = 0x80
 
@@ -78,12 +87,17 @@ class PrintRules:
     shortest_s: float = 2.0
     """Of a run of a shorter clip. Less than this tells too little."""
     same_distance: float = 64.0
+    """Of 44 clips encoded anew, scaled, squeezed, mirrored, letterboxed or sped up half are within 10 of their
+    originals, nine of ten within 50. Of 946 pairs of different ones the nearest, two slow gradients, are 76 apart,
+    and 1 % within 107. Filmed clips may be nearer than these drawn ones, and nobody looks before a rejection."""
     similar_distance: float = 78.0
+    """Half of the clips that were cropped by 8 % are within 68; one pair of different ones is."""
     same_share: float = 0.5
     """Of the shorter clip's pictures, in runs that are the same."""
     sound_run_s: float = 8.0
     sound_error: float = 0.2
-    """Share of the bits of a run of sound that differ."""
+    """Share of the bits of a run of sound that differ. Chords within a semitone of each other are the same by it: 19 of
+    946 pairs, so that it only ever calls a person."""
 
 
 def mirrored(print_: Print) -> Print:
@@ -196,9 +210,9 @@ def _spread(rows: NDArray[Any], most: int) -> NDArray[Any]:
 
 
 def _bands_of(hashes: NDArray[np.uint8]) -> frozenset[int]:
-    telling = np.unpackbits(hashes[_tell(hashes)], axis=1)[:, 1 : 1 + BANDS * BAND_BITS]
-    values = telling.reshape(-1, BANDS, BAND_BITS) @ (1 << np.arange(BAND_BITS, dtype=np.int64))
-    return frozenset((values + (np.arange(BANDS, dtype=np.int64) << BAND_BITS)).ravel().tolist())
+    bits = np.unpackbits(hashes[_tell(hashes)], axis=1)[:, _BAND_PLACES]
+    values = bits @ (1 << np.arange(BAND_BITS, dtype=np.int64))
+    return frozenset((values + (np.arange(len(BANDS), dtype=np.int64) << BAND_BITS)).ravel().tolist())
 
 
 def _sound_bands(sounds: NDArray[np.uint32]) -> frozenset[int]:

@@ -134,7 +134,7 @@ class UploadJob:
         async def recognise(print_: Print) -> Verdict:
             # Kept also of a clip that a person allowed: it may be taken down one day.
             found = await self._catalog.recognise(video.video_id, print_)
-            return verdict_on(None if event.cleared else found)
+            return verdict_on(None if event.cleared else found, plays=video.status in WATCHABLE)
 
         async def publish(package: Package) -> None:
             await self._publish(video.video_id, package)
@@ -217,9 +217,10 @@ class UploadJob:
             await asyncio.sleep(REPORT_EVERY_S)
 
 
-def verdict_on(found: Recognised | None) -> Verdict:
-    """On a clip that is like one that was taken down."""
-    if found is None:
+def verdict_on(found: Recognised | None, *, plays: bool) -> Verdict:
+    """On a clip that is like one that was taken down. One that `plays` was let pass by an earlier start of its job: it
+    does not go back to wait for a person."""
+    if found is None or (plays and not found.certain):
         return Allow()
     return Reject(TAKEN_DOWN_BEFORE, KNOWN) if found.certain else Review(str(found))
 

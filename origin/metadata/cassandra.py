@@ -13,6 +13,7 @@ from origin.metadata import cassandra_follows as follows
 from origin.metadata import cassandra_likes as likes
 from origin.metadata import cassandra_migrating as migrating
 from origin.metadata import cassandra_prints as prints
+from origin.metadata import cassandra_takedowns as takedowns
 from origin.metadata import cassandra_uploads as uploads
 from origin.metadata import cassandra_users as users
 from origin.metadata import cassandra_video_lists as video_lists
@@ -95,10 +96,10 @@ class CassandraMetadata:
         return await videos.transition(self._session, video_id, allowed, to, failure)
 
     async def take_down(self, video_id: int, allowed: Set[VideoStatus], failure: Failure) -> bool:
-        return await videos.take_down(self._session, video_id, allowed, failure)
+        return await takedowns.take_down(self._session, video_id, allowed, failure)
 
     async def restore(self, video_id: int) -> bool:
-        return await videos.restore(self._session, video_id)
+        return await takedowns.restore(self._session, video_id)
 
     async def set_progress(self, video_id: int, progress: float) -> None:
         await videos.set_progress(self._session, video_id, progress)

@@ -52,18 +52,9 @@ _PUBLISH = compare_and_set(
     "UPDATE videos SET status = ?, revision = ?, publication = ?, thumbnail_url = ?, published_at = ?,"
     " failure_code = null, failure_detail = null, change = ? WHERE video_id = ? IF status IN ? AND revision = ?"
 )
-_TAKE_DOWN = compare_and_set(
-    "UPDATE videos SET taken_down_from = ?, takedowns = ?, status = ?, failure_code = ?, failure_detail = ?, change = ?"
-    " WHERE video_id = ? IF status = ? AND takedowns = ?"
-)
-_RESTORE = compare_and_set(
-    "UPDATE videos SET taken_down_from = null, status = ?, failure_code = null, failure_detail = null, change = ?"
-    " WHERE video_id = ? IF status = ? AND taken_down_from = ?"
-)
-_TAKEN_DOWN = settled("SELECT status, taken_down_from, takedowns FROM videos WHERE video_id = ?")
-_LAST_CHANGE = settled("SELECT change FROM videos WHERE video_id = ?")
+LAST_CHANGE = settled("SELECT change FROM videos WHERE video_id = ?")
 _PUBLISHED = Statement("SELECT status, revision, toUnixTimestamp(published_at) FROM videos WHERE video_id = ?")
-_LOST_RACES = 8
+LOST_RACES = 8
 _POSTER = "poster.jpg"
 _STATUS = {str(status): status for status in VideoStatus}
 _VISIBILITY = {str(visibility): visibility for visibility in Visibility}
@@ -173,7 +164,7 @@ async def edit(
         UNSET if tags is None else list(tags),
         UNSET if visibility is None else visibility.value,
     )
-    if not await session.decide(_EDIT, (*given, change, video_id, list(_STATUS)), change, _LAST_CHANGE, video_id):
+    if not await session.decide(_EDIT, (*given, change, video_id, list(_STATUS)), change, LAST_CHANGE, video_id):
         raise NotFound(f"no video {video_id}")
     if visibility is not None:
         await shown.settle(session, video_id)
@@ -183,8 +174,8 @@ async def edit(
 async def set_caption(session: CassandraSession, video_id: int, language: str, caption: Caption | None) -> Video:
     change = uuid.uuid4()
     text = None if caption is None else caption_text(caption)
-    params = (language, text, change, video_id, _values(set(VideoStatus) - {VideoStatus.DELETED}))
-    if not await session.decide(_SET_CAPTION, params, change, _LAST_CHANGE, video_id):
+    params = (language, text, change, video_id, values_of(set(VideoStatus) - {VideoStatus.DELETED}))
+    if not await session.decide(_SET_CAPTION, params, change, LAST_CHANGE, video_id):
         raise NotFound(f"no video {video_id}")
     return await one(session, video_id)
 
@@ -192,7 +183,7 @@ async def set_caption(session: CassandraSession, video_id: int, language: str, c
 async def set_held(session: CassandraSession, video_id: int, held_at_ms: int | None) -> None:
     change = uuid.uuid4()
     params = (held_at_ms, change, video_id, [VideoStatus.PROCESSING.value])
-    await session.decide(_SET_HELD, params, change, _LAST_CHANGE, video_id)
+    await session.decide(_SET_HELD, params, change, LAST_CHANGE, video_id)
 
 
 async def transition(
@@ -202,49 +193,11 @@ async def transition(
         await shown.before_showing(session, video_id)
     change = uuid.uuid4()
     code, detail = (failure.code, failure.detail) if failure else (None, None)
-    params = (to.value, code, detail, change, video_id, _values(allowed))
-    done = await session.decide(_TRANSITION, params, change, _LAST_CHANGE, video_id)
+    params = (to.value, code, detail, change, video_id, values_of(allowed))
+    done = await session.decide(_TRANSITION, params, change, LAST_CHANGE, video_id)
     if done and (to in WATCHABLE or to is VideoStatus.DELETED or allowed & WATCHABLE):
         await shown.settle(session, video_id)
     return done
-
-
-async def take_down(session: CassandraSession, video_id: int, allowed: Set[VideoStatus], failure: Failure) -> bool:
-    for _ in range(_LOST_RACES):
-        row = await session.row(_TAKEN_DOWN, video_id)
-        if row is None or row[0] not in _values(allowed):
-            return False
-        change = uuid.uuid4()
-        params = (
-            row[0],
-            (row[2] or 0) + 1,
-            VideoStatus.REJECTED.value,
-            failure.code,
-            failure.detail,
-            change,
-            video_id,
-            row[0],
-            row[2],
-        )
-        if await session.decide(_TAKE_DOWN, params, change, _LAST_CHANGE, video_id):
-            await shown.settle(session, video_id)
-            return True
-    raise _contended(video_id)
-
-
-async def restore(session: CassandraSession, video_id: int) -> bool:
-    for _ in range(_LOST_RACES):
-        row = await session.row(_TAKEN_DOWN, video_id)
-        if row is None or row[1] is None:
-            return False
-        to = row[1] if row[0] == VideoStatus.REJECTED else row[0]
-        if to in _values(WATCHABLE):
-            await shown.before_showing(session, video_id)
-        change = uuid.uuid4()
-        if await session.decide(_RESTORE, (to, change, video_id, *row[:2]), change, _LAST_CHANGE, video_id):
-            await shown.settle(session, video_id)
-            return True
-    raise _contended(video_id)
 
 
 async def publish(
@@ -255,9 +208,9 @@ async def publish(
     now_ms: int,
     allowed: Set[VideoStatus],
 ) -> bool:
-    for _ in range(_LOST_RACES):
+    for _ in range(LOST_RACES):
         row = await session.row(_PUBLISHED, video_id)
-        if row is None or row[0] not in _values(allowed) or row[1] >= publication.revision:
+        if row is None or row[0] not in values_of(allowed) or row[1] >= publication.revision:
             return False
         await shown.before_showing(session, video_id)
         change = uuid.uuid4()
@@ -269,18 +222,18 @@ async def publish(
             row[2] if row[2] is not None else now_ms,
             change,
             video_id,
-            _values(allowed),
+            values_of(allowed),
             row[1],
         )
-        if await session.decide(_PUBLISH, params, change, _LAST_CHANGE, video_id):
+        if await session.decide(_PUBLISH, params, change, LAST_CHANGE, video_id):
             await shown.settle(session, video_id)
             return True
-    raise _contended(video_id)
+    raise contended(video_id)
 
 
-def _contended(video_id: int) -> MetadataUnavailable:
+def contended(video_id: int) -> MetadataUnavailable:
     return MetadataUnavailable(f"video {video_id} is changed by too many at once")
 
 
-def _values(statuses: Set[VideoStatus]) -> list[str]:
+def values_of(statuses: Set[VideoStatus]) -> list[str]:
     return [status.value for status in statuses]

@@ -11,6 +11,7 @@ from origin.prints import (
     ASKED_PICTURES,
     ASKED_SOUNDS,
     BANDS,
+    FREQUENCIES,
     HASH_BYTES,
     Likeness,
     Print,
@@ -123,7 +124,15 @@ def test_silence_is_like_no_silence() -> None:
 
 
 def test_the_longest_clip_asks_for_a_bounded_number_of_bands() -> None:
-    assert len(asked_bands(a_print(1, 2000, 9000))) <= 2 * BANDS * ASKED_PICTURES + ASKED_SOUNDS
+    assert len(asked_bands(a_print(1, 2000, 9000))) <= 2 * len(BANDS) * ASKED_PICTURES + ASKED_SOUNDS
+
+
+def test_a_text_in_the_middle_leaves_bands_by_which_a_copy_is_found() -> None:
+    ours = a_print(1)
+    bits = np.unpackbits(np.frombuffer(ours.pictures, np.uint8).reshape(-1, HASH_BYTES), axis=1)
+    even_across = [1 + place for place, (_, across) in enumerate(FREQUENCIES) if across % 2 == 0]
+    bits[:, even_across] ^= 1
+    assert asked_bands(Print(np.packbits(bits, axis=1).tobytes())) & bands(ours)
 
 
 def test_those_that_share_the_most_are_compared() -> None:

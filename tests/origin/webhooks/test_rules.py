@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import ipaddress
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -13,7 +14,9 @@ from standardwebhooks.webhooks import Webhook
 
 from origin.eventlog.retention import Retention
 from origin.eventlog.topics import wanted
-from origin.events import Topic
+from origin.events import Topic, VideoChange, VideoEvent
+from origin.model import VideoStatus
+from origin.webhooks.message import message_of
 from origin.webhooks.schedule import (
     LATER_S,
     LONGEST_ASKED_S,
@@ -262,3 +265,11 @@ def test_the_signature_is_the_one_that_another_implementation_makes():
     theirs = Webhook(SECRET).sign("msg_1", datetime.fromtimestamp(at_s, UTC), body)
     assert (fields["webhook-id"], fields["webhook-timestamp"]) == ("msg_1", str(at_s))
     assert fields["webhook-signature"] == theirs
+
+
+def test_what_is_told_before_and_after_a_takedown_and_its_undo_are_messages_of_their_own():
+    ready = VideoEvent(11, 7, VideoChange.PUBLISHED, 1000, revision=3, status=VideoStatus.READY)
+    down = replace(ready, change=VideoChange.REJECTED, status=VideoStatus.REJECTED, takedowns=1)
+    undone, again = replace(ready, takedowns=1), replace(down, takedowns=2)
+    ids = [message.message_id for each in (ready, down, undone, again) if (message := message_of(each))]
+    assert ids == ["msg_11_ready_3", "msg_11_rejected_3_1", "msg_11_ready_3_1", "msg_11_rejected_3_2"]
