@@ -91,7 +91,7 @@ class PrintRules:
     originals, nine of ten within 50. Of 946 pairs of different ones the nearest, two slow gradients, are 76 apart,
     and 1 % within 107. Filmed clips may be nearer than these drawn ones, and nobody looks before a rejection."""
     similar_distance: float = 78.0
-    """Half of the clips that were cropped by 8 % are within 68; one pair of different ones is."""
+    """Half of the clips that were cropped by 8 % are within 70; one pair of different ones is."""
     same_share: float = 0.5
     """Of the shorter clip's pictures, in runs that are the same."""
     sound_run_s: float = 8.0
