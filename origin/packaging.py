@@ -76,6 +76,10 @@ class PackagingCatalog:
         self._changes.announce(video_id)
         return True
 
+    async def resembles_taken_down(self, video_id: int, opening: Print) -> bool:
+        """Whether a clip that begins so may be one that was taken down."""
+        return await self._recognising.resembles_taken_down(video_id, opening)
+
     async def recognise(self, video_id: int, print_: Print) -> Recognised | None:
         """Keep what the clip looks and sounds like; whether it is like a video that was taken down."""
         return await self._recognising.recognise(video_id, print_)

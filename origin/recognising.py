@@ -26,6 +26,10 @@ class Recognising:
         self._metadata = metadata
         self._settings = settings or RecognisingSettings()
 
+    async def resembles_taken_down(self, video_id: int, opening: Print) -> bool:
+        """Whether a clip that begins so may be one that was taken down. Nothing is kept."""
+        return recognised(await self._alike(video_id, opening)) is not None
+
     async def recognise(self, video_id: int, print_: Print) -> Recognised | None:
         """Keep the print, note which earlier video it is of, and tell whether it is like one that was taken down."""
         await self._metadata.keep_print(video_id, print_)

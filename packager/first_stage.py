@@ -1,8 +1,8 @@
 """The way to the first publication. Shell.
 
 Side by side: the first rung is encoded (or remuxed), the sound is measured and encoded, keyframes of the clip are
-taken, looked at by moderation and made a poster of, and the clip's print is compared with those of others. As soon as
-the verdict and the sound are there, the rung may be published while it grows; nothing is before an Allow.
+taken, looked at by moderation and made a poster of, and what the clip begins with is compared with what was taken down.
+As soon as the verdict and the sound are there, the rung may be published while it grows; nothing is before an Allow.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from packager.package import Package
 from packager.packing import POSTER_NAME, Packing
 from packager.pictures import Poster, make_poster
 from packager.plan import EncodePlan, Means, keyframe_samples, video_file
-from packager.printing import make_print
+from packager.printing import make_opening, make_print
 from packager.process import ProcessFailed
 from packager.samples import SAMPLE_PATTERN, clip_samples_argv, rendition_samples_argv, sample_times
 from packager.sound import check_argv, corrected, gain_for, measure_argv, read_loudness, sound_argv
@@ -44,14 +44,15 @@ class CutShort(Exception):
 
 @dataclass(slots=True)
 class FirstStage:
-    """`judge` gives moderation's verdict on pictures, `recognise` that on the clip's print; `publish` takes a package;
-    `report` a share of the encoding."""
+    """`judge` gives moderation's verdict on pictures, `recognise` that on the clip's print, and `resembles` says of its
+    opening whether that is waited for; `publish` takes a package; `report` a share of the encoding."""
 
     plan: EncodePlan
     means: Means
     children: Children
     packing: Packing
     judge: Callable[[tuple[Path, ...]], Awaitable[Verdict]]
+    resembles: Callable[[Print], Awaitable[bool]]
     recognise: Callable[[Print], Awaitable[Verdict]]
     publish: Callable[[Package], Awaitable[None]]
     report: Callable[[float], None]
@@ -60,19 +61,21 @@ class FirstStage:
     poster_s: Fraction = Fraction(0)
     """Second of the clip that the poster shows."""
     _encoded: bool = False
-    _recognised: Verdict | None = None
+    recognised: bool = False
+    """Whether `verdict` is also on the whole clip's print."""
+    _known: Verdict | None = None
     _judged: Verdict | None = None
     _sound: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self) -> None:
-        """Encode first rung and sound, make the print; the verdict is there too if keyframes speak for the clip.
+        """Encode first rung and sound, look at the opening; the verdict is there too if keyframes speak for the clip.
 
         Raises CutShort, ProcessError, and what the hooks raise, in an ExceptionGroup.
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._encode_pictures())
             group.create_task(self._encode_sound())
-            group.create_task(self._recognise())
+            group.create_task(self._look_at_opening())
             times = keyframe_samples(self.plan.video)
             if times:
                 group.create_task(self._look(clip_samples_argv(self.plan, self.means, times), times))
@@ -108,16 +111,30 @@ class FirstStage:
             await self._decoding(sound_argv(self.plan, self.means, gain))
         self._sound.set()
 
-    async def _recognise(self) -> None:
+    async def know(self) -> None:
+        """Recognise the whole clip, unless that was done."""
+        if not self.recognised:
+            await self._recognise(urgent=False)
+
+    async def _look_at_opening(self) -> None:
         # Urgent: the first publication waits for it, and not for the end of the encoding.
-        print_ = await make_print(self.plan, self.means, self.children.work, partial(self._decoding, urgent=True))
-        self._recognised = await self.recognise(print_)
+        run = partial(self._decoding, urgent=True)
+        if await self.resembles(await make_opening(self.plan, self.means, self.children.work, run)):
+            await self._recognise(urgent=True)
+        else:
+            self._known = Allow()
+            self._decide()
+
+    async def _recognise(self, *, urgent: bool) -> None:
+        run = partial(self._decoding, urgent=urgent)
+        self._known = await self.recognise(await make_print(self.plan, self.means, self.children.work, run))
+        self.recognised = True
         self._decide()
 
     def _decide(self) -> None:
         """The verdict is there with the later of the two that make it."""
-        if self._judged is not None and self._recognised is not None:
-            self.verdict = stricter(self._judged, self._recognised)
+        if self._judged is not None and self._known is not None:
+            self.verdict = stricter(self._judged, self._known)
 
     async def _look(self, argv: tuple[str, ...], times: tuple[Fraction, ...]) -> None:
         await self._decoding(argv)

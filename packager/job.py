@@ -1,10 +1,11 @@
 """The life of one packaging job. Rules file: facts so far in, the next step out.
 
-    probe → encode first rung → moderate → publish it → encode the rest → publish all → done
+    probe → encode first rung → moderate → publish it → recognise → encode the rest → publish all → done
 
-Nothing is published before the verdict, moderation's and that on what the clip is known as, which for most clips comes
-while the first rung is encoded: then that rung is published as it grows, and the step of its own is skipped. A clip
-with one rung skips the second half.
+Nothing is published before the verdict, moderation's and that on what the clip begins with, which for most clips comes
+while the first rung is encoded: then that rung is published as it grows, and the step of its own is skipped. What the
+whole clip is known as takes a decode of it all, so most clips play before that is asked; one that begins like what was
+taken down is recognised first. A clip with one rung skips the first publication and the rest.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ class JobFacts:
     first_encoded: bool = False
     verdict: Verdict | None = None
     first_published: bool = False
+    recognised: bool = False
     rest_encoded: bool = False
     all_published: bool = False
 
@@ -43,6 +45,11 @@ class EncodeFirst:
 
 @dataclass(frozen=True, slots=True)
 class Moderate:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Recognise:
     pass
 
 
@@ -64,12 +71,12 @@ class Done:
 
 @dataclass(frozen=True, slots=True)
 class EndUnpublished:
-    """Nothing is published: for good, or until a person has looked."""
+    """Nothing is published: for good, or until a person has looked. What plays already is withdrawn."""
 
     reason: Refused | Reject | Review
 
 
-Step = Probe | EncodeFirst | Moderate | EncodeRest | Publish | Done | EndUnpublished
+Step = Probe | EncodeFirst | Moderate | Recognise | EncodeRest | Publish | Done | EndUnpublished
 
 
 def next_step(facts: JobFacts) -> Step:
@@ -98,11 +105,11 @@ def _after_first(ladder: Ladder, facts: JobFacts) -> Step:
 def _after_verdict(ladder: Ladder, facts: JobFacts) -> Step:
     if facts.all_published:
         return Done()
-    if not ladder.rest:
-        return Publish(complete=True)
-    if not facts.first_published:
+    if ladder.rest and not facts.first_published:
         return Publish(complete=False)
-    return Publish(complete=True) if facts.rest_encoded else EncodeRest()
+    if not facts.recognised:
+        return Recognise()
+    return EncodeRest() if ladder.rest and not facts.rest_encoded else Publish(complete=True)
 
 
 def progress(facts: JobFacts, step: Step, share: float) -> float:
@@ -121,6 +128,8 @@ def progress(facts: JobFacts, step: Step, share: float) -> float:
             return 0.02 + first
         case Publish():
             return 0.98 if step.complete else 0.05 + first
+        case Recognise():
+            return 0.06 + first
         case EncodeRest():
             return 0.06 + first + (0.9 - first) * share
         case Done():
@@ -136,7 +145,7 @@ def stage_name(step: Step) -> str:
             return "checking"
         case EncodeFirst():
             return "encoding_first"
-        case Moderate():
+        case Moderate() | Recognise():
             return "moderating"
         case EncodeRest():
             return "encoding_rest"

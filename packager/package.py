@@ -59,6 +59,10 @@ async def _allow(_frames: tuple[Path, ...]) -> Verdict:
     return Allow()
 
 
+async def _unlike(_opening: Print) -> bool:
+    return False
+
+
 async def _know(_print: Print) -> Verdict:
     return Allow()
 
@@ -81,8 +85,10 @@ class Hooks:
 
     moderate: Callable[[tuple[Path, ...]], Awaitable[Verdict]] = _allow
     """Given the sample frames, before the first publication."""
+    resembles: Callable[[Print], Awaitable[bool]] = _unlike
+    """Given what the clip begins with, before the first publication: whether that waits for `recognise`."""
     recognise: Callable[[Print], Awaitable[Verdict]] = _know
-    """Given what the clip looks and sounds like, before the first publication."""
+    """Given what the whole clip looks and sounds like, before the last publication."""
     publish: Callable[[Package], Awaitable[None]] = _keep
     """Called with the first rendition, then with all; only the second time for a clip with a single rung."""
     report: Callable[[float, str], None] = _ignore

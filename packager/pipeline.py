@@ -26,6 +26,7 @@ from packager.job import (
     Moderate,
     Probe,
     Publish,
+    Recognise,
     next_step,
     progress,
     stage_name,
@@ -89,10 +90,16 @@ class _Job:
                     await self._probe()
                 case EncodeFirst():
                     await self._guarded(known(self._first).run)
-                    self.facts = replace(self.facts, first_encoded=True, verdict=known(self._first).verdict)
+                    first = known(self._first)
+                    self.facts = replace(
+                        self.facts, first_encoded=True, verdict=first.verdict, recognised=first.recognised
+                    )
                 case Moderate():
                     await self._guarded(known(self._first).moderate)
                     self.facts = replace(self.facts, verdict=known(self._first).verdict)
+                case Recognise():
+                    await self._guarded(known(self._first).know)
+                    self.facts = replace(self.facts, verdict=known(self._first).verdict, recognised=True)
                 case EncodeRest():
                     await self._guarded(self._encode_rest)
                     self.facts = replace(self.facts, rest_encoded=True)
@@ -136,6 +143,7 @@ class _Job:
             self._children,
             self._packing,
             judge=self.hooks.moderate,
+            resembles=self.hooks.resembles,
             recognise=self.hooks.recognise,
             publish=self.hooks.publish,
             report=lambda share: self._report(EncodeFirst(), share),

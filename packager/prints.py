@@ -17,6 +17,9 @@ from packager.plan import EncodePlan, Means
 
 PICTURES_FILE = "print.gray"
 SOUND_FILE = "print.chroma"
+OPENING_S = 6.0
+"""What is looked at before the first publication: half as long again as the run by which clips are known
+(`origin.prints.PrintRules`), at a tenth of a second of CPU a second."""
 EDGE = 96
 """Pixels a side, as taken."""
 HASHED_EDGE = 32
@@ -31,8 +34,8 @@ SOUND_RATE = 11025
 """Chromaprint's own, Hz."""
 
 
-def pictures_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
-    """The clip's pictures, PICTURES_PER_S, one after another into PICTURES_FILE."""
+def pictures_argv(plan: EncodePlan, means: Means, seconds: float) -> tuple[str, ...]:
+    """The pictures of the clip's first `seconds`, PICTURES_PER_S, one after another into PICTURES_FILE."""
     pictures = (
         # Filters within the loop make no difference to what is left of a picture here, and without the pictures that
         # no other rests on a third of the work is saved: a neighbour of a tenth of a second ago stands for them.
@@ -41,7 +44,7 @@ def pictures_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
         .filter("scale", EDGE, EDGE, flags="area", out_range="pc")
         .filter("format", "gray")
     )
-    return command(means, [output(pictures, PICTURES_FILE, f="rawvideo", fps_mode="passthrough")])
+    return command(means, [output(pictures, PICTURES_FILE, f="rawvideo", fps_mode="passthrough", t=seconds)])
 
 
 def sound_print_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:

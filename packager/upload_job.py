@@ -131,15 +131,21 @@ class UploadJob:
             evidence = Evidence(video.video_id, video.creator_id, video.description, frames)
             return await self._moderation.judge(evidence)
 
+        async def resembles(opening: Print) -> bool:
+            return not event.cleared and await self._catalog.resembles_taken_down(video.video_id, opening)
+
         async def recognise(print_: Print) -> Verdict:
             # Kept also of a clip that a person allowed: it may be taken down one day.
             found = await self._catalog.recognise(video.video_id, print_)
-            return verdict_on(None if event.cleared else found, plays=video.status in WATCHABLE)
+            if event.cleared:
+                return Allow()
+            now = await self._catalog.video(video.video_id)
+            return verdict_on(found, plays=now is not None and now.status in WATCHABLE)
 
         async def publish(package: Package) -> None:
             await self._publish(video.video_id, package)
 
-        hooks = Hooks(moderate, recognise, publish, report=self._note, account=self._account)
+        hooks = Hooks(moderate, resembles, recognise, publish, report=self._note, account=self._account)
         result = await package_file(
             clip,
             self._folder / "out",
@@ -218,8 +224,8 @@ class UploadJob:
 
 
 def verdict_on(found: Recognised | None, *, plays: bool) -> Verdict:
-    """On a clip that is like one that was taken down. One that `plays` was let pass by an earlier start of its job: it
-    does not go back to wait for a person."""
+    """On a clip that is like one that was taken down. One that `plays` began like nothing known: it does not go
+    back to wait for a person."""
     if found is None or (plays and not found.certain):
         return Allow()
     return Reject(TAKEN_DOWN_BEFORE, KNOWN) if found.certain else Review(str(found))

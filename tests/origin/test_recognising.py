@@ -104,6 +104,16 @@ async def test_what_only_resembles_or_sounds_like_it_is_for_a_person(house, uplo
     assert await uploading.original_of(copy) is None
 
 
+async def test_how_a_clip_begins_tells_whether_it_may_have_been_taken_down_and_is_not_kept(house, uploading):
+    first, _ = await uploading.upload(await house.user("ann"), CLIP)
+    opening = Print(noisy(CLIP, 20).pictures[: 24 * HASH_BYTES])
+    assert not await uploading.catalog.resembles_taken_down(99, opening)
+    await uploading.reviews.take_down(first, "Not here.")
+    assert await uploading.catalog.resembles_taken_down(99, opening)
+    assert not await uploading.catalog.resembles_taken_down(99, Print(a_print(2).pictures[: 24 * HASH_BYTES]))
+    assert dict(await house.metadata.prints([99])) == {}
+
+
 async def test_a_copy_of_what_plays_is_marked_and_published_whoever_uploads_it(house, uploading):
     ann = await house.user("ann")
     first, _ = await uploading.upload(ann, CLIP)

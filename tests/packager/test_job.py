@@ -24,6 +24,7 @@ from packager.job import (
     Moderate,
     Probe,
     Publish,
+    Recognise,
     RetryLater,
     Step,
     after_fault,
@@ -41,8 +42,8 @@ BIG = plan_ladder(1080, 1920, Fraction(30))
 SMALL = plan_ladder(240, 426, Fraction(30))
 
 
-def walk(ladder: Ladder, verdict: Verdict) -> list[tuple[JobFacts, Step]]:
-    """Do what the rules say until they say stop."""
+def walk(ladder: Ladder, verdict: Verdict, known: Verdict | None = None) -> list[tuple[JobFacts, Step]]:
+    """Do what the rules say until they say stop; `known` is the verdict on the whole clip's print."""
     facts, way = JobFacts(), []
     while True:
         step = next_step(facts)
@@ -54,6 +55,8 @@ def walk(ladder: Ladder, verdict: Verdict) -> list[tuple[JobFacts, Step]]:
                 facts = replace(facts, first_encoded=True)
             case Moderate():
                 facts = replace(facts, verdict=verdict)
+            case Recognise():
+                facts = replace(facts, recognised=True, verdict=known or facts.verdict)
             case EncodeRest():
                 facts = replace(facts, rest_encoded=True)
             case Publish(complete=complete):
@@ -62,18 +65,32 @@ def walk(ladder: Ladder, verdict: Verdict) -> list[tuple[JobFacts, Step]]:
                 return way
 
 
-def steps(ladder: Ladder, verdict: Verdict) -> list[Step]:
-    return [step for _, step in walk(ladder, verdict)]
+def steps(ladder: Ladder, verdict: Verdict, known: Verdict | None = None) -> list[Step]:
+    return [step for _, step in walk(ladder, verdict, known)]
 
 
 def test_a_clip_is_published_twice_and_moderated_before() -> None:
     assert steps(BIG, Allow()) == [
-        Probe(), EncodeFirst(), Moderate(), Publish(complete=False), EncodeRest(), Publish(complete=True), Done()
+        Probe(), EncodeFirst(), Moderate(), Publish(complete=False),
+        Recognise(), EncodeRest(), Publish(complete=True), Done()
     ]  # fmt: skip
 
 
 def test_a_clip_with_one_rung_is_published_once() -> None:
-    assert steps(SMALL, Allow()) == [Probe(), EncodeFirst(), Moderate(), Publish(complete=True), Done()]
+    assert steps(SMALL, Allow()) == [
+        Probe(), EncodeFirst(), Moderate(), Recognise(), Publish(complete=True), Done()
+    ]  # fmt: skip
+
+
+def test_what_was_taken_down_before_ends_a_job_that_published_its_first_rung() -> None:
+    verdict = Reject("taken_down_before", "No.")
+    assert steps(BIG, Allow(), verdict)[-3:] == [Publish(complete=False), Recognise(), EndUnpublished(verdict)]
+    assert steps(SMALL, Allow(), verdict)[-2:] == [Recognise(), EndUnpublished(verdict)]
+
+
+def test_a_clip_that_was_recognised_early_is_not_asked_of_again() -> None:
+    facts = JobFacts(ACCEPTED, BIG, first_encoded=True, verdict=Allow(), first_published=True, recognised=True)
+    assert next_step(facts) == EncodeRest()
 
 
 def test_nothing_is_published_of_a_rejected_clip() -> None:

@@ -41,6 +41,8 @@ class ShelfCatalog:
     prints: dict[int, Print] = field(default_factory=dict)
     like: dict[int, Recognised] = field(default_factory=dict)
     """What of these videos is found to have been taken down."""
+    begins_like: set[int] = field(default_factory=set)
+    """Of these that shows in how they begin."""
     history: list[tuple[int, str]] = field(default_factory=list)
     away: int = 0
     """How many of the next calls find the catalog away."""
@@ -79,6 +81,10 @@ class ShelfCatalog:
         if self.answers_late_s and stage == "publishing":
             await self.ended.wait()
         return self.videos[video_id].status in OPEN
+
+    async def resembles_taken_down(self, video_id: int, opening: Print) -> bool:
+        self._answer()
+        return video_id in self.begins_like
 
     async def recognise(self, video_id: int, print_: Print) -> Recognised | None:
         self._answer()
@@ -293,6 +299,27 @@ async def test_a_clip_that_was_taken_down_before_is_rejected_and_publishes_nothi
     assert video.failure == Failure("taken_down_before", "This clip was taken down before, so it is not shown again.")
     assert [info async for info in house.objects.list("v/")] == []
     assert house.catalog.prints[1].pictures
+
+
+async def test_a_clip_that_begins_like_one_taken_down_is_recognised_before_any_of_it_plays(
+    house: House, clip: Clip
+) -> None:
+    house.catalog.like[1] = Recognised(5, Likeness.SIMILAR)
+    house.catalog.begins_like.add(1)
+    worker = house.start()
+    await house.upload(1, clip("bbb"))
+    await house.until(lambda: worker.stats.held == 1)
+    assert [what for _, what in house.catalog.history if what.startswith("told")] == []
+
+
+async def test_a_clip_whose_rest_was_taken_down_before_is_withdrawn(house: House, clip: Clip) -> None:
+    house.catalog.like[1] = Recognised(5, Likeness.SAME)
+    house.start()
+    await house.upload(1, clip("bbb"))
+    video = await house.status(1, VideoStatus.REJECTED)
+    assert video.failure is not None
+    assert video.failure.code == "taken_down_before"
+    assert {what for _, what in house.catalog.history if what.startswith("told")} == {"told 1"}
 
 
 async def test_a_clip_that_only_resembles_one_taken_down_waits_and_is_published_once_a_person_cleared_it(
