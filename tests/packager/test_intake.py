@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from deploy.services.addresses import Kafka
 from origin.eventlog import Consumer, EventLog, Record, open_eventlog
 from origin.events import MalformedEvent, Topic, UploadEvent, encode
 from packager.intake import Intake, Taken
+from tests.kafka_topics import topics_of_our_own
 
 NOW_MS = 1_000_000
 
@@ -138,3 +140,30 @@ async def test_what_is_no_event_is_refused_and_committed(log: EventLog) -> None:
     assert [record.value for record in packager.refused] == [b"\xff not json"]
     assert await packager.consumer.lag() == 1
     await packager.stop()
+
+
+@pytest.mark.slow
+async def test_of_two_packagers_in_a_backlog_one_ends_in_the_middle_and_the_other_does_the_rest(kafka: Kafka) -> None:
+    async with topics_of_our_own(kafka.hosts, [Topic.UPLOADS], partitions=4) as prefix:
+        log = open_eventlog(f"{kafka.url}&topic_prefix={prefix}&append_deadline_ms=20000", lambda: NOW_MS)
+        for number in range(60):
+            await announce(log, number, user_id=number % 3)
+        first = await gathered(log)
+        await first.until_waiting(60)
+        done = set()
+        for _ in range(3):
+            taken = await first.next()
+            done.add(taken.event.video_id)
+            await first.intake.finish(taken)
+        second = await gathered(log)
+        await second.until_waiting(1)
+        await second.next()
+        await second.stop()
+        async with asyncio.timeout(60):
+            while await first.consumer.lag():
+                taken = await first.next()
+                done.add(taken.event.video_id)
+                await first.intake.finish(taken)
+        assert done == set(range(60))
+        await first.stop()
+        await log.close()
