@@ -100,6 +100,8 @@ class UploadEvent:
     request_id: str = ""
     cleared: bool = False
     """A person allowed the clip: moderation is not asked again."""
+    size_bytes: int = 0
+    """Of the clip; 0 where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,7 @@ class Finishing:
                 raw_s3_path=upload.object_key,
                 timestamp=self._clock(),
                 request_id=request_id,
+                size_bytes=upload.length or 0,
             )
             await self._eventlog.append(Topic.UPLOADS, str(upload.video_id), encode(event))
             if not await self._metadata.transition(upload.video_id, {VideoStatus.UPLOADING}, VideoStatus.QUEUED):

@@ -1,8 +1,8 @@
 """The packager's loop: upload events in, published videos out. Shell.
 
-Two consumers of one group: `uploads` keeps at most one job more than can run, `uploads.retry` holds its records until
-they are due, so waiting retries never stand in the way of fresh uploads. An offset is committed only after its job has
-ended, one way or another; whatever was cut short is delivered again and starts over under the same names.
+Two consumers of one group, so that waiting retries never stand in the way of fresh uploads; which job is next, `intake`
+says. An offset is committed only after its job has ended, one way or another; whatever was cut short is delivered again
+and starts over under the same names.
 """
 
 from __future__ import annotations
@@ -18,9 +18,8 @@ from pathlib import Path
 
 from origin.cancelling import cancelled
 from origin.deadletters import dead_letter
-from origin.eventlog.base import Consumer, EventLog, EventLogError, Position, Record
-from origin.eventlog.offsets import OffsetTracker
-from origin.events import MalformedEvent, Topic, UploadEvent, decode, encode
+from origin.eventlog.base import Consumer, EventLog, EventLogError, Record
+from origin.events import MalformedEvent, Topic, UploadEvent, encode
 from origin.model import WATCHABLE, Failure
 from origin.objects.base import Objects
 from origin.reviews import hold
@@ -28,6 +27,7 @@ from origin.trace import request_id
 from packager.catalog import Catalog
 from packager.faults import Fault, classify
 from packager.idle import Idle
+from packager.intake import Intake, Taken
 from packager.job import DeadLetter, after_fault
 from packager.moderation.base import Moderation
 from packager.sandbox import describe
@@ -38,8 +38,10 @@ from packager.upload_job import JobEnd, JobOutcome, UploadJob
 logger = logging.getLogger(__name__)
 
 GROUP = "packager"
-POLL_S = 1.0
+WAITING_UPLOADS = 256
+"""Who comes behind many clips of another is seen once those before are gathered; what waits costs some 400 bytes."""
 WAITING_RETRIES = 64
+MEASURE_S = 1.0
 APPEND_PAUSE_S = 2.0
 JOB_PREFIX = "job-"
 
@@ -64,6 +66,10 @@ class WorkerStats:
     """Records that were no upload event; dead-lettered."""
     running: int = field(default=0, metadata={"gauge": True})
     """Jobs under way now."""
+    waiting: int = field(default=0, metadata={"gauge": True})
+    """Upload events that were gathered and not begun; what the log holds behind them is not seen yet."""
+    oldest_wait_s: float = field(default=0.0, metadata={"gauge": True})
+    """How long the oldest of them could have been begun."""
     cpu_s: float = 0.0
     media_s: float = 0.0
     peak_rss_bytes: int = field(default=0, metadata={"gauge": True})
@@ -98,11 +104,9 @@ class PackagerWorker:
         logger.info("children run in a sandbox", extra={"sandbox": describe()})
         self._slots = asyncio.Semaphore(settings.jobs_at_once)
         self._jobs: set[asyncio.Task[None]] = set()
-        self._loops: set[asyncio.Task[None]] = set()
-        self._busy: dict[int, asyncio.Task[None]] = {}
-        """Per video the task that works on it or waits for a slot."""
-        self._running: set[asyncio.Task[None]] = set()
-        self._draining = False
+        self._drain = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._drained.set()
 
     async def run(self) -> None:
         """Work until `drain`; a log that is away for a while is waited for. May be called again after it raised."""
@@ -117,87 +121,64 @@ class PackagerWorker:
             await self._work(uploads, retries)
 
     async def _work(self, uploads: Consumer, retries: Consumer) -> None:
-        self._loops = {
-            asyncio.create_task(self._consume(uploads, self._settings.jobs_at_once + 1)),
-            asyncio.create_task(self._consume(retries, WAITING_RETRIES)),
+        intake = Intake(self._clock, self._set_aside)
+        self._drained.clear()
+        loops = {
+            asyncio.create_task(intake.gather(uploads, WAITING_UPLOADS)),
+            asyncio.create_task(intake.gather(retries, WAITING_RETRIES)),
+            asyncio.create_task(self._begin_jobs(intake)),
+            asyncio.create_task(self._measure(intake)),
+            asyncio.create_task(self._drain.wait()),
         }
         try:
-            await asyncio.gather(*self._loops)
+            ended, _ = await asyncio.wait(loops, return_when=asyncio.FIRST_COMPLETED)
+            for loop in ended:
+                loop.result()
+            await cancelled(loops)
             if self._jobs:
                 # Until they end, or `drain` loses patience with them.
                 await asyncio.wait(set(self._jobs))
         finally:
-            await cancelled(self._loops)
+            await cancelled(loops)
             await cancelled(self._jobs)
+            self._drained.set()
 
     async def drain(self, grace_s: float) -> None:
         """Take no more, give running jobs `grace_s` to end, then cancel them; their events will be delivered again."""
-        self._draining = True
-        if running := set(self._running):
-            await asyncio.wait(running, timeout=grace_s)
+        self._drain.set()
+        if jobs := set(self._jobs):
+            await asyncio.wait(jobs, timeout=grace_s)
         await cancelled(self._jobs)
-        if self._loops:
-            await asyncio.wait(self._loops)
+        await self._drained.wait()
 
-    async def _consume(self, consumer: Consumer, at_once: int) -> None:
-        offsets = OffsetTracker()
-        room = asyncio.Semaphore(at_once)
+    async def _begin_jobs(self, intake: Intake) -> None:
         while True:
-            await room.acquire()
-            if self._draining:
-                return
-            record = await self._next(consumer)
-            if record is None:
-                room.release()
-                continue
-            offsets.begin(record.position)
-            task = asyncio.create_task(self._work_off(record, consumer, offsets))
+            await self._slots.acquire()
+            try:
+                taken = await intake.next()
+            except BaseException:
+                self._slots.release()
+                raise
+            task = asyncio.create_task(self._work_off(taken, intake))
             self._jobs.add(task)
             task.add_done_callback(self._jobs.discard)
-            task.add_done_callback(lambda _: room.release())
+            task.add_done_callback(lambda _: self._slots.release())
 
-    async def _next(self, consumer: Consumer) -> Record | None:
-        try:
-            records = await consumer.poll(1, POLL_S)
-        except EventLogError as error:
-            logger.warning("the event log gives no records", extra={"error": str(error)})
-            await asyncio.sleep(APPEND_PAUSE_S)
-            return None
-        return records[0] if records else None
+    async def _measure(self, intake: Intake) -> None:
+        while True:
+            self.stats.waiting, self.stats.oldest_wait_s = intake.waiting, intake.oldest_wait_s()
+            await asyncio.sleep(MEASURE_S)
 
-    async def _work_off(self, record: Record, consumer: Consumer, offsets: OffsetTracker) -> None:
-        try:
-            event = decode(UploadEvent, record.value)
-        except MalformedEvent as error:
-            self.stats.malformed += 1
-            logger.warning("upload event refused", extra={"position": str(record.position), "error": str(error)})
-            await self._append(*dead_letter(record, GROUP, error))
-        else:
-            request_id.set(event.request_id)
-            if not await self._handle(event):
-                return
-        await self._commit(consumer, offsets.finish(record.position))
+    async def _work_off(self, taken: Taken, intake: Intake) -> None:
+        request_id.set(taken.event.request_id)
+        with self.idle.upload():
+            await self._start(taken.event)
+        await intake.finish(taken)
 
-    async def _handle(self, event: UploadEvent) -> bool:
-        """False when the drain came before the job could begin: its event is to be delivered again."""
-        await asyncio.sleep(max(0, event.not_before - self._clock()) / 1000)
-        while (other := self._busy.get(event.video_id)) is not None:
-            # The same video twice: a redelivery beside a retry. The second one will find it decided.
-            await asyncio.wait({other})
-        task = asyncio.current_task()
-        assert task is not None  # noqa: S101  -- a coroutine always runs in one
-        self._busy[event.video_id] = task
-        try:
-            with self.idle.upload():
-                async with self._slots:
-                    if self._draining:
-                        return False
-                    self._running.add(task)
-                    await self._start(event)
-                    return True
-        finally:
-            self._running.discard(task)
-            del self._busy[event.video_id]
+    async def _set_aside(self, record: Record, error: MalformedEvent) -> None:
+        self.stats.malformed += 1
+        logger.warning("upload event refused", extra={"position": str(record.position), "error": str(error)})
+        await self._append(*dead_letter(record, GROUP, error))
 
     async def _start(self, event: UploadEvent) -> None:
         self.stats.started += 1
@@ -277,15 +258,6 @@ class PackagerWorker:
                 await asyncio.sleep(APPEND_PAUSE_S)
             else:
                 return
-
-    async def _commit(self, consumer: Consumer, position: Position | None) -> None:
-        if position is None:
-            return
-        try:
-            await consumer.commit(position)
-        except EventLogError as error:
-            # The record will be delivered again, find its video decided, and be committed then.
-            logger.warning("a commit failed", extra={"position": str(position), "error": str(error)})
 
 
 def _sweep(work_folder: Path) -> None:

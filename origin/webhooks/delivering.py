@@ -17,7 +17,6 @@ from functools import partial
 from origin.cancelling import cancelled
 from origin.deadletters import dead_letter
 from origin.eventlog.base import Consumer, EventLog, Record
-from origin.eventlog.offsets import OffsetTracker
 from origin.events import MalformedEvent, Topic, WebhookEvent, decode, encode
 from origin.metadata.base import Metadata, NotFound
 from origin.subscriptions import Attempt, Outcome, Webhook
@@ -116,7 +115,6 @@ class Deliveries:
         await cancelled(self._works)
 
     async def _consume(self, consumer: Consumer) -> None:
-        offsets = OffsetTracker()
         room = asyncio.Semaphore(self._settings.at_once)
         while not self._draining:
             await room.acquire()
@@ -125,13 +123,15 @@ class Deliveries:
                 room.release()
                 continue
             [record] = records
-            offsets.begin(record.position)
-            task = asyncio.create_task(self._work_off(record, consumer, offsets))
+            consumer.release(record.position)
+            task = asyncio.create_task(self._work_off(record, consumer))
             self._works.add(task)
             task.add_done_callback(self._works.discard)
             task.add_done_callback(lambda _: room.release())
 
-    async def _work_off(self, record: Record, consumer: Consumer, offsets: OffsetTracker) -> None:
+    async def _work_off(self, record: Record, consumer: Consumer) -> None:
+        if not await consumer.begin(record.position):
+            return
         try:
             event = decode(WebhookEvent, record.value)
         except MalformedEvent as error:
@@ -143,9 +143,7 @@ class Deliveries:
         else:
             request_id.set(event.request_id)
             await self._handle(event)
-        position = offsets.finish(record.position)
-        if position is not None:
-            await self._surely(lambda: consumer.commit(position))
+        await self._surely(lambda: consumer.finish(record.position))
 
     async def _handle(self, event: WebhookEvent) -> None:
         try:

@@ -48,7 +48,7 @@ def test_a_field_never_replaces_what_the_line_itself_says(capsys: pytest.Capture
             ScorerStats,
             {"pending", "checkpoint_bytes", "checkpoint_s", "users", "videos", "last_event_ms"},
         ),
-        (WorkerStats, {"running", "peak_rss_bytes"}),
+        (WorkerStats, {"running", "waiting", "oldest_wait_s", "peak_rss_bytes"}),
     ],
 )
 def test_what_may_fall_again_is_a_gauge_and_the_rest_are_counters(stats: type, gauges: set[str]) -> None:

@@ -239,3 +239,11 @@ async def test_the_lease_is_renewed_in_the_background():
     with pytest.raises(asyncio.CancelledError):
         await task
     await metadata.close()
+
+
+def test_an_upload_event_from_before_sizes_were_told_is_read():
+    event = UploadEvent(5, 7, "raw/5", 1, size_bytes=9)
+    document = json.loads(encode(event))
+    assert decode(UploadEvent, json.dumps(document).encode()) == event
+    del document["size_bytes"]
+    assert decode(UploadEvent, json.dumps(document).encode()).size_bytes == 0

@@ -59,7 +59,7 @@ async def test_a_finished_upload_is_joined_announced_and_queued(house, uploads):
     ticket = await a_whole_upload(house, uploads)
     await uploads.finish(ticket.upload_id, "r1")
     (event,) = await announced(house)
-    assert (event.video_id, event.user_id, event.request_id) == (ticket.video_id, 7, "r1")
+    assert (event.video_id, event.user_id, event.request_id, event.size_bytes) == (ticket.video_id, 7, "r1", 8)
     assert b"".join([block async for block in house.objects.get(event.raw_s3_path)]) == b"halfhalf"
     assert (await house.metadata.video(ticket.video_id)).status is VideoStatus.QUEUED
     assert (await uploads.find(ticket.upload_id)).finished

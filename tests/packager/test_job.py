@@ -9,8 +9,6 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from origin.eventlog.base import Position
-from origin.eventlog.offsets import OffsetTracker
 from origin.objects.base import StoreUnavailable
 from packager.admission import NOT_A_VIDEO, Accepted
 from packager.faults import DETAIL_CHARS, classify
@@ -154,22 +152,3 @@ def test_a_dead_letter_names_files_as_they_lie_in_the_folder_of_the_job() -> Non
     _, *tail = classify(error, "/data/job-7").detail.split("\n")
     assert tail == ["work/v540.mp4: No space", "/data/job-70/clip.mp4: gone"]
     assert classify(ExceptionGroup("", [error]), "/data/job-7") == classify(error, "/data/job-7")
-
-
-@given(st.lists(st.integers(0, 20), unique=True, min_size=1).map(sorted), st.randoms())
-def test_a_commit_never_passes_a_record_that_is_still_open(offsets: list[int], chance: object) -> None:
-    tracker = OffsetTracker()
-    for offset in offsets:
-        tracker.begin(Position("uploads", 0, offset))
-    order = list(offsets)
-    chance.shuffle(order)  # type: ignore[attr-defined]
-    open_offsets, committed = set(offsets), -1
-    for offset in order:
-        ready = tracker.finish(Position("uploads", 0, offset))
-        open_offsets.discard(offset)
-        if ready is not None:
-            assert ready.offset > committed
-            committed = ready.offset
-        assert all(still > committed for still in open_offsets)
-    assert committed == max(offsets)
-    assert tracker.open == 0
