@@ -76,7 +76,7 @@ class EnhancementSettings:
 
     from_heat: int = 500
     """Heat from which it is worth it: views of a day, with likes, comments and shares (see `origin.metadata.heat`).
-    Encoding costs what the bytes cost that it saves in about a hundred views."""
+    Encoding costs what the bytes cost that it saves in some hundred views."""
     looked_at: int = 200
     """Videos of the hot list."""
     look_every_s: float = 60.0

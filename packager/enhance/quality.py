@@ -22,7 +22,10 @@ NEAR_CRF = 2
 """A line is trusted so far from a probe."""
 HIGHEST_TARGET = 95.0
 """Above it nobody sees a difference. A clip's own pictures, published as they are, would ask for 100."""
-MOST_SAMPLES = 3
+MARGIN = 1.0
+"""Points that AV1's samples are to be better by: of a whole clip with two very different halves its VMAF came out up
+to 1.9 points lower, against H.264's, than the samples had said."""
+MOST_SAMPLES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,7 @@ class Choice:
 
 
 def choose_samples(cuts: Sequence[int], frames: int, rate: Fraction) -> tuple[Sample, ...]:
-    """Whole segments from all over the clip, a third of them and at most MOST_SAMPLES; of short clips the longest."""
+    """Whole segments from all over the clip, half of them and at most MOST_SAMPLES; of short clips the longest."""
     ends = (*cuts[1:], frames)
     segments = [Sample(number, begin, end) for number, (begin, end) in enumerate(zip(cuts, ends, strict=True))]
     # The first lasts a second, and the last may be a single frame: both are mostly their keyframe.
@@ -60,12 +63,12 @@ def choose_samples(cuts: Sequence[int], frames: int, rate: Fraction) -> tuple[Sa
     whole = [
         sample for sample in segments if 2 * (sample.end - sample.begin) > min(Fraction(longest), SEGMENT_S * rate)
     ]
-    count = max(1, min(MOST_SAMPLES, len(whole) // 3))
+    count = max(1, min(MOST_SAMPLES, (len(whole) + 1) // 2))
     return tuple(whole[(2 * part + 1) * len(whole) // (2 * count)] for part in range(count))
 
 
 def target(h264_vmaf: float) -> float:
-    return min(h264_vmaf, HIGHEST_TARGET)
+    return min(h264_vmaf + MARGIN, HIGHEST_TARGET)
 
 
 def next_crf(probes: Sequence[Probe], wanted: float) -> int | None:

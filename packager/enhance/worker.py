@@ -30,13 +30,12 @@ from packager.settings import EnhancementSettings, PackagerSettings
 from packager.tools import find_tools
 
 logger = logging.getLogger(__name__)
-CLAIMS_PER_LOOK = 20
 RENEWALS_PER_CLAIM = 4
 
 
 @dataclass(slots=True)
 class EnhancerStats:
-    """Counters since the start. `cpu_s` is the children's, probes and interrupted ones included."""
+    """Counters since the start. `cpu_s` is that of the children that came to an end, probes included."""
 
     started: int = 0
     done: int = 0
@@ -94,7 +93,7 @@ class Enhancer:
         """Look at the hot list once, and enhance the hottest video that deserves it and that nobody else has taken."""
         try:
             hot = await self._catalog.hottest(self._settings.looked_at)
-            for video in deserving(hot, self._settings.from_heat)[:CLAIMS_PER_LOOK]:
+            for video in deserving(hot, self._settings.from_heat):
                 owner = uuid.uuid4().hex
                 if await self._catalog.claim(video.video_id, owner, self._settings.claim_ms):
                     await self._claimed(video, owner)

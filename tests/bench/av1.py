@@ -13,7 +13,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from origin.model import Video, VideoStatus, Visibility
-from origin.objects import open_objects
+from origin.objects import Objects, open_objects
 from packager.enhance.candidates import track_of
 from packager.enhance.job import Enhanced, EnhancementJob
 from packager.idle import Idle, IdleChildren
@@ -46,6 +46,7 @@ async def av1_measures(clip: Path, package: Package, folder: Path) -> dict[str, 
         patience_s=1,
     )
     result = await job.run(video, children)
+    await _download(objects, folder / "out")
     await objects.close()
     if not isinstance(result, Enhanced):
         raise SystemExit(f"{clip} gains nothing by AV1: {result.saved:.3f}")
@@ -57,8 +58,15 @@ async def av1_measures(clip: Path, package: Package, folder: Path) -> dict[str, 
     return {**cost, "av1_saved_percent_by_samples": 100 * result.saved, **found}
 
 
+async def _download(objects: Objects, out: Path) -> None:
+    async for info in objects.list("v/1/"):
+        path = out / info.key.removeprefix("v/1/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"".join([block async for block in objects.get(info.key)]))
+
+
 def _compared(clip: Path, package: Package, folder: Path, renditions: tuple[str, ...]) -> dict[str, float]:
-    folders = {track_of(name): folder / "objects" / "v" / "1" / name for name in renditions}
+    folders = {track_of(name): folder / "out" / name for name in renditions}
     found: dict[str, float] = {}
     total = {"": 0, "av1": 0}
     lost = 0.0

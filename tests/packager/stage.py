@@ -103,9 +103,11 @@ class Stage:
         await page.goto(f"{self.page_url}/#player={player}&url={self.signed(name)}")
 
     async def ended(self, page: Page) -> dict[str, Any]:
-        """What the page tells once the video has ended, or a player has given up."""
-        await page.wait_for_function("told.ended || told.faults.length > 5", timeout=WITHIN_S * 1000)
-        told: dict[str, Any] = await page.evaluate("({...told, duration: video.duration})")
+        """What the page tells once the last picture is shown, or a player has given up. Of a clip that it had whole at
+        once dash.js now and then forgets to tell the browser that no more will come."""
+        out = "told.ended || video.currentTime >= video.duration"
+        await page.wait_for_function(f"{out} || told.faults.length > 5", timeout=WITHIN_S * 1000)
+        told: dict[str, Any] = await page.evaluate(f"({{...told, ended: {out}, duration: video.duration}})")
         return told
 
     def rungs(self) -> list[str]:

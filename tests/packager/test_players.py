@@ -197,7 +197,7 @@ async def test_a_player_that_knows_av1_plays_it_to_its_end(
     await stage.publish(with_av1.before)
     await stage.add(with_av1.after)
     await stage.open(page, player, manifest)
-    assert_seamless(await played_out(stage, page), 5)
+    assert_seamless(await stage.ended(page), 5)
     assert stage.rungs()
     assert all(rung.endswith("av1") for rung in stage.rungs())
 
@@ -210,7 +210,7 @@ async def test_a_player_that_has_begun_goes_on_in_h264_when_av1_is_added(
     await stage.open(page, player, manifest)
     await page.wait_for_function("told.began !== null")
     await stage.add(with_av1.after)
-    assert_seamless(await played_out(stage, page), 5)
+    assert_seamless(await stage.ended(page), 5)
     assert not any(rung.endswith("av1") for rung in stage.rungs())
     assert {status for _, status in stage.asked} <= {200, 206}
 
@@ -223,7 +223,7 @@ async def test_a_player_that_does_not_know_av1_plays_what_it_played_before(
     await stage.publish(with_av1.before)
     await stage.add(with_av1.after)
     await stage.open(page, player, manifest)
-    assert_seamless(await played_out(stage, page), 5)
+    assert_seamless(await stage.ended(page), 5)
     assert stage.rungs()
     assert not any(rung.endswith("av1") for rung in stage.rungs())
 
@@ -241,14 +241,6 @@ async def test_a_rendition_that_grows_is_played_from_its_first_frame_to_its_last
     await growing
     assert_seamless(told, 12)
     assert [name for name, _ in stage.asked].count(playlist_name("v360-x")) >= 3  # it came back for news
-
-
-async def played_out(stage: Stage, page: Page) -> dict[str, Any]:
-    """What the page tells once the last picture is shown: of a clip that it had whole at once dash.js now and then
-    forgets to tell the browser that no more will come."""
-    await page.wait_for_function("told.ended || video.currentTime >= video.duration || told.faults.length > 5")
-    await page.evaluate("told.ended ||= video.currentTime >= video.duration")
-    return await stage.ended(page)
 
 
 async def grow(stage: Stage, package: Package, folder: Path) -> None:
