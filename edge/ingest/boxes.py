@@ -1,7 +1,7 @@
 """The boxes of a clip as they arrive: what its `moov` says of duration and tracks, known before the media is here when
 it comes first, as phones' recorders and exporters for the web write it. Rules file.
 
-Source: ISO 14496-12, sections 4.2 (boxes), 8.2.2 (mvhd), 8.4.3 (hdlr), 8.8.1 (mvex).
+Source: ISO 14496-12, sections 4.2 (boxes), 8.2.2 (mvhd), 8.4.3 (hdlr), 8.5.2 (stsd), 8.8.1 (mvex), 8.12 (encv, enca).
 """
 
 from __future__ import annotations
@@ -13,6 +13,9 @@ MOST_MOOV_BYTES = 1 << 20
 """Held for one upload; that of a clip of 60 s has some tens of kB. Larger ones are left to packaging."""
 _HEAD, _LARGE_HEAD = 8, 16
 _VIDEO = b"vide"
+_ENCRYPTED = frozenset({b"encv", b"enca"})
+_ENTRIES_AT = 8
+"""In an `stsd`, behind version, flags and count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +26,8 @@ class Movie:
     """None where it does not say: fragmented files, or an ill-formed header."""
     tracks: int
     video_tracks: int
+    encrypted: bool = False
+    """Pictures or sound can only be read with a key."""
 
 
 class BoxWatch:
@@ -85,15 +90,19 @@ class BoxWatch:
 
 def read_movie(moov: bytes) -> Movie:
     """From the content of a `moov`, whatever it holds."""
-    duration_ms, handlers, fragmented = None, [], False
+    duration_ms, handlers, entries, fragmented = None, [], set[bytes](), False
     for kind, content in _boxes(moov):
         if kind == b"mvhd":
             duration_ms = _duration_ms(content)
         elif kind == b"trak":
-            handlers.append(_handler(content))
+            handlers.append(_inside(content, b"mdia", b"hdlr")[8:12])
+            sample_entries = _inside(content, b"mdia", b"minf", b"stbl", b"stsd")[_ENTRIES_AT:]
+            entries.update(entry for entry, _ in _boxes(sample_entries))
         elif kind == b"mvex":
             fragmented = True
-    return Movie(None if fragmented else duration_ms, len(handlers), handlers.count(_VIDEO))
+    return Movie(
+        None if fragmented else duration_ms, len(handlers), handlers.count(_VIDEO), not entries.isdisjoint(_ENCRYPTED)
+    )
 
 
 def _duration_ms(mvhd: bytes) -> int | None:
@@ -107,13 +116,11 @@ def _duration_ms(mvhd: bytes) -> int | None:
     return int.from_bytes(field, "big") * 1000 // timescale
 
 
-def _handler(trak: bytes) -> bytes:
-    for kind, content in _boxes(trak):
-        if kind == b"mdia":
-            for inner, hdlr in _boxes(content):
-                if inner == b"hdlr":
-                    return hdlr[8:12]
-    return b""
+def _inside(content: bytes, *path: bytes) -> bytes:
+    """The content of the first box at `path`; empty where there is none."""
+    for wanted in path:
+        content = next((inner for kind, inner in _boxes(content) if kind == wanted), b"")
+    return content
 
 
 def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:

@@ -22,6 +22,10 @@ def refusal(movie: Movie, settings: IngestSettings) -> Problem | None:
         return _refused(
             "no_video_track", "The clip has no picture", "This file has no video track. Choose another clip."
         )
+    if movie.encrypted:
+        return _refused(
+            "encrypted", "The clip is encrypted", "This clip is protected (DRM) and cannot be shown. Choose another."
+        )
     if movie.tracks > settings.most_tracks:
         return _refused(
             "too_many_streams",

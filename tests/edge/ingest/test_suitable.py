@@ -38,8 +38,10 @@ def mvhd(seconds: float, *, is_long: bool = False) -> bytes:
     return box(b"mvhd", bytes(12), (600).to_bytes(4, "big"), int(seconds * 600).to_bytes(4, "big"), bytes(80))
 
 
-def trak(handler: bytes) -> bytes:
-    return box(b"trak", box(b"tkhd", bytes(84)), box(b"mdia", box(b"hdlr", bytes(8), handler, bytes(12))))
+def trak(handler: bytes, entry: bytes = b"mp4a") -> bytes:
+    table = box(b"stsd", bytes(4), (1).to_bytes(4, "big"), box(entry, bytes(78)))
+    media = box(b"hdlr", bytes(8), handler, bytes(12)), box(b"minf", box(b"dinf"), box(b"stbl", table))
+    return box(b"trak", box(b"tkhd", bytes(84)), box(b"mdia", *media))
 
 
 def clip(*moov: bytes, before: bytes = b"", media: int = 9000) -> bytes:
@@ -69,6 +71,8 @@ async def test_a_clip_that_fits_is_taken(world: World) -> None:
         ((mvhd(20), trak(b"soun")), "no_video_track"),
         ((mvhd(20),), "no_video_track"),
         ((mvhd(20), *[trak(b"vide")] * 9), "too_many_streams"),
+        ((mvhd(20), trak(b"vide", b"encv")), "encrypted"),
+        ((mvhd(20), trak(b"vide"), trak(b"soun", b"enca")), "encrypted"),
     ],
 )
 async def test_a_header_that_rules_a_clip_out_ends_the_upload_before_the_media_is_stored(
