@@ -14,6 +14,7 @@ from origin.metadata.base import Metadata
 from origin.model import Failure, Video, VideoStatus
 from origin.objects.base import Objects
 from origin.packaging import PackagingCatalog
+from origin.progress import open_progress
 from origin.refusals import NotHeld
 from origin.reviews import Held, cleared, decided_note, undecided
 from origin.views import ReviewView
@@ -28,7 +29,9 @@ class Reviews:
     def __init__(self, eventlog: EventLog, metadata: Metadata, objects: Objects, clock: Callable[[], int]) -> None:
         self._eventlog = eventlog
         self._metadata = metadata
-        self._catalog = PackagingCatalog(metadata, objects, eventlog, clock, Changes())
+        # Nobody packages a clip that is held, so nothing is noted of it.
+        notes = open_progress("memory:", clock)
+        self._catalog = PackagingCatalog(metadata, objects, eventlog, clock, Changes(), notes)
 
     async def waiting(self, limit: int) -> Sequence[ReviewView]:
         """The first `limit` that wait, longest first."""

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from origin.progress.base import Packaging
 from packager.admission import Refused
 from packager.moderation.base import Allow, Reject, Review, Verdict
 from packager.process import Usage
@@ -62,7 +63,7 @@ async def _keep(_package: Package) -> None:
     return None
 
 
-def _ignore(_progress: float, _stage: str) -> None:
+def _ignore(_progress: float, _packaging: Packaging) -> None:
     return None
 
 
@@ -78,7 +79,7 @@ class Hooks:
     """Given the sample frames, before the first publication."""
     publish: Callable[[Package], Awaitable[None]] = _keep
     """Called with the first rendition, then with all; only the second time for a clip with a single rung."""
-    report: Callable[[float, str], None] = _ignore
-    """Progress, 0-1, never falling, and the name of the stage."""
+    report: Callable[[float, Packaging], None] = _ignore
+    """Progress, 0-1, never falling; and the stage and the rungs."""
     account: Callable[[Usage], None] = _free
     """What each child cost, as soon as it has ended, however it ended."""

@@ -14,6 +14,7 @@ from origin.events import UploadEvent
 from origin.metadata.base import MetadataError
 from origin.model import WATCHABLE, Failure, Video, VideoStatus
 from origin.objects.base import Objects, ObjectStoreError
+from origin.progress.base import Packaging, Stage
 from packager.admission import Refused
 from packager.catalog import Catalog
 from packager.faults import DiskFull
@@ -60,7 +61,7 @@ class _Progress:
     """Handed from the pipeline's callback, which must not wait, to the task that tells the catalog."""
 
     value: float = 0.0
-    stage: str = "queued"
+    packaging: Packaging = Packaging(Stage.CHECKING)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -211,8 +212,8 @@ class UploadJob:
     def _account(self, usage: Usage) -> None:
         self.usage += usage
 
-    def _note(self, value: float, stage: str) -> None:
-        self._progress.value, self._progress.stage = value, stage
+    def _note(self, value: float, packaging: Packaging) -> None:
+        self._progress.value, self._progress.packaging = value, packaging
         self._progress.changed.set()
 
     async def _report(self, video_id: int) -> None:
@@ -220,7 +221,8 @@ class UploadJob:
             await self._progress.changed.wait()
             self._progress.changed.clear()
             try:
-                alive = await self._catalog.report_progress(video_id, self._progress.value, self._progress.stage)
+                told = self._progress
+                alive = await self._catalog.report_progress(video_id, told.value, told.packaging)
             except (MetadataError, EventLogError):
                 # Progress is a courtesy; the publication that follows will tell whether the catalog is back.
                 alive = True
