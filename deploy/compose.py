@@ -181,7 +181,7 @@ async def _origin(site: Site, made: Composition, alone: bool) -> _Origin:
     uploads = Uploads(metadata, objects, log, clock, ids.mint)
     social = Social(metadata, log, clock, ids.mint)
     site.stack.push_async_callback(social.late.close)
-    videos = Videos(metadata, counters, log, clock, site.changes)
+    videos = Videos(metadata, counters, log, clock, site.changes, site.engines.progress())
     captions = Captions(videos, metadata, objects, log, clock, site.changes)
     reviews = Reviews(log, metadata, objects, clock)
     webhooks = Webhooks(metadata, log, clock, ids.mint, parse_reach(site.settings.webhook_reach))
@@ -225,11 +225,12 @@ def _packager(site: Site, made: Composition) -> None:
     """Uploads become renditions, behind moderation."""
     settings, log, objects = site.settings, site.engines.eventlog(), site.engines.objects()
     packaging = PackagerSettings(jobs_at_once=settings.packager_jobs, limits=_clip_limits(settings))
+    metadata, progress = site.engines.metadata(), site.engines.progress()
     worker = PackagerWorker(
         packaging,
         log,
         objects,
-        PackagingCatalog(site.engines.metadata(), objects, log, site.clock, site.changes),
+        PackagingCatalog(metadata, objects, log, site.clock, site.changes, progress),
         open_moderation(settings.moderation, site.clock),
         site.clock,
         settings.data / "packager",

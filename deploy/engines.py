@@ -16,6 +16,7 @@ from origin.counters import Counters, open_counters
 from origin.eventlog import EventLog, open_eventlog
 from origin.metadata import Metadata, open_metadata
 from origin.objects import Objects, open_objects
+from origin.progress import ProgressNotes, open_progress
 from origin.speed import Speed, open_speed
 from signer.keys import KeyStore, open_keys
 
@@ -83,6 +84,7 @@ class Engines:
         self._claimed = False
         self._counters: Counters | None = None
         self._keys: KeyStore | None = None
+        self._progress: ProgressNotes | None = None
 
     @property
     def checks(self) -> Mapping[str, Check]:
@@ -126,6 +128,20 @@ class Engines:
             self._counters = open_counters((await self.speed()).url)
             self._stack.push_async_callback(self._counters.close)
         return self._counters
+
+    def progress(self) -> ProgressNotes:
+        """Notes on packaging, in the speed layer. They are a courtesy, so nothing is started or waited for on their
+        account: a process whose roles use no embedded one keeps them to itself."""
+        if self._progress is None:
+            url = self._settings.redis_url
+            if "redis_url" in self._opened:
+                url = self._opened["redis_url"].url
+            elif urlsplit(url).scheme in EMBEDDED_SCHEMES:
+                url = "memory:"
+            with readable("redis_url"):
+                self._progress = open_progress(url, self._clock)
+            self._stack.push_async_callback(self._progress.close)
+        return self._progress
 
     def keys(self) -> KeyStore:
         """URL-signing keys: a file that any number of processes share."""

@@ -13,6 +13,7 @@ from origin.metadata.base import Metadata, NotFound
 from origin.model import Failure, Publication, Video, VideoStatus
 from origin.objects.base import Objects
 from origin.prints import Print
+from origin.progress.base import Packaging, ProgressNotes
 from origin.recognising import Recognising
 from origin.refusals import NothingToTakeDown
 from origin.reuploads import Recognised
@@ -44,6 +45,7 @@ class PackagingCatalog:
         eventlog: EventLog,
         clock: Callable[[], int],
         changes: Changes,
+        progress: ProgressNotes,
     ) -> None:
         self._metadata = metadata
         self._objects = objects
@@ -51,6 +53,7 @@ class PackagingCatalog:
         self._clock = clock
         self._changes = changes
         self._recognising = Recognising(metadata)
+        self._progress = progress
 
     async def video(self, video_id: int) -> Video | None:
         """The video as it is now; None when there never was one."""
@@ -67,11 +70,12 @@ class PackagingCatalog:
         video = await self.video(video_id)
         return video if video is not None and video.status in _WORKED_ON else None
 
-    async def report_progress(self, video_id: int, progress: float, stage: str) -> bool:  # noqa: ARG002
-        """Note the progress, 0-1; False when the job is to stop. The stage is for the caller's own log lines."""
+    async def report_progress(self, video_id: int, progress: float, packaging: Packaging) -> bool:
+        """Keep the total, 0-1, and note the rest in the speed layer if that answers; False: the job is to stop."""
         video = await self.video(video_id)
         if video is None or video.status is VideoStatus.DELETED or video.status in ENDED:
             return False
+        await self._progress.note(video_id, packaging)
         await self._metadata.set_progress(video_id, min(1.0, max(0.0, progress)))
         self._changes.announce(video_id)
         return True
@@ -87,6 +91,7 @@ class PackagingCatalog:
     async def hold(self, video_id: int) -> None:
         """Tell its creator that the video waits for a person's verdict."""
         await self._metadata.set_held(video_id, self._clock())
+        await self._progress.forget(video_id)
         video = await self.video(video_id)
         if video is not None and video.status is VideoStatus.PROCESSING:
             await self._announce(video, VideoChange.HELD)
@@ -105,6 +110,7 @@ class PackagingCatalog:
             return False
         if published and status is VideoStatus.READY:
             await self._metadata.set_progress(video_id, 1.0)
+            await self._progress.forget(video_id)
         if video.publication is not None and video.publication.revision == publication.revision:
             await self._tell(video)
         self._changes.announce(video_id)
@@ -123,6 +129,7 @@ class PackagingCatalog:
         video = await self.video(video_id)
         # Told again when it had ended so before: the packager may have been cut short between the two.
         if video is not None and video.status is status:
+            await self._progress.forget(video_id)
             await self._tell(video)
             self._changes.announce(video_id)
 

@@ -14,6 +14,7 @@ from origin.metadata.base import Metadata
 from origin.model import Failure, Video, VideoStatus
 from origin.objects.base import Objects
 from origin.packaging import PackagingCatalog
+from origin.progress import open_progress
 from origin.refusals import NotHeld
 from origin.reviews import Held, cleared, decided_note, undecided
 from origin.trace import request_id
@@ -31,7 +32,9 @@ class Reviews:
         self._eventlog = eventlog
         self._metadata = metadata
         self._clock = clock
-        self._catalog = PackagingCatalog(metadata, objects, eventlog, clock, Changes())
+        # The packager's own notes end by themselves.
+        notes = open_progress("memory:", clock)
+        self._catalog = PackagingCatalog(metadata, objects, eventlog, clock, Changes(), notes)
 
     async def waiting(self, limit: int) -> Sequence[ReviewView]:
         """The first `limit` that wait, longest first."""

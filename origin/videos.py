@@ -14,11 +14,12 @@ from origin.eventlog.base import EventLog
 from origin.events import Topic, VideoChange, VideoEvent, encode
 from origin.metadata.base import Metadata, NotFound
 from origin.model import CountKind, User, Video, VideoStatus, Visibility
+from origin.progress.base import ProgressNotes
 from origin.refusals import NotCreator
 from origin.text import hashtags
 from origin.trace import request_id
 from origin.views import VideoView
-from origin.visibility import can_see, can_watch
+from origin.visibility import can_see, can_watch, is_told_of_packaging
 from origin.writeback import fresh
 
 logger = logging.getLogger(__name__)
@@ -62,12 +63,14 @@ class Videos:
         eventlog: EventLog,
         clock: Callable[[], int],
         changes: Changes,
+        progress: ProgressNotes,
     ) -> None:
         self._metadata = metadata
         self._counters = counters
         self._eventlog = eventlog
         self._clock = clock
         self._changes = changes
+        self._progress = progress
         self._breaker = Breaker()
         """Around the counters, so that their absence does not cost every view their time limit."""
 
@@ -100,14 +103,22 @@ class Videos:
             return []
         video_ids = [video.video_id for video in videos]
         creator_ids = list({video.creator_id for video in videos})
-        creators, liked, following, pending = await asyncio.gather(
+        followed = [video.video_id for video in videos if is_told_of_packaging(video, viewer_id)]
+        creators, liked, following, pending, noted = await asyncio.gather(
             self._metadata.users(creator_ids),
             self._metadata.liked(viewer_id, video_ids),
             self._metadata.follows(viewer_id, creator_ids),
             self._pending(video_ids),
+            self._progress.noted(followed),
         )
         return [
-            VideoView(fresh(video, pending), creator, video.video_id in liked, creator.user_id in following)
+            VideoView(
+                fresh(video, pending),
+                creator,
+                video.video_id in liked,
+                creator.user_id in following,
+                noted.get(video.video_id),
+            )
             for video in videos
             if (creator := _creator(creators, video)) is not None
         ]
@@ -154,6 +165,7 @@ class Videos:
         event = video_event(video, VideoChange.DELETED, self._clock())
         await self._eventlog.append(Topic.VIDEOS, str(video_id), encode(event))
         await self._metadata.transition(video_id, set(VideoStatus), VideoStatus.DELETED)
+        await self._progress.forget(video_id)
         self._changes.announce(video_id)
 
     async def own(self, video_id: int, user_id: int) -> Video:
@@ -165,7 +177,7 @@ class Videos:
         return video
 
     async def changes(self, video_id: int, viewer_id: int) -> AsyncIterator[VideoView]:
-        """The video now and after each change of status or progress, until its end.
+        """The video now and after each change of status, progress or stage, until its end.
 
         Raises NotFound at the first step.
         """
@@ -194,7 +206,8 @@ class Videos:
 
 def _stage(view: VideoView) -> tuple[object, ...]:
     video = view.video
-    return video.status, video.progress, video.held_at_ms, video.publication and video.publication.revision
+    revision = video.publication and video.publication.revision
+    return video.status, video.progress, video.held_at_ms, revision, view.packaging
 
 
 def _creator(creators: Mapping[int, User], video: Video) -> User | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from origin.events import InteractionType
 from origin.model import ORDINARY, Comment, UploadTerms, User, Video
+from origin.progress.base import Packaging
 from origin.subscriptions import Disabled
 
 
@@ -19,6 +20,8 @@ class VideoView:
     creator: User
     liked: bool
     following: bool
+    packaging: Packaging | None = None
+    """Only for its creator while it is packaged, and where the speed layer told."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,12 @@ def can_watch(video: Video, viewer_id: int) -> bool:
     return video.status in WATCHABLE and (video.visibility is not Visibility.PRIVATE or video.creator_id == viewer_id)
 
 
+def is_told_of_packaging(video: Video, viewer_id: int) -> bool:
+    """Whether the viewer may follow its packaging: its creator, while a packager works on it."""
+    under_way = video.status in {VideoStatus.PROCESSING, VideoStatus.PLAYABLE} and video.held_at_ms is None
+    return under_way and video.creator_id == viewer_id
+
+
 def can_see(video: Video, viewer_id: int) -> bool:
     """It may be looked at: a creator also sees what does not play yet, or failed."""
     if video.status is VideoStatus.DELETED:

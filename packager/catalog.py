@@ -6,6 +6,7 @@ from typing import Protocol
 
 from origin.model import Failure, Publication, Video, VideoStatus
 from origin.prints import Print
+from origin.progress.base import Packaging
 from origin.reuploads import Recognised
 
 
@@ -23,8 +24,8 @@ class Catalog(Protocol):
         """Compare and set: `uploading` or `queued` becomes `processing`; `processing` and `playable` stay (a job that
         was cut short starts over). Returns the video, or None when there is nothing to do for it."""
 
-    async def report_progress(self, video_id: int, progress: float, stage: str) -> bool:
-        """Note how far packaging is (0-1) and in which stage, for the creator's progress events.
+    async def report_progress(self, video_id: int, progress: float, packaging: Packaging) -> bool:
+        """Note how far packaging is (0-1), in which stage, and each rung, for the creator's progress events.
 
         False when the video was deleted, or its end decided: the job is to stop unless that was its own doing.
         """

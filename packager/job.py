@@ -13,6 +13,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import assert_never
 
+from origin.progress.base import Packaging, RungProgress, Stage
 from packager.admission import Accepted, Refused
 from packager.ladder import Ladder
 from packager.moderation.base import Allow, Reject, Review, Verdict
@@ -25,6 +26,8 @@ class JobFacts:
 
     admission: Accepted | Refused | None = None
     ladder: Ladder | None = None
+    growing: bool = False
+    """What there is of the first rung is published while the rest of it is encoded."""
     first_encoded: bool = False
     verdict: Verdict | None = None
     first_published: bool = False
@@ -138,21 +141,42 @@ def progress(facts: JobFacts, step: Step, share: float) -> float:
             assert_never(step)
 
 
-def stage_name(step: Step) -> str:
-    """What a creator's progress events call the step."""
+def packaging(facts: JobFacts, step: Step, share: float) -> Packaging:
+    """What a creator is told beside the total, when `share` (0-1) of `step` is done.
+
+    A rung never falls along a job's way, nor is it taken back once published. All but the first are encoded in one
+    decode, so they are equally far.
+    """
+    if facts.ladder is None:
+        return Packaging(_stage(step))
+    first = 1.0 if facts.first_encoded else share if isinstance(step, EncodeFirst) else 0.0
+    rest = 1.0 if facts.rest_encoded else share if isinstance(step, EncodeRest) else 0.0
+    shown = facts.growing or facts.first_published
+    return Packaging(
+        _stage(step),
+        tuple(
+            RungProgress(rung.height, first, shown)
+            if rung is facts.ladder.first
+            else RungProgress(rung.height, rest, facts.all_published)
+            for rung in facts.ladder.rungs
+        ),
+    )
+
+
+def _stage(step: Step) -> Stage:
     match step:
         case Probe():
-            return "checking"
+            return Stage.CHECKING
         case EncodeFirst():
-            return "encoding_first"
+            return Stage.ENCODING_FIRST
         case Moderate() | Recognise():
-            return "moderating"
+            return Stage.MODERATING
         case EncodeRest():
-            return "encoding_rest"
+            return Stage.ENCODING_REST
         case Publish():
-            return "publishing"
+            return Stage.PUBLISHING
         case Done() | EndUnpublished():
-            return "done"
+            return Stage.DONE
         case _:
             assert_never(step)
 

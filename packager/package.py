@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from origin.prints import Print
+from origin.progress.base import Packaging
 from packager.admission import Refused
 from packager.moderation.base import Allow, Reject, Review, Verdict
 from packager.process import Usage
@@ -71,7 +72,7 @@ async def _keep(_package: Package) -> None:
     return None
 
 
-def _ignore(_progress: float, _stage: str) -> None:
+def _ignore(_progress: float, _packaging: Packaging) -> None:
     return None
 
 
@@ -91,7 +92,7 @@ class Hooks:
     """Given what the whole clip looks and sounds like, before the last publication."""
     publish: Callable[[Package], Awaitable[None]] = _keep
     """Called with the first rendition, then with all; only the second time for a clip with a single rung."""
-    report: Callable[[float, str], None] = _ignore
-    """Progress, 0-1, never falling, and the name of the stage."""
+    report: Callable[[float, Packaging], None] = _ignore
+    """Progress, 0-1, never falling; and the stage and the rungs."""
     account: Callable[[Usage], None] = _free
     """What each child cost, as soon as it has ended, however it ended."""

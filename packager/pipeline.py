@@ -27,9 +27,10 @@ from packager.job import (
     Probe,
     Publish,
     Recognise,
+    Step,
     next_step,
+    packaging,
     progress,
-    stage_name,
 )
 from packager.package import Hooks, NotPackaged, Package, Packaged
 from packager.packing import Packing
@@ -84,7 +85,7 @@ class _Job:
         await asyncio.to_thread(self.out.mkdir, parents=True, exist_ok=True)
         while True:
             step = next_step(self.facts)
-            self.hooks.report(progress(self.facts, step, 0.0), stage_name(step))
+            self._report(step, 0.0)
             match step:
                 case Probe():
                     await self._probe()
@@ -145,7 +146,7 @@ class _Job:
             judge=self.hooks.moderate,
             resembles=self.hooks.resembles,
             recognise=self.hooks.recognise,
-            publish=self.hooks.publish,
+            publish=self._publish_growing,
             report=lambda share: self._report(EncodeFirst(), share),
         )
         self.facts = replace(self.facts, admission=admission, ladder=plan.ladder)
@@ -180,8 +181,12 @@ class _Job:
         await self.hooks.publish(self._package)
         self.facts = replace(self.facts, first_published=True, all_published=step.complete)
 
-    def _report(self, step: EncodeFirst | EncodeRest, share: float) -> None:
-        self.hooks.report(progress(self.facts, step, share), stage_name(step))
+    async def _publish_growing(self, package: Package) -> None:
+        await self.hooks.publish(package)
+        self.facts = replace(self.facts, growing=True)
+
+    def _report(self, step: Step, share: float) -> None:
+        self.hooks.report(progress(self.facts, step, share), packaging(self.facts, step, share))
 
 
 def _first_of(errors: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -15,6 +15,7 @@ from origin.metadata.base import MetadataError
 from origin.model import WATCHABLE, Failure, Video, VideoStatus
 from origin.objects.base import Objects, ObjectStoreError
 from origin.prints import Print
+from origin.progress.base import Packaging, Stage
 from origin.reuploads import Recognised
 from packager.admission import Refused
 from packager.catalog import Catalog
@@ -63,7 +64,7 @@ class _Progress:
     """Handed from the pipeline's callback, which must not wait, to the task that tells the catalog."""
 
     value: float = 0.0
-    stage: str = "queued"
+    packaging: Packaging = Packaging(Stage.CHECKING)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -205,8 +206,8 @@ class UploadJob:
     def _account(self, usage: Usage) -> None:
         self.usage += usage
 
-    def _note(self, value: float, stage: str) -> None:
-        self._progress.value, self._progress.stage = value, stage
+    def _note(self, value: float, packaging: Packaging) -> None:
+        self._progress.value, self._progress.packaging = value, packaging
         self._progress.changed.set()
 
     async def _report(self, video_id: int) -> None:
@@ -214,7 +215,8 @@ class UploadJob:
             await self._progress.changed.wait()
             self._progress.changed.clear()
             try:
-                alive = await self._catalog.report_progress(video_id, self._progress.value, self._progress.stage)
+                told = self._progress
+                alive = await self._catalog.report_progress(video_id, told.value, told.packaging)
             except (MetadataError, EventLogError):
                 # Progress is a courtesy; the publication that follows will tell whether the catalog is back.
                 alive = True

@@ -211,5 +211,26 @@ def follow(client: Client, video_id: str, name: str, reporter: Reporter) -> bool
             )
             return False
         else:
-            reporter.progress(name, document.get("progress") or 0.0, status, video_id=video_id, status=status)
+            reporter.progress(
+                name,
+                document.get("progress") or 0.0,
+                processing(document),
+                video_id=video_id,
+                status=status,
+                **{member: document[member] for member in ("stage", "rungs") if member in document},
+            )
     return playable
+
+
+def processing(document: Mapping[str, Any]) -> str:
+    """What is done for a video, in words, as `playable, encoding rest: 1080p 40%, 540p published`: its status, and as
+    far as the server tells them the stage and the rungs (by the height of their picture, as players name them)."""
+    words = str(document["status"])
+    if "stage" in document:
+        words += f", {document['stage'].replace('_', ' ')}"
+    rungs = [f"{rung['height']}p {_how_far(rung)}" for rung in document.get("rungs", ())]
+    return f"{words}: {', '.join(rungs)}" if rungs else words
+
+
+def _how_far(rung: Mapping[str, Any]) -> str:
+    return "published" if rung["published"] and rung["progress"] >= 1 else f"{rung['progress']:.0%}"

@@ -13,6 +13,7 @@ from edge.gateway.ports import DirectUpload, FeedPage
 from edge.gateway.prefetch_plan import Planned
 from origin.captions import file_name as caption_file
 from origin.model import WATCHABLE, Publication, User, Video, VideoStatus, Visibility
+from origin.progress.base import RungProgress
 from origin.subscriptions import Attempt
 from origin.views import CommentView, Listed, NewSecret, ReviewView, UserView, VideoView, WebhookView
 
@@ -61,7 +62,7 @@ def profile(view: UserView) -> Document:
 
 
 def video(view: VideoView, playback: Playback) -> Document:
-    """The contract's video document, and `viewer`, `review` and `playback.thumbhash` beside it.
+    """The contract's video document, and `viewer`, `review`, `stage`, `rungs` and `playback.thumbhash` beside it.
 
     What is not known before the first rendition is published (`duration_ms`, `width`, `height`, `playback`) is null;
     so is `playback` of what was withdrawn.
@@ -84,6 +85,9 @@ def video(view: VideoView, playback: Playback) -> Document:
     }
     if shown.status is VideoStatus.PROCESSING and shown.held_at_ms is not None:
         document["review"] = {"since": timestamp(shown.held_at_ms)}
+    if view.packaging is not None:
+        document["stage"] = view.packaging.stage.value
+        document["rungs"] = [_rung(each) for each in view.packaging.rungs]
     if shown.failure is not None:
         document["failure"] = {"code": shown.failure.code, "detail": shown.failure.detail}
     return document
@@ -92,6 +96,10 @@ def video(view: VideoView, playback: Playback) -> Document:
 def found(shown: Video) -> Document:
     """What only those see who may moderate."""
     return {} if shown.reupload_of is None else {"reupload_of": str(shown.reupload_of)}
+
+
+def _rung(rung: RungProgress) -> Document:
+    return {"height": rung.height, "progress": round(rung.progress, 3), "published": rung.published}
 
 
 def _counts(shown: Video) -> Document:

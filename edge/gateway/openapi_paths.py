@@ -99,6 +99,7 @@ def _videos() -> Document:
     events = call("videoEvents", "Progress as server-sent events", {}, tag="videos", anonymous=True)
     events["description"] = (
         "One event `video` with the video document as data now and after each change, until ready, rejected or failed. "
+        "Its creator is also told the `stage` of packaging and how far each of the `rungs` is. "
         "Read it with `fetch`: the token goes in the Authorization field, which EventSource cannot set."
     )
     events["responses"]["200"] = {"description": "The stream.", "content": {"text/event-stream": {"schema": TEXT}}}

@@ -8,6 +8,7 @@ from typing import Any
 from edge.gateway import bodies, interactions
 from origin.events import InteractionType
 from origin.model import VideoStatus, Visibility
+from origin.progress.base import Stage
 from origin.subscriptions import MOST_WEBHOOKS, Disabled, Outcome
 from origin.webhooks.message import TYPES
 
@@ -123,8 +124,21 @@ SCHEMAS: Document = {
             "failure": shape({"code": TEXT, "detail": TEXT}),
             "review": _said(shape({"since": TIME}), "The clip waits for a person's verdict."),
             "reupload_of": _said(ID, "The earlier video that shows the same: for those who may moderate."),
+            "stage": {
+                "type": "string",
+                "enum": [each.value for each in Stage],
+                "description": "What its packaging does; told only to its creator, while the server can.",
+            },
+            "rungs": _said(array_of(ref("RungProgress")), "With `stage`: each rendition, highest first."),
         },
-        optional=("failure", "review", "reupload_of"),
+        optional=("failure", "review", "reupload_of", "stage", "rungs"),
+    ),
+    "RungProgress": shape(
+        {
+            "height": _said(COUNT, "Of its picture, in pixels."),
+            "progress": {"type": "number", "minimum": 0, "maximum": 1},
+            "published": _said(FLAG, "It plays, at least what is encoded of it."),
+        }
     ),
     "VideoEdit": {
         "type": "object",

@@ -1,7 +1,7 @@
 """Messages of origin.proto ↔ the values of `origin.model` and `origin.views`. Rules file.
 
-Enum values of a newer peer: a status that is not known is shown as processing, a visibility as private, and an
-interaction is refused.
+Enum values of a newer peer: a status that is not known is shown as processing, a visibility as private, a stage of
+packaging not at all, and an interaction is refused.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
+from origin.progress.base import Packaging, RungProgress, Stage
 from origin.rpc import origin_pb2 as pb
 from origin.views import CommentView, Interaction, Listed, Refused, ReviewView, UploadTicket, UserView, VideoView
 
@@ -34,6 +35,8 @@ _KIND_OF: dict[int, UploadKind] = {number: kind for kind, number in _KIND.items(
 _STATUS_OF: dict[int, VideoStatus] = {number: status for status, number in _STATUS.items()}
 _VISIBILITY_OF: dict[int, Visibility] = {number: visibility for visibility, number in _VISIBILITY.items()}
 _INTERACTION_OF: dict[int, InteractionType] = {number: kind for kind, number in _INTERACTION.items()}
+
+_STAGES = {each.value: each for each in Stage}
 
 
 def encode_visibility(visibility: Visibility) -> pb.Visibility.ValueType:
@@ -132,11 +135,30 @@ def encode_view(view: VideoView) -> pb.VideoView:
         creator=encode_user(view.creator),
         liked=view.liked,
         following=view.following,
+        packaging=encode_packaging(view.packaging) if view.packaging else None,
     )
 
 
 def decode_view(message: pb.VideoView) -> VideoView:
-    return VideoView(decode_video(message.video), decode_user(message.creator), message.liked, message.following)
+    return VideoView(
+        decode_video(message.video),
+        decode_user(message.creator),
+        message.liked,
+        message.following,
+        decode_packaging(message.packaging) if message.HasField("packaging") else None,
+    )
+
+
+def encode_packaging(packaging: Packaging) -> pb.Packaging:
+    rungs = [pb.RungProgress(height=r.height, progress=r.progress, published=r.published) for r in packaging.rungs]
+    return pb.Packaging(stage=packaging.stage.value, rungs=rungs)
+
+
+def decode_packaging(message: pb.Packaging) -> Packaging | None:
+    """None where a newer origin is in a stage that this version does not know."""
+    if (stage := _STAGES.get(message.stage)) is None:
+        return None
+    return Packaging(stage, tuple(RungProgress(r.height, r.progress, r.published) for r in message.rungs))
 
 
 def encode_views(views: Iterable[VideoView]) -> pb.VideoViews:

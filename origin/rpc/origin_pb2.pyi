@@ -418,6 +418,55 @@ class Video(_message.Message):
 Global___Video: _TypeAlias = Video  # noqa: Y015
 
 @_typing.final
+class RungProgress(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEIGHT_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    PUBLISHED_FIELD_NUMBER: _builtins.int
+    height: _builtins.int
+    progress: _builtins.float
+    published: _builtins.bool
+    def __init__(
+        self,
+        *,
+        height: _builtins.int = ...,
+        progress: _builtins.float = ...,
+        published: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["height", b"height", "progress", b"progress", "published", b"published"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RungProgress: _TypeAlias = RungProgress  # noqa: Y015
+
+@_typing.final
+class Packaging(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    STAGE_FIELD_NUMBER: _builtins.int
+    RUNGS_FIELD_NUMBER: _builtins.int
+    stage: _builtins.str
+    """As the public API says it."""
+    @_builtins.property
+    def rungs(self) -> _containers.RepeatedCompositeFieldContainer[Global___RungProgress]: ...
+    def __init__(
+        self,
+        *,
+        stage: _builtins.str = ...,
+        rungs: _abc.Iterable[Global___RungProgress] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rungs", b"rungs", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Packaging: _TypeAlias = Packaging  # noqa: Y015
+
+@_typing.final
 class VideoView(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -425,12 +474,15 @@ class VideoView(_message.Message):
     CREATOR_FIELD_NUMBER: _builtins.int
     LIKED_FIELD_NUMBER: _builtins.int
     FOLLOWING_FIELD_NUMBER: _builtins.int
+    PACKAGING_FIELD_NUMBER: _builtins.int
     liked: _builtins.bool
     following: _builtins.bool
     @_builtins.property
     def video(self) -> Global___Video: ...
     @_builtins.property
     def creator(self) -> Global___User: ...
+    @_builtins.property
+    def packaging(self) -> Global___Packaging: ...
     def __init__(
         self,
         *,
@@ -438,10 +490,11 @@ class VideoView(_message.Message):
         creator: Global___User | None = ...,
         liked: _builtins.bool = ...,
         following: _builtins.bool = ...,
+        packaging: Global___Packaging | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["creator", b"creator", "video", b"video"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["creator", b"creator", "packaging", b"packaging", "video", b"video"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["creator", b"creator", "following", b"following", "liked", b"liked", "video", b"video"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["creator", b"creator", "following", b"following", "liked", b"liked", "packaging", b"packaging", "video", b"video"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -29,6 +29,7 @@ from origin.eventlog import open_eventlog
 from origin.metadata import open_metadata
 from origin.model import Publication, StartupFile, User, Video, VideoStatus, Visibility
 from origin.objects import open_objects
+from origin.progress import open_progress
 from origin.reviewing import Reviews
 from origin.rpc.client import open_origin
 from origin.rpc.server import origin_server
@@ -81,7 +82,7 @@ async def house(folder: str) -> House:
     feeds = FeedService(ready, metadata)
     await feeds.start(NOW_MS)
     changes = Changes()
-    videos = Videos(metadata, open_counters("memory:"), log, clock, changes)
+    videos = Videos(metadata, open_counters("memory:"), log, clock, changes, open_progress("memory:", clock))
     return House(
         videos,
         Captions(videos, metadata, objects, log, clock, changes),

@@ -23,6 +23,7 @@ from origin.events import InteractionEvent, InteractionType, Topic, VideoChange,
 from origin.metadata import Metadata, open_metadata
 from origin.model import Publication, StartupFile, User, Video, VideoStatus, Visibility
 from origin.objects import Objects, open_objects
+from origin.progress import ProgressNotes, open_progress
 from origin.reviewing import Reviews
 from origin.rpc.client import open_origin
 from origin.rpc.server import origin_server
@@ -68,6 +69,7 @@ class Roles:
     eventlog: EventLog
     ready: ReadyFeeds
     changed: Changes
+    progress: ProgressNotes
     worker: ScorerWorker
     videos: Any = None
     social: Any = None
@@ -119,13 +121,17 @@ async def open_roles(way: str, folder: Path) -> AsyncIterator[Roles]:
         metadata = Switch(open_metadata("sqlite:///:memory:"))
         objects = Switch(open_objects(f"file://{folder}/objects"))
         eventlog = Switch(open_eventlog("memory:", clock))
-        counters, ready = open_counters("memory:"), open_ready("memory:", clock)
-        for store in (metadata.behind, objects.behind, eventlog.behind, counters, ready):
+        counters, ready, progress = (
+            open_counters("memory:"),
+            open_ready("memory:", clock),
+            open_progress("memory:", clock),
+        )
+        for store in (metadata.behind, objects.behind, eventlog.behind, counters, ready, progress):
             stack.push_async_callback(store.close)
         worker = ScorerWorker(eventlog, ready, metadata, folder / "checkpoint", clock)
         stack.push_async_callback(worker.close)
-        opened = Roles(metadata, objects, eventlog, ready, Changes(), worker)
-        opened.videos = Videos(metadata, counters, eventlog, clock, opened.changed)
+        opened = Roles(metadata, objects, eventlog, ready, Changes(), progress, worker)
+        opened.videos = Videos(metadata, counters, eventlog, clock, opened.changed, opened.progress)
         opened.social = Social(metadata, eventlog, clock, opened.mint)
         opened.uploads = Uploads(metadata, objects, eventlog, clock, opened.mint)
         opened.captions = Captions(opened.videos, metadata, objects, eventlog, clock, opened.changed)

@@ -18,6 +18,7 @@ from origin.metadata import MetadataFull, MetadataUnavailable
 from origin.metadata.base import HandleTaken, MetadataTooNew, NotFound
 from origin.model import Failure, UploadKind, UploadTerms, User, VideoStatus, Visibility
 from origin.objects.base import NoSuchObject, StoreFull, StoreUnavailable
+from origin.progress import Packaging, RungProgress, Stage
 from origin.refusals import (
     AlreadyNamed,
     BadCaptions,
@@ -155,6 +156,24 @@ async def test_a_watcher_sees_a_video_until_it_is_ready(roles):
             await roles.metadata.publish(video_id, SHOWN, VideoStatus.READY, NOW_MS, {VideoStatus.QUEUED})
             roles.changed.announce(video_id)
     assert seen == [VideoStatus.QUEUED, VideoStatus.READY]
+
+
+async def test_its_creator_watches_the_rungs_of_a_video_grow(roles):
+    ann = await roles.user("ann")
+    video_id = await roles.video(ann, VideoStatus.QUEUED)
+    await roles.metadata.transition(video_id, {VideoStatus.QUEUED}, VideoStatus.PROCESSING)
+    told = [Packaging(Stage.CHECKING)] + [
+        Packaging(Stage.ENCODING_REST, (RungProgress(1920, share, False), RungProgress(960, 1.0, True)))
+        for share in (0.25, 0.5)
+    ]
+    seen = []
+    async with aclosing(roles.videos.changes(video_id, ann.user_id)) as changes:
+        seen.append((await anext(changes)).packaging)
+        for each in told:
+            await roles.progress.note(video_id, each)
+            roles.changed.announce(video_id)
+            seen.append((await anext(changes)).packaging)
+    assert seen == [None, *told]
 
 
 async def test_watching_what_is_not_there_is_not_found_at_the_first_step(roles):

@@ -26,6 +26,7 @@ from origin.counters import Counters, CountersUnavailable, Increment, Run, open_
 from origin.eventlog import EventLog, Position, open_eventlog
 from origin.metadata import Metadata, open_metadata
 from origin.model import CountKind, User, Video, VideoStatus, Visibility
+from origin.progress import open_progress
 from origin.videos import Videos
 
 pytestmark = pytest.mark.slow
@@ -66,7 +67,7 @@ async def users_of(url: str) -> Users:
     ready = open_ready(url, now_ms)
     service = FeedService(ready, metadata)
     await service.start(now_ms())
-    videos = Videos(metadata, counters, log, now_ms, Changes())
+    videos = Videos(metadata, counters, log, now_ms, Changes(), open_progress("memory:", now_ms))
     await ready.replace([Update(1, (Entry(10),), 3600)])
     run, view = Run("interactions", 0, -1, 0), Increment("", 10, CountKind.VIEWS, 5, Position("interactions", 0, 0))
     await counters.apply("counts", [run], [view])

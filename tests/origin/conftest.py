@@ -17,6 +17,7 @@ from origin.events import decode
 from origin.metadata import Metadata, open_metadata
 from origin.model import User, Video, VideoStatus, Visibility
 from origin.objects import Objects, open_objects
+from origin.progress import ProgressNotes, open_progress
 from origin.speed import open_speed
 
 NOW_MS = 1_800_000_000_000
@@ -30,6 +31,7 @@ class House:
     objects: Objects
     eventlog: EventLog
     counters: Counters
+    progress: ProgressNotes
     now_ms: int = NOW_MS
     changes: Changes = field(default_factory=Changes)
     _ids: count = field(default_factory=lambda: count(1000))
@@ -64,10 +66,11 @@ async def house(tmp_path) -> AsyncIterator[House]:
         open_objects(f"file://{tmp_path}/objects"),
         open_eventlog("memory:", lambda: holder[0].now_ms),
         open_counters("memory:"),
+        open_progress("memory:", lambda: holder[0].now_ms),
     )
     holder.append(house)
     yield house
-    for store in (house.metadata, house.objects, house.eventlog, house.counters):
+    for store in (house.metadata, house.objects, house.eventlog, house.counters, house.progress):
         await store.close()
 
 

@@ -341,7 +341,9 @@ async def test_two_origins_that_announce_an_upload_at_once_have_it_packaged_once
     )
     events = await announced(house)
     assert {event.video_id for event in events} == {ticket.video_id}
-    catalog = PackagingCatalog(house.metadata, house.objects, house.eventlog, house.clock, house.changes)
+    catalog = PackagingCatalog(
+        house.metadata, house.objects, house.eventlog, house.clock, house.changes, house.progress
+    )
     packaged = 0
     # The second announcement may be there or not; each is worked off as the packager does it.
     for event in [*events, events[0]]:

@@ -15,18 +15,22 @@ from origin.events import DEAD_LETTERS, PurgeEvent, Topic, VideoChange, VideoEve
 from origin.metadata import NotFound
 from origin.model import CountKind, Failure, Publication, VideoStatus, Visibility
 from origin.packaging import PackagingCatalog
+from origin.progress import Packaging, RungProgress, Stage, open_progress
 from origin.refusals import NotCreator
 from origin.videos import Videos, video_event
+from tests.ports import free_port
+
+ENCODING = Packaging(Stage.ENCODING_REST, (RungProgress(1080, 0.5, False), RungProgress(540, 1.0, True)))
 
 
 @pytest.fixture
 def videos(house) -> Videos:
-    return Videos(house.metadata, house.counters, house.eventlog, house.clock, house.changes)
+    return Videos(house.metadata, house.counters, house.eventlog, house.clock, house.changes, house.progress)
 
 
 @pytest.fixture
 def catalog(house) -> PackagingCatalog:
-    return PackagingCatalog(house.metadata, house.objects, house.eventlog, house.clock, house.changes)
+    return PackagingCatalog(house.metadata, house.objects, house.eventlog, house.clock, house.changes, house.progress)
 
 
 @contextlib.asynccontextmanager
@@ -201,7 +205,7 @@ async def test_watching_a_video_shows_each_step_to_its_end(house, videos, catalo
         await shown(1)
         assert await catalog.begin_processing(video.video_id)
         await shown(2)
-        await catalog.report_progress(video.video_id, 0.5, "encode")
+        await catalog.report_progress(video.video_id, 0.5, ENCODING)
         await shown(3)
         await catalog.publish(video.video_id, a_publication(1), VideoStatus.PLAYABLE)
         await shown(4)
@@ -283,16 +287,16 @@ async def test_what_was_made_for_a_deleted_video_is_removed(house, videos, catal
     await videos.delete(video.video_id, creator.user_id)
     await house.objects.put(f"v/{video.video_id}/v540-aa/0001.m4s", b"media")
     assert not await catalog.publish(video.video_id, a_publication(), VideoStatus.READY)
-    assert not await catalog.report_progress(video.video_id, 0.5, "encode")
+    assert not await catalog.report_progress(video.video_id, 0.5, ENCODING)
     assert [info async for info in house.objects.list("")] == []
 
 
 async def test_a_job_is_told_to_stop_when_its_video_has_ended_and_its_progress_moves_no_more(house, videos, catalog):
     creator = await house.user("cat")
     video = await house.video(creator, VideoStatus.PROCESSING)
-    assert await catalog.report_progress(video.video_id, 0.5, "encode")
+    assert await catalog.report_progress(video.video_id, 0.5, ENCODING)
     assert await catalog.publish(video.video_id, a_publication(), VideoStatus.READY)
-    assert not await catalog.report_progress(video.video_id, 0.6, "encode")
+    assert not await catalog.report_progress(video.video_id, 0.6, ENCODING)
     assert (await house.metadata.video(video.video_id)).progress == 1.0
 
 
@@ -309,3 +313,80 @@ async def test_an_end_is_kept_and_told(house, catalog, end, status, change):
     assert [e.change for e in await house.events(VideoEvent, Topic.VIDEOS)] == [change]
     assert await catalog.begin_processing(video.video_id) is None
     assert not await catalog.publish(video.video_id, a_publication(), VideoStatus.READY)
+
+
+async def test_only_its_creator_is_told_the_stage_and_the_rungs_and_only_while_it_is_packaged(house, videos, catalog):
+    creator, other = await house.user("cat"), await house.user("dog")
+    video = await house.video(creator, VideoStatus.QUEUED)
+    await catalog.begin_processing(video.video_id)
+    await catalog.report_progress(video.video_id, 0.5, ENCODING)
+    assert (await videos.view(video.video_id, creator.user_id)).packaging == ENCODING
+    assert [view.packaging for view in await videos.by_creator(creator.user_id, creator.user_id, None, 9)] == [ENCODING]
+    await catalog.publish(video.video_id, a_publication(1), VideoStatus.PLAYABLE)
+    assert (await videos.view(video.video_id, creator.user_id)).packaging == ENCODING
+    assert (await videos.view(video.video_id, other.user_id)).packaging is None
+    assert [view.packaging for view in await videos.views([video.video_id], 0)] == [None]
+    await catalog.publish(video.video_id, a_publication(2), VideoStatus.READY)
+    assert (await videos.view(video.video_id, creator.user_id)).packaging is None
+
+
+async def _ready(catalog, videos, video):
+    await catalog.publish(video.video_id, a_publication(), VideoStatus.READY)
+
+
+async def _failed(catalog, videos, video):
+    await catalog.fail(video.video_id, Failure("code", "Because."))
+
+
+async def _rejected(catalog, videos, video):
+    await catalog.reject(video.video_id, Failure("code", "Because."))
+
+
+async def _held(catalog, videos, video):
+    await catalog.hold(video.video_id)
+
+
+async def _deleted(catalog, videos, video):
+    await videos.delete(video.video_id, video.creator_id)
+
+
+@pytest.mark.parametrize("end", [_ready, _failed, _rejected, _held, _deleted])
+async def test_with_its_end_the_note_on_its_packaging_is_gone(house, videos, catalog, end):
+    video = await house.video(await house.user("cat"), VideoStatus.PROCESSING)
+    await catalog.report_progress(video.video_id, 0.5, ENCODING)
+    assert await house.progress.noted([video.video_id])
+    await end(catalog, videos, video)
+    assert await house.progress.noted([video.video_id]) == {}
+
+
+async def test_what_a_frozen_packager_notes_after_the_end_is_told_nobody(house, videos, catalog):
+    creator = await house.user("cat")
+    video = await house.video(creator, VideoStatus.READY)
+    assert not await catalog.report_progress(video.video_id, 0.5, ENCODING)
+    await house.progress.note(video.video_id, ENCODING)
+    assert (await videos.view(video.video_id, creator.user_id)).packaging is None
+
+
+async def test_without_the_speed_layer_only_the_total_is_told(house):
+    away = open_progress(f"redis://127.0.0.1:{free_port()}", house.clock)
+    catalog = PackagingCatalog(house.metadata, house.objects, house.eventlog, house.clock, house.changes, away)
+    videos = Videos(house.metadata, house.counters, house.eventlog, house.clock, house.changes, away)
+    creator = await house.user("cat")
+    video = await house.video(creator, VideoStatus.PROCESSING)
+    assert await catalog.report_progress(video.video_id, 0.5, ENCODING)
+    view = await videos.view(video.video_id, creator.user_id)
+    assert (view.video.progress, view.packaging) == (0.5, None)
+    assert await catalog.publish(video.video_id, a_publication(), VideoStatus.READY)
+    await away.close()
+
+
+async def test_a_watcher_is_told_of_a_rung_also_where_the_total_stays(house, videos):
+    creator = await house.user("cat")
+    video = await house.video(creator, VideoStatus.PROCESSING)
+    views = videos.changes(video.video_id, creator.user_id)
+    assert (await anext(views)).packaging is None
+    await house.progress.note(video.video_id, ENCODING)
+    house.changes.announce(video.video_id)
+    async with asyncio.timeout(20):
+        assert (await anext(views)).packaging == ENCODING
+    await views.aclose()

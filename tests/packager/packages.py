@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
+from origin.progress import Packaging
 from packager.package import Hooks, Package, Packaged
 from packager.pipeline import package_file
 from packager.settings import PackagerSettings
@@ -49,6 +50,8 @@ class Result:
     early: dict[str, str]
     """File → SHA-256 at the first publication."""
     progress: tuple[float, ...]
+    told: tuple[Packaging, ...]
+    """What the creator is told beside the progress."""
     out: Path
     work: Path
     """Where the intermediates are."""
@@ -106,16 +109,17 @@ class PackageMaker:
         work.mkdir(parents=True)
         stages: list[Package] = []
         early: dict[str, str] = {}
-        told: list[float] = []
+        told: list[tuple[float, Packaging]] = []
 
         async def publish(package: Package) -> None:
             stages.append(package)
             early.update({} if early else digests(out))
 
-        hooks = Hooks(publish=publish, report=lambda value, _: told.append(value))
+        hooks = Hooks(publish=publish, report=lambda *report: told.append(report))
         job = package_file(
             self.clip(case.name), out, work_folder=work, tools=self.tools, settings=self.settings, hooks=hooks
         )
         packaged = asyncio.run(job)
         assert isinstance(packaged, Packaged), packaged
-        return Result(case, packaged, tuple(stages), early, tuple(told), out, work)
+        values, packaging = zip(*told, strict=True)
+        return Result(case, packaged, tuple(stages), early, values, packaging, out, work)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +28,7 @@ from packager.job import (
     Step,
     after_fault,
     next_step,
+    packaging,
     progress,
 )
 from packager.ladder import Ladder, plan_ladder
@@ -111,6 +113,41 @@ def test_progress_never_falls_and_ends_at_one() -> None:
         values = [progress(facts, step, share) for facts, step in walk(ladder, Allow()) for share in (0.0, 0.5, 1.0)]
         assert values == sorted(values)
         assert values[-1] == 1.0
+
+
+@given(st.sampled_from([(1080, 1920), (1280, 720), (540, 960), (240, 426)]), st.sets(st.floats(0, 1), min_size=2))
+def test_no_rung_falls_or_is_taken_back_and_all_are_published_at_the_end(
+    size: tuple[int, int], shares: set[float]
+) -> None:
+    ladder = plan_ladder(*size, Fraction(30))
+    way = [packaging(facts, step, share) for facts, step in walk(ladder, Allow()) for share in sorted(shares)]
+    seen = [told.rungs for told in way if told.rungs]
+    assert {tuple(rung.height for rung in rungs) for rungs in seen} == {tuple(rung.height for rung in ladder.rungs)}
+    for before, after in pairwise(seen):
+        for old, new in zip(before, after, strict=True):
+            assert (new.progress, new.published) >= (old.progress, old.published)
+            assert new.published >= old.published
+    assert all((rung.progress, rung.published) == (1.0, True) for rung in seen[-1])
+
+
+def test_each_step_has_a_word_and_nothing_is_said_of_rungs_before_the_clip_was_looked_at() -> None:
+    told = [packaging(facts, step, 0.0) for facts, step in walk(BIG, Allow())]
+    assert [each.stage.value for each in told] == [
+        "checking", "encoding_first", "moderating", "publishing", "encoding_rest", "publishing", "done"
+    ]  # fmt: skip
+    assert told[0].rungs == ()
+
+
+def test_the_first_rung_goes_alone_and_the_others_are_equally_far() -> None:
+    first = JobFacts(admission=ACCEPTED, ladder=BIG)
+    rungs = packaging(first, EncodeFirst(), 0.5).rungs
+    assert [(rung.height, rung.progress) for rung in rungs] == [(1920, 0), (1280, 0), (960, 0.5), (640, 0)]
+    assert not any(rung.published for rung in rungs)
+    growing = packaging(replace(first, growing=True), EncodeFirst(), 0.6).rungs
+    assert [rung.published for rung in growing] == [False, False, True, False]
+    rest = packaging(replace(first, first_encoded=True, first_published=True), EncodeRest(), 0.25).rungs
+    assert [rung.progress for rung in rest] == [0.25, 0.25, 1.0, 0.25]
+    assert [rung.published for rung in rest] == [False, False, True, False]
 
 
 @given(st.integers(0, 30), st.floats(0, 1, exclude_max=True))

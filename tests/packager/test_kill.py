@@ -27,6 +27,7 @@ from origin.eventlog import open_eventlog
 from origin.metadata import open_metadata
 from origin.objects import open_objects
 from origin.packaging import PackagingCatalog
+from origin.progress import open_progress
 from packager.moderation import open_moderation
 from packager.settings import PackagerSettings
 from packager.worker import PackagerWorker
@@ -37,7 +38,8 @@ def now_ms():
 async def main(folder):
     log = open_eventlog(f"sqlite:///{folder}/events.sqlite", now_ms)
     objects = open_objects(f"file://{folder}/objects")
-    catalog = PackagingCatalog(open_metadata(f"sqlite:///{folder}/metadata.sqlite"), objects, log, now_ms, Changes())
+    metadata, notes = open_metadata(f"sqlite:///{folder}/metadata.sqlite"), open_progress("memory:", now_ms)
+    catalog = PackagingCatalog(metadata, objects, log, now_ms, Changes(), notes)
     settings = PackagerSettings(jobs_at_once=1, free_bytes=1)
     moderation = open_moderation("local", now_ms)
     worker = PackagerWorker(settings, log, objects, catalog, moderation, now_ms, Path(folder) / "work")

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,18 @@ def test_the_ladder_is_what_the_clip_deserves(result: Result) -> None:
     assert result.stages[-1].complete
     assert list(result.progress) == sorted(result.progress)
     assert result.progress[-1] == 1.0
+
+
+def test_the_creator_is_told_how_far_each_rung_is_until_all_are_published(result: Result) -> None:
+    seen = [packaging.rungs for packaging in result.told if packaging.rungs]
+    for before, after in pairwise(seen):
+        for old, new in zip(before, after, strict=True):
+            assert new.progress >= old.progress
+            assert new.published >= old.published
+    assert len(seen[-1]) == len(result.case.rungs)
+    assert all(rung.published and rung.progress == 1 for rung in seen[-1])
+    if len(result.case.rungs) > 1:
+        assert {rung.published for rung in seen[-2]} == {True, False}
 
 
 def test_every_rung_decodes_to_every_frame_in_its_size(result: Result, tools: Tools, tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from origin.metadata.base import MetadataUnavailable
 from origin.model import Failure, Publication, Video, VideoStatus, Visibility
 from origin.objects import Objects, open_objects
 from origin.prints import Likeness, Print
+from origin.progress import Packaging, Stage
 from origin.reuploads import Recognised
 from packager.moderation import Allow, Evidence, ModerationUnavailable, Reject, Review, Verdict
 from packager.settings import PackagerSettings, RetryPolicy
@@ -74,11 +75,11 @@ class ShelfCatalog:
             self._set(video_id, status=VideoStatus.PROCESSING)
         return self.videos[video_id]
 
-    async def report_progress(self, video_id: int, progress: float, stage: str) -> bool:
+    async def report_progress(self, video_id: int, progress: float, packaging: Packaging) -> bool:
         self._answer()
         assert 0 <= progress <= 1
-        self.history.append((video_id, stage))
-        if self.answers_late_s and stage == "publishing":
+        self.history.append((video_id, packaging.stage.value))
+        if self.answers_late_s and packaging.stage is Stage.PUBLISHING:
             await self.ended.wait()
         return self.videos[video_id].status in OPEN
 

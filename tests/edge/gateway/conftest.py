@@ -35,6 +35,7 @@ from origin.model import (
     VideoStatus,
     Visibility,
 )
+from origin.progress import Packaging, RungProgress, Stage
 from origin.refusals import BadCaptions, CommentRefused, NotCreator, NotHeld, NothingToTakeDown, SelfFollow
 from origin.subscribing import Webhooks
 from origin.views import CommentView, Interaction, Listed, Refused, ReviewView, UserView, VideoView
@@ -164,7 +165,9 @@ class House:
     async def changes(self, video_id: int, viewer_id: int) -> AsyncIterator[VideoView]:
         video = self._find(video_id, viewer_id)
         for progress in (0.2, 0.6):
-            yield self._view(replace(video, status=VideoStatus.PROCESSING, progress=progress), viewer_id)
+            view = self._view(replace(video, status=VideoStatus.PROCESSING, progress=progress), viewer_id)
+            rungs = (RungProgress(1920, progress, False), RungProgress(960, 1.0, True))
+            yield replace(view, packaging=Packaging(Stage.ENCODING_REST, rungs))
             await asyncio.sleep(0.05)
         yield self._view(a_video(video_id, video.creator_id), viewer_id)
 

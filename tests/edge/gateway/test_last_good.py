@@ -31,6 +31,7 @@ from origin.eventlog import open_eventlog
 from origin.metadata import open_metadata
 from origin.metadata.base import NotFound
 from origin.model import Publication, StartupFile, User, Video, VideoStatus, Visibility
+from origin.progress import open_progress
 from origin.refusals import NotCreator
 from origin.roles import RoleUnavailable
 from origin.social import Social
@@ -103,7 +104,7 @@ async def system() -> AsyncIterator[System]:
         await metadata.create_video(a_video(video_id))
     feed_service = FeedService(ready, metadata)
     await feed_service.start(NOW_MS)
-    videos = Wire(Videos(metadata, counters, eventlog, clock, Changes()))
+    videos = Wire(Videos(metadata, counters, eventlog, clock, Changes(), open_progress("memory:", clock)))
     feeds = Wire(feed_service)
     last_good = LastGood(videos, feeds, SETTINGS, clock)
     issuer = LocalIssuer(generate_private_key(SECP256R1()), "reelway")

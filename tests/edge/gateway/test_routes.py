@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -128,6 +129,17 @@ async def test_progress_is_a_stream_of_events(client: Client) -> None:
     assert '"status":"ready"' in events[-1]
     assert client.services.stats.event_streams == 0
     assert (await client.ask("GET", "/v1/videos/99/events")).status == 404
+
+
+async def test_the_stream_shows_the_rungs_grow_until_the_video_is_ready(client: Client) -> None:
+    answer = await client.ask("GET", "/v1/videos/11/events")
+    events = [json.loads(line[6:]) for line in answer.body.decode().splitlines() if line.startswith("data: ")]
+    assert [event["stage"] for event in events[:2]] == ["encoding_rest"] * 2
+    whole = {"height": 960, "progress": 1.0, "published": True}
+    assert [event["rungs"] for event in events[:2]] == [
+        [{"height": 1920, "progress": progress, "published": False}, whole] for progress in (0.2, 0.6)
+    ]
+    assert not {"stage", "rungs"} & events[-1].keys()
 
 
 async def test_a_quiet_stream_is_kept_open_by_comments(remake) -> None:

@@ -37,6 +37,7 @@ from origin.ids import EPOCH_MS
 from origin.metadata import open_metadata
 from origin.model import VideoStatus
 from origin.objects import open_objects
+from origin.progress import open_progress
 from origin.social import Social
 from origin.uploads import Uploads
 from origin.videos import Videos
@@ -60,7 +61,7 @@ class System:
         feeds: Any = None
         nobody: Any = None
         services = Services(
-            Videos(self.metadata, self.counters, self.log, self.clock, Changes()),
+            Videos(self.metadata, self.counters, self.log, self.clock, Changes(), open_progress("memory:", self.clock)),
             self.social,
             feeds,
             lambda video_id, name: (f"https://localhost/p/t/v/{video_id}/{name}", NOW_MS),

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from origin.events import InteractionType
 from origin.model import Comment, Counts, Failure, Publication, StartupFile, User, Video, VideoStatus, Visibility
+from origin.progress import Packaging, RungProgress, Stage
 from origin.rpc import codec
 from origin.rpc import origin_pb2 as pb
 from origin.views import CommentView, Interaction, Listed, Refused, UploadTicket, UserView, VideoView
@@ -47,7 +48,9 @@ videos = st.builds(
     publication=st.none() | publications,
     failure=st.none() | st.builds(Failure, texts, texts),
 )
-video_views = st.builds(VideoView, videos, users, st.booleans(), st.booleans())
+rungs = st.builds(RungProgress, indexes, fractions, st.booleans())
+packaging = st.builds(Packaging, st.sampled_from(Stage), st.lists(rungs, max_size=4).map(tuple))
+video_views = st.builds(VideoView, videos, users, st.booleans(), st.booleans(), st.none() | packaging)
 comments = st.builds(CommentView, st.builds(Comment, numbers, numbers, numbers, texts, numbers), users)
 user_views = st.builds(UserView, users, st.dictionaries(texts, numbers, max_size=4), st.booleans())
 tickets = st.builds(UploadTicket, numbers, numbers, numbers, st.none() | numbers, texts, texts, st.booleans(), numbers)
@@ -100,6 +103,11 @@ def test_every_field_of_a_value_has_one_of_its_name_in_the_message(kind):
 def test_a_status_or_visibility_of_a_newer_peer_is_read_as_the_most_careful_one(number):
     video = codec.decode_video(pb.Video(status=number, visibility=number))
     assert (video.status, video.visibility) == (VideoStatus.PROCESSING, Visibility.PRIVATE)
+
+
+def test_a_stage_of_a_newer_peer_is_not_told():
+    view = codec.decode_view(pb.VideoView(packaging=pb.Packaging(stage="of_a_newer_version")))
+    assert view.packaging is None
 
 
 def test_an_interaction_of_a_newer_peer_is_refused_and_the_others_are_taken():
