@@ -27,9 +27,11 @@ class Uploading:
 
     def __init__(self, house) -> None:
         self.house = house
-        self.catalog = PackagingCatalog(house.metadata, house.objects, house.eventlog, house.clock, house.changes)
+        self.catalog = PackagingCatalog(
+            house.metadata, house.objects, house.eventlog, house.clock, house.changes, house.progress
+        )
         self.reviews = Reviews(house.eventlog, house.metadata, house.objects, house.clock)
-        self.videos = Videos(house.metadata, house.counters, house.eventlog, house.clock, house.changes)
+        self.videos = Videos(house.metadata, house.counters, house.eventlog, house.clock, house.changes, house.progress)
 
     async def upload(self, creator: User, print_: Print) -> tuple[int, Recognised | None]:
         """A clip that is published, unless it is like one that was taken down."""

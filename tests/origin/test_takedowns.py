@@ -27,12 +27,12 @@ def reviews(house) -> Reviews:
 
 @pytest.fixture
 def catalog(house) -> PackagingCatalog:
-    return PackagingCatalog(house.metadata, house.objects, house.eventlog, house.clock, house.changes)
+    return PackagingCatalog(house.metadata, house.objects, house.eventlog, house.clock, house.changes, house.progress)
 
 
 @pytest.fixture
 def videos(house) -> Videos:
-    return Videos(house.metadata, house.counters, house.eventlog, house.clock, house.changes)
+    return Videos(house.metadata, house.counters, house.eventlog, house.clock, house.changes, house.progress)
 
 
 async def published(house, catalog, status: VideoStatus = VideoStatus.READY) -> int:

@@ -133,7 +133,8 @@ def test_no_rung_falls_or_is_taken_back_and_all_are_published_at_the_end(
 def test_each_step_has_a_word_and_nothing_is_said_of_rungs_before_the_clip_was_looked_at() -> None:
     told = [packaging(facts, step, 0.0) for facts, step in walk(BIG, Allow())]
     assert [each.stage.value for each in told] == [
-        "checking", "encoding_first", "moderating", "publishing", "encoding_rest", "publishing", "done"
+        "checking", "encoding_first", "moderating", "publishing",
+        "moderating", "encoding_rest", "publishing", "done"
     ]  # fmt: skip
     assert told[0].rungs == ()
 
