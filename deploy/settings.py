@@ -84,7 +84,7 @@ class Settings:
         "embedded:",
         a_url("embedded:", "redis://", "rediss://", "redis+cluster://", "redis+sentinel://", "unix://", "memory:"),
     )
-    """Speed layer: feeds, counters, rate limits."""
+    """Speed layer: feeds, counters, rate limits, and how far packaging is."""
     keys_url: str = _setting(lambda s: f"file://{s['data']}/signing-keys.json", a_url("file:///"))
     """URL-signing keys; default: `signing-keys.json` in the data folder."""
     cache_url: str = _setting(lambda s: f"file://{s['data']}/cache", a_url("memory:", "file:///"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Mapping
@@ -35,7 +36,9 @@ class Reporter:
         """Work is `done` (0–1); shown as a bar, or as a line every LINE_EVERY_S."""
         if sys.stdout.isatty() and not self._json:
             filled = int(30 * done)
-            click.echo(f"\r\x1b[K{label} [{'█' * filled}{'·' * (30 - filled)}] {done:4.0%} {detail}", nl=False)
+            line = f"{label} [{'█' * filled}{'·' * (30 - filled)}] {done:4.0%} {detail}"
+            # A line that wraps could not be written over.
+            click.echo(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}", nl=False)
             self._bar_shown = True
         elif time.monotonic() - self._last_line_s >= LINE_EVERY_S:
             self._last_line_s = time.monotonic()

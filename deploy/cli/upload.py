@@ -85,7 +85,7 @@ def upload(
     no_wait: bool,
     as_json: bool,
 ) -> None:
-    """Upload clips and follow them until they are ready.
+    """Upload clips and follow them until they are ready: the stage of packaging, and how far each rendition is.
 
     A call that broke off is resumed by the same call: bytes that the server holds are not sent again.
     """
@@ -223,12 +223,13 @@ def follow(client: Client, video_id: str, name: str, reporter: Reporter) -> bool
 
 
 def processing(document: Mapping[str, Any]) -> str:
-    """What is done for a video, in words, as `playable, encoding rest: 1080p 40%, 540p published`: its status, and as
-    far as the server tells them the stage and the rungs (by the height of their picture, as players name them)."""
-    words = str(document["status"])
-    if "stage" in document:
-        words += f", {document['stage'].replace('_', ' ')}"
-    rungs = [f"{rung['height']}p {_how_far(rung)}" for rung in document.get("rungs", ())]
+    """What is done for a video, in words: its status, or as far as the server tells them the stage and the rungs by the
+    height of their picture, those that are equally far together: `encoding rest: 1920p 640p 40%, 960p published`."""
+    words = str(document.get("stage", document["status"])).replace("_", " ")
+    equally_far: dict[str, list[str]] = {}
+    for rung in document.get("rungs", ()):
+        equally_far.setdefault(_how_far(rung), []).append(f"{rung['height']}p")
+    rungs = [f"{' '.join(heights)} {far}" for far, heights in equally_far.items()]
     return f"{words}: {', '.join(rungs)}" if rungs else words
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin
@@ -14,7 +15,7 @@ from curl_cffi import CurlHttpVersion, requests
 from tusclient.client import TusClient
 
 from deploy.client import Client
-from tests.e2e.clips import moving
+from tests.e2e.clips import moving, phone_recording
 from tests.e2e.conftest import SignIn
 from tests.e2e.system import RunningSystem
 
@@ -43,6 +44,26 @@ def over_http3(system: RunningSystem, url: str, **options: Any) -> requests.Resp
 
 def uris(playlist: str) -> list[str]:
     return [line for line in playlist.splitlines() if line and not line.startswith("#")]
+
+
+def test_its_creator_sees_each_rung_grow_until_the_video_is_ready(
+    system: RunningSystem, sign_in: SignIn, tmp_path: Path
+) -> None:
+    client = sign_in(system)
+    created = client.create_upload(clip := phone_recording(tmp_path / "clip.mp4", seconds=8), "rungs")
+    client.send_file(created.location, clip, lambda _: None)
+    documents = list(client.video_events(created.video_id))
+    assert documents[-1]["status"] == "ready"
+    assert "rungs" not in documents[-1]
+    told = [document for document in documents if document.get("rungs")]
+    assert {tuple(rung["height"] for rung in document["rungs"]) for document in told} == {(1920, 1280, 960, 640)}
+    for before, after in pairwise(told):
+        for old, new in zip(before["rungs"], after["rungs"], strict=True):
+            assert new["progress"] >= old["progress"]
+            assert new["published"] >= old["published"]
+    rest = next(document["rungs"] for document in reversed(told) if document["stage"] == "encoding_rest")
+    assert sum(rung["published"] for rung in rest) == 1
+    assert any(0 < rung["progress"] < 1 for rung in rest)
 
 
 def test_a_clip_goes_up_and_every_segment_comes_down_over_http3(

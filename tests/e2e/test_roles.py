@@ -10,7 +10,7 @@ import pytest
 
 from deploy.client import ApiProblem, Client, Unreachable
 from deploy.services.node import Node
-from tests.e2e.clips import moving
+from tests.e2e.clips import phone_recording
 from tests.e2e.roles import DATA, HOST, Roles, migrate, reelway
 from tests.ports import free_port
 from tests.waiting import until_blocking
@@ -53,10 +53,13 @@ def _waits_for(roles: Roles, name: str, setting: str, remedy: str) -> bool:
 def test_a_clip_goes_from_its_upload_through_packaging_to_the_feed_and_its_like_is_counted(
     roles: Roles, client: Client, tmp_path: Path
 ) -> None:
-    clip = moving(tmp_path / "clip.mp4", seconds=2)
+    clip = phone_recording(tmp_path / "clip.mp4", seconds=6)
     created = client.create_upload(clip, "through all roles")
     client.send_file(created.location, clip, lambda _: None)
-    assert [each["status"] for each in client.video_events(created.video_id)][-1] == "ready"
+    documents = list(client.video_events(created.video_id))
+    assert documents[-1]["status"] == "ready"
+    # The packager's notes, through the speed layer, the origin and the gateway.
+    assert any(0 < rung["progress"] < 1 for document in documents for rung in document.get("rungs", ()))
     until_blocking(
         lambda: created.video_id in [item["video"]["id"] for item in client.call("GET", "/v1/feed")["items"]]
     )
