@@ -3,6 +3,7 @@ special-cased below."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
@@ -92,3 +93,21 @@ async def test_without_a_speed_layer_notes_are_lost_and_nobody_fails():
     assert await notes.noted([1]) == {}
     await notes.forget(1)
     await notes.close()
+
+
+async def test_a_frozen_speed_layer_is_waited_for_once_and_not_at_every_report():
+    asked: list[asyncio.StreamWriter] = []
+
+    async def freeze(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(writer)
+
+    server = await asyncio.start_server(freeze, "127.0.0.1", 0)
+    notes = open_progress(f"redis://127.0.0.1:{server.sockets[0].getsockname()[1]}", Clock())
+    for _ in range(20):
+        await notes.note(1, ENCODING)
+        assert await notes.noted([1]) == {}
+    assert len(asked) == 1
+    await notes.close()
+    for writer in asked:
+        writer.close()
+    server.close()
