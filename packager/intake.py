@@ -144,8 +144,12 @@ class Intake:
         self._left.set()
 
     async def _tell_done(self, position: Position, consumer: Consumer) -> None:
-        try:
-            await consumer.finish(position)
-        except EventLogError as error:
-            # The record will be delivered again, find its video decided, and be finished then.
-            logger.warning("a commit failed", extra={"position": str(position), "error": str(error)})
+        """Until the log has it: where all that may wait uncommitted is done, no later commit would come to stand in."""
+        while True:
+            try:
+                await consumer.finish(position)
+            except EventLogError as error:
+                logger.warning("a commit failed", extra={"position": str(position), "error": str(error)})
+                await asyncio.sleep(AWAY_PAUSE_S)
+            else:
+                return

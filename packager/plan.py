@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from packager.admission import Accepted
 from packager.ladder import Ladder, Rung, plan_ladder
+from packager.packets import has_open_gop
 from packager.remux import NotRemuxable, Remux, plan_remux
 from packager.settings import PackagerSettings
 from packager.source import AudioTrack, VideoTrack
@@ -88,8 +89,11 @@ def keyframe_samples(video: VideoTrack) -> tuple[Fraction, ...]:
     """Seconds of the keyframes that stand for the clip, one for each of SAMPLES equal parts that has one.
 
     Keyframes are decoded in a fraction of the time, so the verdict is there when the first rung is. Empty when they
-    do not speak for the clip: when half of its parts have none, or there are so many that nothing is saved.
+    do not speak for the clip: when half of its parts have none, there are so many that nothing is saved, or some pictures
+    that follow them lean on others too (open GOPs), which has the decoder give them in another order.
     """
+    if has_open_gop(video.packets):
+        return ()
     times = sorted(
         packet.pts * video.time_base - video.start for packet in video.packets if packet.key and packet.shown
     )

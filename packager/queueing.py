@@ -45,7 +45,7 @@ class FairQueue:
     _times: dict[int, int] = field(default_factory=dict)
     """The virtual time of each user who waits."""
     _now: int = 0
-    """The virtual time at which the last job ends; never behind that of any user."""
+    """The virtual time at which the job would have ended that was first by it when the last one was begun."""
 
     def __len__(self) -> int:
         return len(self._jobs)
@@ -71,8 +71,9 @@ class FairQueue:
                 break
             self._overtaken[earlier] += 1
         job = self._jobs[position]
-        end = self._end(job)
-        self._now, self._times[job.user_id] = max(self._now, end), end
+        # Not this job's end: of one that had waited its longest it lies far ahead, and newcomers would begin there.
+        self._now = max(self._now, min(map(self._end, self._jobs.values())))
+        self._times[job.user_id] = self._end(job)
         self.drop(position)
 
     def drop(self, position: Position) -> None:

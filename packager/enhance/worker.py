@@ -161,7 +161,8 @@ class Enhancer:
         if passing:
             self.stats.abandoned += 1
             logger.info("enhancement abandoned", extra=detail)
-            return 0
+            # Others are tried before the one that a store did not give or take.
+            return self._settings.claim_ms if fault.waits else 0
         self.stats.failed += 1
         known = fault.code != "internal" or isinstance(error, Unsuited)
         logger.warning("enhancement failed", extra=detail, exc_info=None if known else error)

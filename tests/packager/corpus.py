@@ -76,6 +76,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "late_picture": ("v360",),
     "screen": ("v360",),
     "open_gop": ("v360",),
+    "open_gop_of_a_second": ("v360",),
     "box_without_size": ("v360",),
 }
 """Name → its rungs."""

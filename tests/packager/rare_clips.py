@@ -102,6 +102,12 @@ class RareClips(GoodClips):
         """A screen recording: wide, 60 fps, full of detail."""
         self.run(*picture("640x360", "60", 1), *SINE, *H264, path)
 
+    def _open_gop_of_a_second(self, path: Path) -> None:
+        """So few keyframes that they would be sampled, but they come out of order."""
+        source = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=6"]
+        options = ["-x264-params", "open-gop=1:keyint=30:bframes=3", "-c:v", "libx264", "-preset", "ultrafast"]
+        self.run(*source, *options, "-pix_fmt", "yuv420p", path)
+
     def _open_gop(self, path: Path) -> None:
         options = ["-x264-params", "open-gop=1:keyint=12:bframes=3", "-c:v", "libx264", "-preset", "veryfast"]
         self.run(*SMALL, *options, "-pix_fmt", "yuv420p", path)

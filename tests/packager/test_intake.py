@@ -11,6 +11,7 @@ import pytest
 
 from deploy.services.addresses import Kafka
 from origin.eventlog import Consumer, EventLog, Record, open_eventlog
+from origin.eventlog.base import LogUnavailable, Position
 from origin.events import MalformedEvent, Topic, UploadEvent, encode
 from packager.intake import Intake, Taken
 from tests.kafka_topics import topics_of_our_own
@@ -71,6 +72,27 @@ async def test_one_clip_goes_before_the_rest_of_who_sent_many(log: EventLog) -> 
     await packager.until_waiting(11)
     assert 99 in [(await packager.next()).event.video_id for _ in range(2)]
     assert (packager.intake.waiting, packager.intake.oldest_wait_s()) == (9, 5.0)
+    await packager.stop()
+
+
+async def test_a_commit_that_the_log_did_not_take_is_repeated_until_it_does(
+    log: EventLog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("packager.intake.AWAY_PAUSE_S", 0.01)
+    await announce(log, 1, user_id=1)
+    packager = await gathered(log)
+    taken = await packager.next()
+    failures = iter([LogUnavailable("away"), LogUnavailable("away")])
+    finish = taken.consumer.finish
+
+    async def failing(position: Position) -> None:
+        if (failure := next(failures, None)) is not None:
+            raise failure
+        await finish(position)
+
+    monkeypatch.setattr(taken.consumer, "finish", failing)
+    await packager.intake.finish(taken)
+    assert await packager.consumer.lag() == 0
     await packager.stop()
 
 

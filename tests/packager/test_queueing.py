@@ -76,6 +76,15 @@ def test_one_clip_each_of_twenty_users_waits_for_few_of_the_forty_of_another():
     assert max(places) <= 21
 
 
+def test_a_newcomer_does_not_begin_where_a_long_job_that_had_waited_its_longest_ends():
+    queue = filled(FairQueue(overtakes=4), [(1, 500), *[(2, 1)] * 40])
+    while (chosen := queue.next(frozenset())) is not None and chosen.user_id == 2:
+        queue.begin(chosen.position)
+    queue.begin(chosen.position)
+    queue.add(job(99, 3, 1))
+    assert 99 in [each.position.offset for each in begin_all(queue)[:3]]
+
+
 def test_a_job_whose_video_is_worked_on_waits_and_others_do_not():
     queue = FairQueue()
     queue.add(job(0, 1, 1, video_id=7))
