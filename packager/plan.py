@@ -89,7 +89,7 @@ def keyframe_samples(video: VideoTrack) -> tuple[Fraction, ...]:
     """Seconds of the keyframes that stand for the clip, one for each of SAMPLES equal parts that has one.
 
     Keyframes are decoded in a fraction of the time, so the verdict is there when the first rung is. Empty when they
-    do not speak for the clip: when half of its parts have none, there are so many that nothing is saved, or some pictures
+    do not speak for the clip: when half of its parts have none, there are so many that nothing is saved, or pictures
     that follow them lean on others too (open GOPs), which has the decoder give them in another order.
     """
     if has_open_gop(video.packets):
