@@ -178,6 +178,8 @@ def _run_sums(values: NDArray[Any], run: int) -> NDArray[np.int64]:
 def _compare_sounds(ours: NDArray[np.uint32], theirs: NDArray[np.uint32], rules: PrintRules) -> Likeness:
     short, long = sorted((ours, theirs), key=len)
     run = round(rules.sound_run_s * SOUNDS_PER_S)
+    if len(short) < run:
+        return Likeness.NONE
     for offset in range(run - len(short), len(long) - run + 1):
         ours_here, theirs_here = short[max(0, -offset) :], long[max(0, offset) :]
         length = min(len(ours_here), len(theirs_here))

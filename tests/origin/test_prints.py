@@ -49,6 +49,27 @@ def part(print_: Print, start: int, length: int) -> Print:
     return Print(print_.pictures[HASH_BYTES * start : HASH_BYTES * (start + length)])
 
 
+LENGTHS = st.tuples(st.integers(0, 40), st.integers(0, 130))
+
+
+@given(SEEDS, LENGTHS, LENGTHS)
+@settings(max_examples=150)
+def test_clips_of_any_lengths_can_be_compared_and_looked_up(
+    seed: int, ours: tuple[int, int], theirs: tuple[int, int]
+) -> None:
+    one, other = a_print(seed, *ours), a_print(seed + 1, *theirs)
+    assert compare(one, other, RULES) is compare(other, one, RULES) is Likeness.NONE
+    assert distance(one, other, RULES) > RULES.same_distance
+    assert not asked_bands(one) & bands(other)
+
+
+@given(SEEDS, st.integers(0, 64), st.integers(65, 130))
+@settings(max_examples=30)
+def test_sound_that_is_shorter_than_a_run_is_compared_with_none(seed: int, short: int, long: int) -> None:
+    whole = a_print(seed, 0, long)
+    assert compare(Print(b"", whole.sound[: 4 * short]), whole, RULES) is Likeness.NONE
+
+
 @given(SEEDS, st.integers(8, 40))
 @settings(max_examples=50)
 def test_a_mirrored_clip_is_the_same_and_is_found(seed: int, pictures: int) -> None:
