@@ -145,8 +145,8 @@ class FirstStage:
             return  # keyframes that lean on others (open GOPs) come out of order; the encoded rung will be looked at
         wanted = sample_times(self.plan, times)
         pictures = await asyncio.to_thread(_existing, self.children.work, len(wanted))
-        if not pictures and times:
-            return  # no keyframe stands where the table says; the encoded rung will be looked at
+        if times and len(pictures) < len(wanted):
+            return  # keyframes do not stand where the table says; the encoded rung will be looked at
         if not pictures:
             raise CutShort
         target = self.children.work / POSTER_NAME

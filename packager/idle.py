@@ -41,7 +41,8 @@ class Idle:
         """Raises StillBusy."""
         try:
             async with asyncio.timeout(timeout_s):
-                await self._idle.wait()
+                while self._uploads:  # the next one may have come before this task had its turn
+                    await self._idle.wait()
         except TimeoutError:
             raise StillBusy(f"uploads have been in hand for {timeout_s:.0f} s") from None
 

@@ -91,6 +91,8 @@ class Intake:
     async def _arrive(self, record: Record, consumer: Consumer) -> None:
         if record.position in self._held:
             # Its partition was away and came back.
+            if record.position in self._running:
+                await consumer.begin(record.position)
             return
         try:
             taken = Taken(record, decode(UploadEvent, record.value), consumer)

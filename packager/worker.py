@@ -173,7 +173,7 @@ class PackagerWorker:
         request_id.set(taken.event.request_id)
         with self.idle.upload():
             await self._start(taken.event)
-        await intake.finish(taken)
+            await intake.finish(taken)
 
     async def _set_aside(self, record: Record, error: MalformedEvent) -> None:
         self.stats.malformed += 1
