@@ -77,6 +77,7 @@ PUBLISHED: dict[str, tuple[str, ...]] = {
     "screen": ("v360",),
     "open_gop": ("v360",),
     "open_gop_of_a_second": ("v360",),
+    "refreshed_bit_by_bit": ("v360",),
     "box_without_size": ("v360",),
 }
 """Name → its rungs."""

@@ -108,6 +108,12 @@ class RareClips(GoodClips):
         options = ["-x264-params", "open-gop=1:keyint=30:bframes=3", "-c:v", "libx264", "-preset", "ultrafast"]
         self.run(*source, *options, "-pix_fmt", "yuv420p", path)
 
+    def _refreshed_bit_by_bit(self, path: Path) -> None:
+        """Entry points that are no whole pictures, but are marked as keyframes."""
+        source = ["-f", "lavfi", "-i", "testsrc2=s=640x360:r=30:d=6"]
+        options = ["-x264-params", "intra-refresh=1:keyint=30", "-bf", "0", "-c:v", "libx264", "-preset", "ultrafast"]
+        self.run(*source, *options, "-pix_fmt", "yuv420p", path)
+
     def _open_gop(self, path: Path) -> None:
         options = ["-x264-params", "open-gop=1:keyint=12:bframes=3", "-c:v", "libx264", "-preset", "veryfast"]
         self.run(*SMALL, *options, "-pix_fmt", "yuv420p", path)

@@ -18,6 +18,7 @@ from PIL import Image
 from packager.moderation import Allow, Reject, Verdict
 from packager.package import Hooks, NotPackaged, Package, Packaged
 from packager.pipeline import package_file
+from packager.plan import SAMPLES
 from packager.settings import PackagerSettings
 from packager.tools import Tools
 from tests.packager.packages import CASES, PackageMaker, Result, digests
@@ -273,6 +274,29 @@ def test_the_preview_is_a_short_silent_film(result: Result, tools: Tools) -> Non
 def test_the_cost_is_accounted(result: Result) -> None:
     assert result.packaged.usage.cpu_s > 0.1
     assert result.packaged.usage.max_rss_bytes < 900 * 1024**2
+
+
+@pytest.mark.parametrize("name", ["refreshed_bit_by_bit", "open_gop_of_a_second"])
+async def test_moderation_sees_pictures_of_all_of_a_clip_whose_keyframes_do_not_stand_for_it(
+    name: str, clip: ClipMaker, tools: Tools, settings: PackagerSettings, tmp_path: Path
+) -> None:
+    seen: list[int] = []
+
+    async def moderate(frames: tuple[Path, ...]) -> Verdict:
+        seen.append(len(frames))
+        return Allow()
+
+    (tmp_path / "work").mkdir()
+    job = package_file(
+        clip(name),
+        tmp_path / "out",
+        work_folder=tmp_path / "work",
+        tools=tools,
+        settings=settings,
+        hooks=Hooks(moderate=moderate),
+    )
+    assert isinstance(await job, Packaged)
+    assert seen == [SAMPLES]
 
 
 async def test_a_clip_that_fits_is_published_with_its_own_pictures(
