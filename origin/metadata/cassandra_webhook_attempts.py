@@ -11,8 +11,9 @@ import asyncio
 from origin.ids import MAX_ID, since_epoch
 from origin.metadata.base import NotFound
 from origin.metadata.cassandra_buckets import day_of_id, day_of_ms
-from origin.metadata.cassandra_session import CassandraSession, Row, Statement
-from origin.subscriptions import DAY_MS, KEPT_DAYS, Attempt, Outcome, Sent
+from origin.metadata.cassandra_session import CassandraSession, Statement
+from origin.metadata.webhook_rows import attempt_of
+from origin.subscriptions import DAY_MS, KEPT_DAYS, Attempt, Sent
 
 _INSERT = Statement(
     "INSERT INTO webhook_attempts (attempt_id, webhook_id, bucket, message_id, kind, number, at, outcome, status,"
@@ -27,22 +28,6 @@ _OF_DAY = Statement(
     " AND attempt_id >= ? LIMIT ?"
 )
 _MESSAGE = Statement("SELECT message_id, kind, body FROM webhook_messages WHERE webhook_id = ? AND message_id = ?")
-
-
-def _attempt(row: Row) -> Attempt:
-    return Attempt(
-        attempt_id=row[0],
-        webhook_id=row[1],
-        message_id=row[2],
-        kind=row[3],
-        number=row[4],
-        at_ms=row[5],
-        outcome=Outcome(row[6]),
-        status=row[7],
-        error=row[8],
-        duration_ms=row[9],
-        next_at_ms=row[10],
-    )
 
 
 async def add(session: CassandraSession, attempt: Attempt, body: str) -> None:
@@ -76,7 +61,7 @@ async def of_webhook(
     last_day, first_day = min(day_of_ms(now_ms), day_of_id(newest)), day_of_id(oldest)
     for day in range(last_day, first_day - 1, -1):
         rows = await session.rows(_OF_DAY, webhook_id, day, newest, oldest, limit - len(found))
-        found += [_attempt(row) for row in rows]
+        found += [attempt_of(row) for row in rows]
         if len(found) >= limit:
             break
     return found

@@ -12,7 +12,8 @@ from collections.abc import Sequence
 
 from origin.metadata.base import MetadataUnavailable, NotFound
 from origin.metadata.cassandra_session import CassandraSession, Row, Statement, compare_and_set, settled
-from origin.subscriptions import Disabled, Webhook
+from origin.metadata.webhook_rows import webhook_of
+from origin.subscriptions import Webhook
 
 _TRIES = 8
 """Changes of one user's webhooks that come at once: more are refused."""
@@ -34,24 +35,9 @@ _OWNER = Statement("SELECT user_id FROM webhook_owners WHERE webhook_id = ?")
 _OWN = Statement("INSERT INTO webhook_owners (webhook_id, user_id) VALUES (?, ?) USING TIMESTAMP 1")
 
 
-def _webhook(row: Row) -> Webhook:
-    return Webhook(
-        webhook_id=row[0],
-        user_id=row[1],
-        url=row[2],
-        types=tuple(row[3] or ()),
-        secret=row[4],
-        created_at_ms=row[5],
-        old_secret=row[6],
-        old_secret_until_ms=row[7],
-        disabled=None if row[8] is None else Disabled(row[8]),
-        failing_since_ms=row[9],
-    )
-
-
 def _webhooks(rows: Sequence[Row]) -> list[Webhook]:
     # A partition without webhooks is a row that has only the static column.
-    return [_webhook(row) for row in rows if row[2] is not None]
+    return [webhook_of(row, row[3] or ()) for row in rows if row[2] is not None]
 
 
 async def create(session: CassandraSession, webhook: Webhook, most: int) -> bool:
@@ -69,7 +55,7 @@ async def one(session: CassandraSession, user_id: int, webhook_id: int) -> Webho
     row = await session.row(_READ, user_id, webhook_id)
     if row is None or row[2] is None:
         raise NotFound(f"no webhook {webhook_id} of user {user_id}")
-    return _webhook(row)
+    return webhook_of(row, row[3] or ())
 
 
 async def owner(session: CassandraSession, webhook_id: int) -> int:

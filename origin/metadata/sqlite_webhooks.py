@@ -8,7 +8,8 @@ from typing import Any
 
 from origin.ids import MAX_ID
 from origin.metadata.base import NotFound
-from origin.subscriptions import DAY_MS, KEPT_DAYS, Attempt, Disabled, Outcome, Sent, Webhook
+from origin.metadata.webhook_rows import attempt_of, webhook_of
+from origin.subscriptions import DAY_MS, KEPT_DAYS, Attempt, Sent, Webhook
 
 _SELECT = """SELECT webhook_id, user_id, url, types, secret, created_at_ms, old_secret, old_secret_until_ms, disabled,
     failing_since_ms FROM webhooks"""
@@ -19,37 +20,6 @@ _OLD_ATTEMPTS = """DELETE FROM webhook_attempts WHERE (webhook_id, attempt_id) I
 _OLD_MESSAGES = """DELETE FROM webhook_messages WHERE (webhook_id, message_id) IN
     (SELECT webhook_id, message_id FROM webhook_messages WHERE at_ms < ? ORDER BY at_ms LIMIT 4)"""
 """A few for each that comes, so that no write has many to forget."""
-
-
-def _webhook(row: tuple[Any, ...]) -> Webhook:
-    return Webhook(
-        webhook_id=row[0],
-        user_id=row[1],
-        url=row[2],
-        types=tuple(json.loads(row[3])),
-        secret=row[4],
-        created_at_ms=row[5],
-        old_secret=row[6],
-        old_secret_until_ms=row[7],
-        disabled=None if row[8] is None else Disabled(row[8]),
-        failing_since_ms=row[9],
-    )
-
-
-def _attempt(row: tuple[Any, ...]) -> Attempt:
-    return Attempt(
-        attempt_id=row[0],
-        webhook_id=row[1],
-        message_id=row[2],
-        kind=row[3],
-        number=row[4],
-        at_ms=row[5],
-        outcome=Outcome(row[6]),
-        status=row[7],
-        error=row[8],
-        duration_ms=row[9],
-        next_at_ms=row[10],
-    )
 
 
 def _columns(webhook: Webhook) -> tuple[Any, ...]:
@@ -79,7 +49,7 @@ def one(connection: sqlite3.Connection, user_id: int, webhook_id: int) -> Webhoo
     row = connection.execute(f"{_SELECT} WHERE webhook_id = ? AND user_id = ?", (webhook_id, user_id)).fetchone()
     if row is None:
         raise NotFound(f"no webhook {webhook_id} of user {user_id}")
-    return _webhook(row)
+    return webhook_of(row, json.loads(row[3]))
 
 
 def owner(connection: sqlite3.Connection, webhook_id: int) -> int:
@@ -91,7 +61,7 @@ def owner(connection: sqlite3.Connection, webhook_id: int) -> int:
 
 def of_user(connection: sqlite3.Connection, user_id: int) -> list[Webhook]:
     rows = connection.execute(f"{_SELECT} WHERE user_id = ? ORDER BY webhook_id", (user_id,))
-    return [_webhook(row) for row in rows]
+    return [webhook_of(row, json.loads(row[3])) for row in rows]
 
 
 def replace(connection: sqlite3.Connection, before: Webhook, after: Webhook) -> bool:
@@ -140,7 +110,7 @@ def attempts_of(
         f"{_ATTEMPTS} WHERE webhook_id = ? AND attempt_id < ? AND at_ms >= ? ORDER BY attempt_id DESC LIMIT ?",
         (webhook_id, MAX_ID if before_id is None else before_id, now_ms - KEPT_DAYS * DAY_MS, limit),
     )
-    return [_attempt(row) for row in rows]
+    return [attempt_of(row) for row in rows]
 
 
 def sent_message(connection: sqlite3.Connection, webhook_id: int, message_id: str) -> Sent:
