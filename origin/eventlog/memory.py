@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 
 from origin.eventlog.base import LogUnavailable, Position, Record
-from origin.eventlog.in_hand import InHand
+from origin.eventlog.sole_owner import SoleOwner
 
 _PARTITION = 0
 
@@ -62,20 +62,16 @@ class MemoryEventLog:
             await consumer.close()
 
 
-class MemoryConsumer:
+class MemoryConsumer(SoleOwner):
     def __init__(self, log: MemoryEventLog, group: str, topics: Sequence[str], begin: Mapping[str, int]) -> None:
+        super().__init__()
         self._log = log
         self._group = group
         self._topics = tuple(topics)
         self._begin = dict(begin)
         self._next: dict[str, int] = {}
-        self._hand = InHand()
         self._turn = 0
         self._closed = False
-
-    @property
-    def in_hand(self) -> int:
-        return len(self._hand)
 
     async def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
         with contextlib.suppress(TimeoutError):
@@ -105,16 +101,6 @@ class MemoryConsumer:
             if self._log.claims.setdefault((self._group, topic), self) is self and topic not in self._next:
                 committed = self._log.committed.get((self._group, topic), 0)
                 self._next[topic] = self._begin.pop(topic, committed)
-
-    def release(self, position: Position) -> None:
-        self._hand.release(position)
-
-    async def begin(self, position: Position) -> bool:
-        return self._hand.begin(position)
-
-    async def finish(self, position: Position) -> None:
-        if (done := self._hand.finish(position)) is not None:
-            await self.commit(done)
 
     async def commit(self, position: Position) -> None:
         self._hand.commit((position.topic, _PARTITION), position.offset + 1)

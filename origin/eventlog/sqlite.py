@@ -17,8 +17,8 @@ from pathlib import Path
 from origin.eventlog import sqlite_statements as statements
 from origin.eventlog.base import EventLogError, LogFull, LogUnavailable, Position, Record
 from origin.eventlog.claims import Claims
-from origin.eventlog.in_hand import InHand
 from origin.eventlog.retention import Retention, expired_before_ms
+from origin.eventlog.sole_owner import SoleOwner
 from origin.eventlog.sqlite_statements import PARTITION
 from origin.sqlite_database import Database, DatabaseError, DatabaseFull
 
@@ -129,7 +129,7 @@ class SqliteEventLog:
         await self._database.close()
 
 
-class SqliteConsumer:
+class SqliteConsumer(SoleOwner):
     """Claims each of its topics that nobody else of the group reads, and reads those."""
 
     def __init__(
@@ -141,6 +141,7 @@ class SqliteConsumer:
         topics: Sequence[str],
         begin: Mapping[str, int],
     ) -> None:
+        super().__init__()
         self._log = log
         self._database = database
         self._claims = claims
@@ -149,15 +150,10 @@ class SqliteConsumer:
         self._begin = dict(begin)
         self._held: dict[str, int] = {}
         self._next: dict[str, int] = {}
-        self._hand = InHand()
         self._turn = 0
         self._loop = asyncio.get_running_loop()
         self._woken = asyncio.Event()
         self._closed = False
-
-    @property
-    def in_hand(self) -> int:
-        return len(self._hand)
 
     def wake(self, topic: str) -> None:
         """There may be something new in a topic; callable from any thread."""
@@ -209,16 +205,6 @@ class SqliteConsumer:
                 raise
             self._held[topic] = descriptor
             self._next[topic] = self._begin.pop(topic, committed)
-
-    def release(self, position: Position) -> None:
-        self._hand.release(position)
-
-    async def begin(self, position: Position) -> bool:
-        return self._hand.begin(position)
-
-    async def finish(self, position: Position) -> None:
-        if (done := self._hand.finish(position)) is not None:
-            await self.commit(done)
 
     async def commit(self, position: Position) -> None:
         group = self._group
