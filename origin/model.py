@@ -28,6 +28,8 @@ class VideoStatus(StrEnum):
 
 
 WATCHABLE = frozenset({VideoStatus.PLAYABLE, VideoStatus.READY})
+WORKED_ON = frozenset({VideoStatus.PROCESSING, VideoStatus.PLAYABLE})
+"""A packager has it in hand."""
 
 
 class Visibility(StrEnum):

@@ -10,7 +10,7 @@ from origin.changes import Changes
 from origin.eventlog.base import EventLog, LogUnavailable
 from origin.events import PurgeEvent, Topic, VideoChange, VideoEvent, encode
 from origin.metadata.base import Metadata, NotFound
-from origin.model import Failure, Publication, Video, VideoStatus
+from origin.model import WORKED_ON, Failure, Publication, Video, VideoStatus
 from origin.objects.base import Objects
 from origin.prints import Print
 from origin.progress.base import Packaging, ProgressNotes
@@ -19,8 +19,7 @@ from origin.refusals import NothingToTakeDown
 from origin.reuploads import Recognised
 from origin.videos import ENDED, surrogate_key, video_event
 
-_WORKED_ON = frozenset({VideoStatus.PROCESSING, VideoStatus.PLAYABLE})
-_OPEN = frozenset({VideoStatus.UPLOADING, VideoStatus.QUEUED}) | _WORKED_ON
+_OPEN = frozenset({VideoStatus.UPLOADING, VideoStatus.QUEUED}) | WORKED_ON
 _TAKEN_DOWN_FROM = _OPEN - {VideoStatus.UPLOADING} | {VideoStatus.READY}
 _APPENDS = 10
 _PAUSE_S = 0.5
@@ -68,7 +67,7 @@ class PackagingCatalog:
         if await self._metadata.transition(video_id, fresh, VideoStatus.PROCESSING):
             self._changes.announce(video_id)
         video = await self.video(video_id)
-        return video if video is not None and video.status in _WORKED_ON else None
+        return video if video is not None and video.status in WORKED_ON else None
 
     async def report_progress(self, video_id: int, progress: float, packaging: Packaging) -> bool:
         """Keep the total, 0-1, and note the rest in the speed layer if that answers; False: the job is to stop."""
@@ -103,7 +102,7 @@ class PackagingCatalog:
         A publication that is there already is told again: the packager may have been cut short between the two. What
         was stored for a deleted video is removed.
         """
-        published = await self._metadata.publish(video_id, publication, status, self._clock(), _WORKED_ON)
+        published = await self._metadata.publish(video_id, publication, status, self._clock(), WORKED_ON)
         video = await self.video(video_id)
         if video is None or video.status is VideoStatus.DELETED:
             await self._objects.delete_prefix(f"v/{video_id}/")

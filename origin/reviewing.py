@@ -11,7 +11,7 @@ from origin.changes import Changes
 from origin.eventlog.base import EventLog, Record
 from origin.events import Topic, UploadEvent, encode
 from origin.metadata.base import Metadata
-from origin.model import Failure, Video, VideoStatus
+from origin.model import WORKED_ON, Failure, Video, VideoStatus
 from origin.objects.base import Objects
 from origin.packaging import PackagingCatalog
 from origin.progress import open_progress
@@ -21,7 +21,7 @@ from origin.trace import request_id
 from origin.views import ReviewView
 
 REJECTED = "moderation"
-UNFINISHED = frozenset({VideoStatus.QUEUED, VideoStatus.PROCESSING, VideoStatus.PLAYABLE})
+UNFINISHED = WORKED_ON | {VideoStatus.QUEUED}
 READ_AT_ONCE = 1000
 
 

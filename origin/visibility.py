@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from origin.model import WATCHABLE, Video, VideoStatus, Visibility
+from origin.model import WATCHABLE, WORKED_ON, Video, VideoStatus, Visibility
 
 
 def can_watch(video: Video, viewer_id: int) -> bool:
@@ -12,7 +12,7 @@ def can_watch(video: Video, viewer_id: int) -> bool:
 
 def is_told_of_packaging(video: Video, viewer_id: int) -> bool:
     """Whether the viewer may follow its packaging: its creator, while a packager works on it."""
-    under_way = video.status in {VideoStatus.PROCESSING, VideoStatus.PLAYABLE} and video.held_at_ms is None
+    under_way = video.status in WORKED_ON and video.held_at_ms is None
     return under_way and video.creator_id == viewer_id
 
 
