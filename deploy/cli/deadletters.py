@@ -10,14 +10,12 @@ from typing import Any
 import click
 
 from deploy.cli.given import pass_settings
-from deploy.cli.stores import with_log
+from deploy.cli.stores import opened_metadata, with_log
 from deploy.cli.terminal import Failed, Reporter, table
-from deploy.engines import readable
 from deploy.settings import Settings
 from origin.deadletters import GivenUp, Poison, Replayed, again, read_letter, replayed_note, waiting
 from origin.eventlog import EventLog, LogUnavailable, Record
 from origin.events import DEAD_LETTERS, MalformedEvent, Topic, UploadEvent
-from origin.metadata import open_metadata
 from origin.model import VideoStatus
 
 MOST_LETTERS = 10_000
@@ -141,12 +139,8 @@ async def replay_letter(settings: Settings, topic: str, place: str, log: EventLo
 
 async def _reopen(settings: Settings, video_id: int) -> None:
     """Packaging leaves a video alone that has ended."""
-    with readable("metadata_url"):
-        metadata = open_metadata(settings.metadata_url)
-    try:
+    async with opened_metadata(settings) as metadata:
         await metadata.transition(video_id, {VideoStatus.FAILED}, VideoStatus.QUEUED)
-    finally:
-        await metadata.close()
 
 
 async def _append(log: EventLog, topic: str, key: str, value: bytes) -> None:

@@ -10,13 +10,13 @@ from typing import Any, TypeVar
 import click
 
 from deploy.cli.given import pass_settings
-from deploy.cli.stores import with_log
+from deploy.cli.stores import opened_metadata, with_log
 from deploy.cli.terminal import Failed, Reporter, moment, table
 from deploy.clock import now_ms
 from deploy.engines import readable
 from deploy.settings import Settings
 from origin.eventlog import EventLog
-from origin.metadata import NotFound, open_metadata
+from origin.metadata import NotFound
 from origin.objects import Objects, open_objects
 from origin.refusals import NotHeld, Refusal
 from origin.reviewing import Reviews
@@ -37,17 +37,13 @@ def review() -> None:
 
 @asynccontextmanager
 async def _opened(settings: Settings, log: EventLog) -> AsyncIterator[tuple[Reviews, Objects]]:
-    with readable("metadata_url"):
-        metadata = open_metadata(settings.metadata_url)
-    try:
+    async with opened_metadata(settings) as metadata:
         with readable("objects_url"):
             objects = open_objects(settings.objects_url)
         try:
             yield Reviews(log, metadata, objects, now_ms), objects
         finally:
             await objects.close()
-    finally:
-        await metadata.close()
 
 
 def _with_reviews(settings: Settings, work: Callable[[Reviews, Objects], Awaitable[T]]) -> T:

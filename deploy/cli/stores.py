@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote, urlsplit
@@ -14,10 +15,21 @@ from deploy.clock import now_ms
 from deploy.engines import CannotStart, readable
 from deploy.settings import Settings
 from origin.eventlog import EventLog, EventLogError, open_eventlog
-from origin.metadata import MetadataError
+from origin.metadata import Metadata, MetadataError, open_metadata
 from origin.objects import ObjectStoreError
 
 T = TypeVar("T")
+
+
+@asynccontextmanager
+async def opened_metadata(settings: Settings) -> AsyncIterator[Metadata]:
+    """Raises CannotStart."""
+    with readable("metadata_url"):
+        metadata = open_metadata(settings.metadata_url)
+    try:
+        yield metadata
+    finally:
+        await metadata.close()
 
 
 def with_log(settings: Settings, work: Callable[[EventLog], Awaitable[T]]) -> T:

@@ -10,13 +10,12 @@ from typing import Any, TypeVar
 import click
 
 from deploy.cli.given import pass_settings
-from deploy.cli.stores import with_log
+from deploy.cli.stores import opened_metadata, with_log
 from deploy.cli.terminal import Failed, Reporter, moment, table
 from deploy.clock import now_ms
-from deploy.engines import readable
 from deploy.settings import Settings
 from origin.eventlog import EventLog
-from origin.metadata import Metadata, open_metadata
+from origin.metadata import Metadata
 from origin.refusals import WebhookDisabled
 from origin.subscriptions import Attempt, Webhook
 from origin.webhooks.message import TEST, body_of
@@ -38,12 +37,8 @@ def webhooks() -> None:
 
 def _with_stores(settings: Settings, work: Callable[[Metadata, EventLog], Awaitable[T]]) -> T:
     async def run(log: EventLog) -> T:
-        with readable("metadata_url"):
-            metadata = open_metadata(settings.metadata_url)
-        try:
+        async with opened_metadata(settings) as metadata:
             return await work(metadata, log)
-        finally:
-            await metadata.close()
 
     return with_log(settings, run)
 
