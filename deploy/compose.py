@@ -70,7 +70,7 @@ from origin.webhooks.delivering import Deliveries
 from origin.webhooks.fanout import FanOut
 from origin.webhooks.sender import Sender
 from origin.webhooks.stats import WebhookStats
-from origin.webhooks.target import parse_reach
+from origin.webhooks.target import Reach, parse_reach
 from origin.webhooks.timers import Timers
 from packager.enhance.worker import Enhancer
 from packager.moderation import open_moderation
@@ -184,13 +184,14 @@ async def _origin(site: Site, made: Composition, alone: bool) -> _Origin:
     videos = Videos(metadata, counters, log, clock, site.changes, site.engines.progress())
     captions = Captions(videos, metadata, objects, log, clock, site.changes)
     reviews = Reviews(log, metadata, objects, clock)
-    webhooks = Webhooks(metadata, log, clock, ids.mint, parse_reach(site.settings.webhook_reach))
+    reach = parse_reach(site.settings.webhook_reach)
+    webhooks = Webhooks(metadata, log, clock, ids.mint, reach)
     counting = Counting(log, counters, metadata, clock, random.random)
     add("worker lease", ids.run)
     add("reconciler", Reconciler(uploads, metadata, clock).run)
     add("deletions", Deletions(metadata, objects, log, clock, random.random).run)
     add("counting", counting.run)
-    _deliver(site, made, ids.mint)
+    _deliver(site, made, ids.mint, reach)
     app = OriginApp(metadata, objects, clock)
     made.served.append(Served("origin", app, site.settings.origin_bind, tls=False))
     made.stats["counting"] = counting.stats
@@ -201,11 +202,10 @@ async def _origin(site: Site, made: Composition, alone: bool) -> _Origin:
     return _Origin(videos, captions, social, uploads, reviews, webhooks, app)
 
 
-def _deliver(site: Site, made: Composition, mint: Callable[[], int]) -> None:
+def _deliver(site: Site, made: Composition, mint: Callable[[], int], reach: Reach) -> None:
     """Messages to creators' own systems."""
     metadata, log, clock = site.engines.metadata(), site.engines.eventlog(), site.clock
-    reach, stats = parse_reach(site.settings.webhook_reach), WebhookStats()
-    sender = Sender(reach)
+    sender, stats = Sender(reach), WebhookStats()
     site.stack.push_async_callback(sender.close)
     deliveries = Deliveries(metadata, log, sender, reach, clock, mint, random.random, stats)
     site.supervisor.add("webhook fan-out", FanOut(metadata, log, random.random, stats).run)
@@ -242,7 +242,7 @@ def _packager(site: Site, made: Composition) -> None:
             EnhancementSettings(from_heat=settings.av1_from_heat),
             packaging,
             objects,
-            Enhancements(site.engines.metadata(), objects, site.clock),
+            Enhancements(metadata, objects, site.clock),
             worker.idle,
             settings.data / "enhancer",
         )
