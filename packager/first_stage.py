@@ -56,16 +56,22 @@ class FirstStage:
     recognise: Callable[[Print], Awaitable[Verdict]]
     publish: Callable[[Package], Awaitable[None]]
     report: Callable[[float], None]
-    verdict: Verdict | None = None
     poster: Poster | None = None
     poster_s: Fraction = Fraction(0)
     """Second of the clip that the poster shows."""
-    _encoded: bool = False
     recognised: bool = False
     """Whether `verdict` is also on the whole clip's print."""
+    _encoded: bool = False
     _known: Verdict | None = None
     _judged: Verdict | None = None
     _sound: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def verdict(self) -> Verdict | None:
+        """There with the later of the two that make it."""
+        if self._judged is None or self._known is None:
+            return None
+        return stricter(self._judged, self._known)
 
     async def run(self) -> None:
         """Encode first rung and sound, look at the opening; the verdict is there too if keyframes speak for the clip.
@@ -123,18 +129,11 @@ class FirstStage:
             await self._recognise(urgent=True)
         else:
             self._known = Allow()
-            self._decide()
 
     async def _recognise(self, *, urgent: bool) -> None:
         run = partial(self._decoding, urgent=urgent)
         self._known = await self.recognise(await make_print(self.plan, self.means, self.children.work, run))
         self.recognised = True
-        self._decide()
-
-    def _decide(self) -> None:
-        """The verdict is there with the later of the two that make it."""
-        if self._judged is not None and self._known is not None:
-            self.verdict = stricter(self._judged, self._known)
 
     async def _look(self, argv: tuple[str, ...], times: tuple[Fraction, ...]) -> None:
         try:
@@ -153,7 +152,6 @@ class FirstStage:
         verdict, poster = await asyncio.gather(self.judge(pictures), asyncio.to_thread(make_poster, pictures, target))
         self.poster, self.poster_s = poster, wanted[poster.sample]
         self._judged = verdict
-        self._decide()
 
     async def _grow(self) -> None:
         """Publish what is encoded so far, again and again, while that runs ahead of a player."""
