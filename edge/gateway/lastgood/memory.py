@@ -58,7 +58,7 @@ class Memory:
             return
         for video_id, view in found.items():
             if self._forgotten.get(video_id, 0) <= began:
-                self._keep(video_id, replace(view, liked=False, following=False), now_ms)
+                self._keep(video_id, replace(view, liked=False, following=False, packaging=None), now_ms)
 
     def _keep(self, video_id: int, view: VideoView, now_ms: int) -> None:
         self._videos[video_id] = _Kept(view, now_ms)

@@ -31,7 +31,7 @@ from origin.eventlog import open_eventlog
 from origin.metadata import open_metadata
 from origin.metadata.base import NotFound
 from origin.model import Publication, StartupFile, User, Video, VideoStatus, Visibility
-from origin.progress import open_progress
+from origin.progress import Packaging, RungProgress, Stage, open_progress
 from origin.refusals import NotCreator
 from origin.roles import RoleUnavailable
 from origin.social import Social
@@ -331,6 +331,14 @@ def test_a_read_that_began_before_a_deletion_does_not_bring_the_video_back():
     assert [view.video.video_id for view in memory.recall([1, 2], NOW_MS)] == [2]
     memory.learn([1], [a_view(1)], memory.moment(), NOW_MS)
     assert memory.recall([1], NOW_MS)
+
+
+def test_nothing_of_who_looked_is_kept():
+    memory = Memory(LastGoodSettings(), LastGoodStats())
+    looked = replace(a_view(1), packaging=Packaging(Stage.ENCODING_REST, (RungProgress(960, 0.4, published=False),)))
+    memory.learn([1], [looked], memory.moment(), NOW_MS)
+    [kept] = memory.recall([1], NOW_MS)
+    assert (kept.liked, kept.following, kept.packaging) == (False, False, None)
 
 
 def test_a_read_during_which_too_much_was_forgotten_is_not_trusted():
