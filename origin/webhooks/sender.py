@@ -22,6 +22,8 @@ import httpx
 from origin.webhooks.schedule import Answer
 from origin.webhooks.target import Address, BadTarget, Reach, Target, choose
 
+MOST_ERROR_CHARACTERS = 200
+"""Kept of why there was no answer: a library may repeat what the receiver said, whole."""
 Resolve = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
@@ -88,7 +90,7 @@ class Sender:
             except TimeoutError:
                 status, retry_after, error = None, "", f"no answer within {self._settings.whole_s:g} s"
             except (BadTarget, httpx.HTTPError, OSError, UnicodeError) as failure:
-                status, retry_after, error = None, "", str(failure) or type(failure).__name__
+                status, retry_after, error = None, "", str(failure)[:MOST_ERROR_CHARACTERS] or type(failure).__name__
             return Answer(status, error, retry_after, round(1000 * (time.monotonic() - began)))
 
     async def close(self) -> None:

@@ -13,7 +13,7 @@ from standardwebhooks.webhooks import Webhook
 
 from deploy.clock import now_ms
 from deploy.tls import ensure_pair
-from origin.webhooks.sender import Sender, SenderSettings
+from origin.webhooks.sender import MOST_ERROR_CHARACTERS, Sender, SenderSettings
 from origin.webhooks.signature import parse_secret, signed
 from origin.webhooks.target import Address, Reach, Target, parse_target
 from tests.origin.webhooks.receiver import answered, receiving
@@ -96,6 +96,13 @@ async def test_what_a_receiver_asks_by_retry_after_is_told():
     async with receiving(answered("429 Too Many Requests", "retry-after: 120")) as receiver, sending(HERE) as sender:
         answer = await sender.send(at(receiver.port), {}, BODY)
     assert (answer.status, answer.retry_after) == (429, "120")
+
+
+async def test_what_is_kept_of_an_ill_formed_answer_is_short():
+    async with receiving(b"HTTP/1.1 200 OK\r\n" + b"\0" * 90_000 + b"\r\n\r\n") as receiver, sending(HERE) as sender:
+        answer = await sender.send(at(receiver.port), {}, BODY)
+    assert answer.status is None
+    assert 0 < len(answer.error) <= MOST_ERROR_CHARACTERS
 
 
 async def test_a_port_where_nobody_listens_is_told():
