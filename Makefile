@@ -21,7 +21,7 @@ fetch: $(RUNTIME)  ## Bring the engines' programs into ~/.cache/reelway
 
 test: $(DEV) $(WEB_DEV) chromium fetch  ## Every test, the browser's included
 	@deploy/setup/node --test tests/edge/web/
-	$(BIN)/pytest
+	$(BIN)/pytest --hypothesis-profile=repeatable
 
 check: lint  ## The inner loop: lint and the quick tests
 	@deploy/setup/node --test tests/edge/web/

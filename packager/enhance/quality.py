@@ -93,7 +93,7 @@ def choose(probes: Sequence[Probe], wanted: float) -> Choice:
         return Choice(best.crf, best.size_bytes)
     share = (low.vmaf - wanted) / (low.vmaf - high.vmaf)
     # Rounded towards the better picture; a probe that met the target is not missed for a rounding error.
-    crf = _within(math.floor(low.crf + share * (high.crf - low.crf) + 1e-9))
+    crf = _within(low.crf + share * (high.crf - low.crf) + 1e-9)
     along = (crf - low.crf) / (high.crf - low.crf)
     return Choice(crf, low.size_bytes * (high.size_bytes / low.size_bytes) ** along)
 
@@ -103,5 +103,6 @@ def gain(choices: Sequence[Choice], h264_bytes: Sequence[int]) -> float:
     return 1 - sum(choice.size_bytes for choice in choices) / sum(h264_bytes)
 
 
-def _within(crf: int) -> int:
-    return max(LOWEST_CRF, min(HIGHEST_CRF, crf))
+def _within(crf: float) -> int:
+    """The whole CRF of the scale at or below `crf`, which may be infinite: two probes can be as good as level."""
+    return math.floor(max(LOWEST_CRF, min(HIGHEST_CRF, crf)))

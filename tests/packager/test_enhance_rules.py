@@ -6,7 +6,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from origin.model import HotVideo, Publication, Video, VideoStatus, Visibility
@@ -64,6 +64,7 @@ def test_a_few_probes_find_a_crf_that_keeps_the_quality_and_wastes_little(
     vmafs=st.tuples(st.floats(0, 100), st.floats(0, 100)),
     wanted=st.floats(0, 95),
 )
+@example(first=20, step=1, vmafs=(5e-324, 0.0), wanted=1.0)
 def test_whatever_two_probes_say_a_crf_comes_out_and_bytes_between_or_near_theirs(
     first: int, step: int, vmafs: tuple[float, float], wanted: float
 ) -> None:
