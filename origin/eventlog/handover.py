@@ -24,6 +24,8 @@ class Holdings:
     in_hand: InHand = field(default_factory=InHand)
     _given: dict[Partition, int] = field(default_factory=dict)
     _committed: dict[Partition, int] = field(default_factory=dict)
+    _untold: frozenset[Partition] = frozenset()
+    """Of which another member may have committed more than we know."""
 
     def give(self, partition: Partition, next_offset: int) -> None:
         """Records up to `next_offset` went to the owner."""
@@ -31,11 +33,12 @@ class Holdings:
 
     def known(self, partition: Partition) -> bool:
         """Whether it is known how far the group has committed."""
-        return partition in self._committed
+        return partition in self._committed and partition not in self._untold
 
     def learn(self, partition: Partition, committed: int) -> None:
-        """How far the group had committed."""
-        self._committed.setdefault(partition, committed)
+        """How far the group has committed."""
+        self._untold -= {partition}
+        self.commit(partition, max(committed, self._committed.get(partition, 0)))
 
     def advances(self, partition: Partition, next_offset: int) -> bool:
         """Whether a commit says anything new."""
@@ -71,15 +74,11 @@ class Holdings:
         """Where to go on in the partitions that do not begin at the committed offset.
 
         `committed` is how far the group has committed what was held before: another member may have had it meanwhile.
-        What is not in it begins at the committed offset, too.
+        What is not in it could not be told, and stays as it was: work on it may be under way.
         """
-        self._given = {
-            partition: max(offset, committed[partition])
-            for partition, offset in self._given.items()
-            if partition in committed
-        }
-        self.in_hand.keep(committed.keys())
+        self._untold = frozenset(self._given.keys() - committed.keys())
         for partition, offset in committed.items():
+            self._given[partition] = max(self._given[partition], offset)
             self.commit(partition, offset)
         asked = _of(self.start, self.held)
         self.start = {partition: offset for partition, offset in self.start.items() if partition not in asked}

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
 
-from origin.eventlog.base import LogUnavailable, Position, Record
+from origin.eventlog.base import EventLogError, LogUnavailable, Position, Record
 from origin.eventlog.handover import Holdings
 from origin.eventlog.in_hand import Partition
 from origin.eventlog.kafka_address import KafkaAddress
@@ -30,6 +30,10 @@ JOIN_S = 20.0
 HAND_OVER_S = 3.0
 COMMIT_S = 10.0
 LAG_S = 5.0
+ASK_S = 1.0
+"""How often a member that waits for its group is asked for what keeps it from there."""
+_NOWHERE = TopicPartition("", 0)
+"""Holds no records. aiokafka tells of an error of the group only who asks for some."""
 
 
 class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -54,6 +58,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         self._can_commit = asyncio.Event()
         self._committed = asyncio.Event()
         self._committing = asyncio.Lock()
+        self._finishing = 0
+        """How many are done but not committed yet, though nothing before them is under way."""
         self._joining = asyncio.Lock()
         self._taking: asyncio.Timeout | None = None
         self._turn = 0
@@ -80,10 +86,13 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         if self._can_commit.is_set():
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(HAND_OVER_S):
-                    while self._holdings.busy() and not self._closed and self._can_commit.is_set():
+                    while self._is_at_work() and not self._closed and self._can_commit.is_set():
                         self._committed.clear()
                         await self._committed.wait()
         self._can_commit.clear()
+
+    def _is_at_work(self) -> bool:
+        return bool(self._holdings.busy()) or self._finishing > 0
 
     def _rest_ends(self) -> None:
         self._shared_out.clear()
@@ -94,15 +103,23 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """The group is at rest again."""
-        if self._client is None:
+        client = self._client
+        if client is None:
             return
         kept = self._holdings.take(self._partition(each) for each in assigned)
-        offsets = await committed(self._client, [self._there(partition) for partition in kept])
+        offsets = await committed(client, [self._there(partition) for partition in kept])
+        if not self._uses(client):
+            # Its successor is told of partitions of its own.
+            return
         known = {self._partition(there): offset for there, offset in offsets.items()}
         for partition, offset in self._holdings.resume(known).items():
-            self._client.seek(self._there(partition), offset)
+            client.seek(self._there(partition), offset)
         self._can_commit.set()
         self._shared_out.set()
+
+    def _uses(self, client: AIOKafkaConsumer) -> bool:
+        """Whether it has not been given up meanwhile."""
+        return self._client is client
 
     def _partition(self, there: TopicPartition) -> Partition:
         return there.topic.removeprefix(self._address.topic_prefix), there.partition
@@ -113,24 +130,51 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def poll(self, max_records: int, timeout_s: float) -> Sequence[Record]:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + timeout_s
-        client = await self._joined()
         with log_errors(self._address):
-            try:
-                while (records := await self._taken(client, max_records, deadline)) is None and loop.time() < deadline:
-                    pass
-            except errors.KafkaError:
-                await self._begin_again(client)
-                raise
+            while (records := await self._taken(max_records, deadline)) is None and loop.time() < deadline:
+                pass
         return records or []
 
-    async def _taken(self, client: AIOKafkaConsumer, max_records: int, deadline: float) -> list[Record] | None:
+    async def _taken(self, max_records: int, deadline: float) -> list[Record] | None:
         """None when the group changed meanwhile, or had no rest until the deadline."""
-        with contextlib.suppress(TimeoutError):
+        client = await self._at_rest(deadline)
+        if client is not None:
+            async with self._given_up_on_errors(client):
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(None) as self._taking:
+                        return await self._take(client, max_records, deadline)
+        return None
+
+    async def _at_rest(self, deadline: float) -> AIOKafkaConsumer | None:
+        """The client once its group is at rest, None when that lasts longer. Raises what keeps it from there."""
+        client = await self._joined()
+        try:
             async with asyncio.timeout_at(deadline):
                 await self._shared_out.wait()
-            async with asyncio.timeout(None) as self._taking:
-                return await self._take(client, max_records, deadline)
-        return None
+        except TimeoutError:
+            if self._uses(client):
+                await self._ask(client)
+            return None
+        return client
+
+    async def _ask(self, client: AIOKafkaConsumer) -> None:
+        async with self._given_up_on_errors(client):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0):
+                    await client.getmany(_NOWHERE)
+
+    @contextlib.asynccontextmanager
+    async def _given_up_on_errors(self, client: AIOKafkaConsumer) -> AsyncIterator[None]:
+        """aiokafka gives up a member after some errors; the next poll or begin joins anew."""
+        try:
+            yield
+        except errors.KafkaError:
+            if self._uses(client):
+                self._client = None
+                self._shared_out.clear()
+                self._can_commit.clear()
+                await leave(client)
+            raise
 
     async def _take(self, client: AIOKafkaConsumer, max_records: int, deadline: float) -> list[Record]:
         # No await between the first record taken and the return: to cancel a poll loses nothing.
@@ -160,14 +204,6 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             self._holdings.give(partition, messages[-1].offset + 1)
         return records
 
-    async def _begin_again(self, client: AIOKafkaConsumer) -> None:
-        """aiokafka gives up a member after some errors; the next poll joins anew."""
-        if self._client is client:
-            self._client = None
-            self._shared_out.clear()
-            self._can_commit.clear()
-            await leave(client)
-
     @property
     def in_hand(self) -> int:
         return len(self._holdings.in_hand)
@@ -179,15 +215,23 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
     async def begin(self, position: Position) -> bool:
         # What is begun while the group changes would go to another member all the same.
         while not self._shared_out.is_set() and not self._closed:
-            await self._shared_out.wait()
+            try:
+                with log_errors(self._address):
+                    await self._at_rest(asyncio.get_running_loop().time() + ASK_S)
+            except EventLogError:
+                await asyncio.sleep(ASK_S)
         return not self._closed and self._holdings.in_hand.begin(position)
 
     async def finish(self, position: Position) -> None:
         done = self._holdings.in_hand.finish(position)
-        # A rebalance that waits for commits waits for the end of this work, too.
-        self._committed.set()
-        if done is not None:
-            await self._commit_up_to(done)
+        self._finishing += 1
+        try:
+            if done is not None:
+                await self._commit_up_to(done)
+        finally:
+            self._finishing -= 1
+            # A rebalance that waits for commits waits for the end of this work, too.
+            self._committed.set()
         await self._hand_over()
 
     async def _hand_over(self) -> None:
@@ -199,7 +243,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             if self._client is not None and self._shared_out.is_set() and self._holdings.can_hand_over():
                 self._rest_ends()
                 self._can_commit.clear()
-                subscribe(self._client, self._address, self._topics, self)
+                with log_errors(self._address):
+                    subscribe(self._client, self._address, self._topics, self)
 
     async def commit(self, position: Position) -> None:
         await self._commit_up_to(position)

@@ -45,12 +45,14 @@ def log_errors(address: KafkaAddress) -> Iterator[None]:
         raise LogUnavailable(f"{address.shown} did not answer in time; {_REMEDY}") from error
     except errors.KafkaConnectionError as error:
         raise LogUnavailable(f"no broker of {address.shown} can be used; {_REMEDY}") from error
-    except (errors.KafkaError, OSError) as error:
+    except (errors.KafkaError, errors.ConsumerStoppedError, OSError) as error:
         raise LogUnavailable(f"{address.shown} cannot be used: {said(error)}; {_REMEDY}") from error
 
 
 def said(error: BaseException) -> str:
     """An error of aiokafka or of the system without the names of Python's classes."""
+    if isinstance(error, errors.ConsumerStoppedError):
+        return "this consumer has left"
     if not isinstance(error, errors.KafkaError):
         return in_words(error)
     told = [each for each in error.args if isinstance(each, str)]

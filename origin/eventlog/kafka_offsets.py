@@ -20,7 +20,7 @@ async def committed(client: AIOKafkaConsumer, places: Sequence[TopicPartition]) 
         async with asyncio.timeout(COMMITTED_S):
             offsets = await asyncio.gather(*map(client.committed, places))
     except (TimeoutError, errors.KafkaError) as error:
-        logger.warning("a consumer begins at its committed offsets", extra={"error": said(error)})
+        logger.warning("a consumer goes on where it was", extra={"error": said(error)})
         return {}
     return {place: offset or 0 for place, offset in zip(places, offsets, strict=True)}
 

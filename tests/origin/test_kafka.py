@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 import pytest
+from aiokafka import AIOKafkaConsumer
 
 from deploy.services.addresses import Credentials, Kafka
 from deploy.services.kafka import start_kafka
@@ -30,8 +31,11 @@ from origin.eventlog import (
     LogUnprepared,
     Position,
     Record,
+    kafka_assignor,
+    kafka_member,
     open_eventlog,
     prepare_eventlog,
+    sharing,
 )
 from origin.eventlog.kafka_address import KafkaAddress
 from origin.eventlog.kafka_member import SESSION_MS
@@ -256,6 +260,52 @@ async def test_what_others_ought_to_have_goes_to_them_as_soon_as_the_work_on_it_
     await one.finish(working[2])
     assert list(await two.poll(10, 1)) == []
     assert await one.begin(next(each for each in reversed(window) if each.partition == 2))
+
+
+async def test_a_group_that_could_not_be_shared_out_is_joined_anew_also_by_who_only_begins(log, patiently, monkeypatch):
+    faults = [MemoryError("no room for the shares")]
+
+    def share_out(members, sizes):
+        if len(members) > 1 and faults:
+            raise faults.pop()
+        return sharing.share_out(members, sizes)
+
+    monkeypatch.setattr(kafka_assignor, "share_out", share_out)
+    await patiently.append_many("t", [(str(n), b"%d" % n) for n in range(40)])
+    one = await log.consumer("g", ["t"])
+    window: dict[Position, Record] = {}
+    await gather_window(one, window, 41)
+    joining = asyncio.create_task(log.consumer("g", ["t"]))
+    async with asyncio.timeout(30):
+        while faults:  # noqa: ASYNC110 -- nothing tells when
+            await asyncio.sleep(0.01)
+        mine = [position for position in window if await one.begin(position)]
+    two = await joining
+    for position in mine:
+        await one.finish(position)
+    theirs = await take(two, len(window) - len(mine))
+    assert {record.position for record in theirs} == window.keys() - mine
+
+
+async def test_what_is_done_is_committed_before_its_partition_goes(log, patiently, monkeypatch):
+    """The end of the last work under way lets a rebalance go on; its commit, which takes its time here, comes first."""
+
+    class Slow(AIOKafkaConsumer):
+        async def commit(self, offsets):
+            await asyncio.sleep(1)
+            await super().commit(offsets)
+
+    monkeypatch.setattr(kafka_member, "AIOKafkaConsumer", Slow)
+    one = await log.consumer("g", ["t"])
+    window: dict[Position, Record] = {}
+    await gather_window(one, window, 1)
+    [position] = window
+    assert await one.begin(position)
+    joining = [asyncio.create_task(log.consumer("g", ["t"])) for _ in range(3)]
+    await asyncio.sleep(1)
+    await one.finish(position)
+    others = await asyncio.gather(*joining)
+    assert [list(await each.poll(1, 1)) for each in (one, *others)] == [[], [], [], []]
 
 
 class Windowed:

@@ -149,9 +149,27 @@ def test_what_others_committed_meanwhile_is_not_read_again():
     holdings.give(("t", 0), 6)
     holdings.give(("t", 1), 6)
     assert holdings.take([("t", 0), ("t", 1)]) == {("t", 0), ("t", 1)}
-    assert holdings.resume({("t", 0): 9}) == {("t", 0): 9}
+    assert holdings.resume({("t", 0): 9, ("t", 1): 2}) == {("t", 0): 9, ("t", 1): 6}
     assert not holdings.advances(("t", 0), 6)
-    assert holdings.busy() == frozenset()
+    assert holdings.busy() == {("t", 1)}
+
+
+def test_where_it_cannot_be_told_how_far_the_group_is_work_goes_on_and_is_asked_again_before_the_next_commit():
+    holdings = Holdings({})
+    holdings.take([("t", 0)])
+    holdings.give(("t", 0), 3)
+    for offset in (0, 1, 2):
+        holdings.in_hand.release(Position("t", 0, offset))
+    holdings.learn(("t", 0), 0)
+    assert holdings.in_hand.begin(Position("t", 0, 1))
+    assert holdings.take([("t", 0)]) == {("t", 0)}
+    assert holdings.resume({}) == {("t", 0): 3}
+    assert holdings.busy() == {("t", 0)}
+    assert not holdings.known(("t", 0))
+    holdings.learn(("t", 0), 1)
+    assert holdings.known(("t", 0))
+    assert not holdings.in_hand.begin(Position("t", 0, 0))
+    assert holdings.in_hand.finish(Position("t", 0, 1)) == Position("t", 0, 1)
 
 
 def test_what_was_released_keeps_no_partition_and_what_was_begun_does():
@@ -192,7 +210,7 @@ def test_what_is_in_hand_stays_so_with_its_partition_and_goes_with_it():
     # Of one of them it cannot be told how far the group is; of the other, somebody else did the first.
     holdings.resume({("t", 0): 1})
     begun = [holdings.in_hand.begin(Position("t", number, offset)) for number in (0, 1, 2) for offset in (0, 1)]
-    assert begun == [False, True, False, False, False, False]
+    assert begun == [False, True, True, True, False, False]
 
 
 def test_what_is_not_in_hand_is_neither_begun_nor_committed():
