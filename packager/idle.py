@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,11 +16,18 @@ class StillBusy(Exception):
     """Uploads came for so long that somebody else may as well do the work."""
 
 
-class Idle:
-    """Uploads in hand are those that are worked on or wait for a slot. One event loop only."""
+SETTLED_S = 2.0
 
-    def __init__(self) -> None:
+
+class Idle:
+    """Uploads in hand are those that are worked on. Idle begins `settled_s` after the last: between two jobs of a
+    backlog nothing is begun that the second would kill. One event loop only."""
+
+    def __init__(self, settled_s: float = SETTLED_S) -> None:
+        self._settled_s = settled_s
         self._uploads = 0
+        self._ended_at = -math.inf
+        """By the loop's clock."""
         self._idle, self._busy = asyncio.Event(), asyncio.Event()
         self._idle.set()
 
@@ -34,6 +42,7 @@ class Idle:
         finally:
             self._uploads -= 1
             if self._uploads == 0:
+                self._ended_at = asyncio.get_running_loop().time()
                 self._busy.clear()
                 self._idle.set()
 
@@ -41,10 +50,15 @@ class Idle:
         """Raises StillBusy."""
         try:
             async with asyncio.timeout(timeout_s):
-                while self._uploads:  # the next one may have come before this task had its turn
-                    await self._idle.wait()
+                while (left_s := self._left_s()) > 0:
+                    await (self._idle.wait() if self._uploads else asyncio.sleep(left_s))
         except TimeoutError:
             raise StillBusy(f"uploads have been in hand for {timeout_s:.0f} s") from None
+
+    def _left_s(self) -> float:
+        """Until it is idle, if no upload comes; infinite while one is in hand."""
+        settled_at = self._ended_at + self._settled_s
+        return math.inf if self._uploads else settled_at - asyncio.get_running_loop().time()
 
     async def until_busy(self) -> None:
         await self._busy.wait()

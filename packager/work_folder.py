@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 from pathlib import Path
 
 from origin.objects.base import Objects
+from origin.offloop import to_the_end
 from packager.faults import DiskFull
 
 CLIP_NAME = "clip.mp4"
@@ -27,10 +29,8 @@ async def local_clip(objects: Objects, key: str, folder: Path, most_bytes: int) 
     if local is not None:
         return Path(local)
     target = folder / CLIP_NAME
-    file = await asyncio.to_thread(target.open, "wb")
-    try:
+    with contextlib.ExitStack() as opened:
+        file = await to_the_end(asyncio.to_thread(lambda: opened.enter_context(target.open("wb"))))
         async for block in objects.get(key, 0, most_bytes + 1):
-            await asyncio.to_thread(file.write, block)
-    finally:
-        await asyncio.to_thread(file.close)
+            await to_the_end(asyncio.to_thread(file.write, block))
     return target

@@ -61,8 +61,9 @@ class FileObjects:
 
     async def get(self, key: str, start: int = 0, end: int | None = None) -> AsyncIterator[bytes]:
         check_key(key)
-        file = await self._off.run(self._open, key)
-        try:
+        with contextlib.ExitStack() as opened:
+            # In the thread, because whoever is cancelled while it opens never sees the file.
+            file = await self._off.run(lambda: opened.enter_context(self._open(key)))
             place = start
             while end is None or place < end:
                 size = BLOCK_BYTES if end is None else min(BLOCK_BYTES, end - place)
@@ -71,8 +72,6 @@ class FileObjects:
                     return
                 place += len(block)
                 yield block
-        finally:
-            file.close()
 
     def _open(self, key: str) -> IO[bytes]:
         with _missing(f"no object {key}"), durable.store_errors(f"opening {key}"):

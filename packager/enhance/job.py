@@ -65,10 +65,15 @@ class EnhancementJob:
         """`children` run in `folder`/work. Raises Unsuited, ProcessError, the object store's errors, and ValueError for
         a manifest or a judgement that makes no sense."""
         try:
-            await asyncio.to_thread(make_work_folder, self.folder, self.settings.free_bytes)
+            await asyncio.to_thread(make_work_folder, self.folder, self._free_bytes())
             return await self._run(video, children)
         finally:
             await asyncio.to_thread(shutil.rmtree, self.folder, ignore_errors=True)
+
+    def _free_bytes(self) -> int:
+        """For the samples without loss, too: those of all rungs together have less than twice the pixels of the top
+        one's."""
+        return self.settings.free_bytes + 2 * self.settings.output_bytes
 
     async def _run(self, video: Video, children: IdleChildren) -> Enhanced | NothingGained:
         if video.publication is None:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from origin.metadata.base import MetadataError
-from origin.model import Video
+from origin.model import Publication, Video
 from origin.objects.base import Objects, ObjectStoreError
 from packager.enhance.candidates import deserving
 from packager.enhance.catalog import EnhancementCatalog
@@ -31,6 +31,8 @@ from packager.tools import find_tools
 
 logger = logging.getLogger(__name__)
 RENEWALS_PER_CLAIM = 4
+PUBLISH_PAUSES_S = (1.0, 4.0, 15.0, 60.0)
+"""A store that is away is waited for: minutes of CPU are in what is to be published."""
 
 
 @dataclass(slots=True)
@@ -144,7 +146,7 @@ class Enhancer:
         return await self._publish(video, result, told)
 
     async def _publish(self, video: Video, result: Enhanced, told: Mapping[str, object]) -> int:
-        if not await self._catalog.publish(video.video_id, result.publication):
+        if not await self._is_published(video.video_id, result.publication):
             self.stats.abandoned += 1
             logger.info("enhancement abandoned", extra={**told, "reason": "deleted or published anew meanwhile"})
             return 0
@@ -153,6 +155,15 @@ class Enhancer:
         logger.info("enhanced", extra={**told, "revision": result.publication.revision, "media_s": result.media_s})
         # Who looked at the hot list just before takes it for a video without AV1.
         return self._settings.claim_ms
+
+    async def _is_published(self, video_id: int, publication: Publication) -> bool:
+        for pause_s in PUBLISH_PAUSES_S:
+            try:
+                return await self._catalog.publish(video_id, publication)
+            except (MetadataError, ObjectStoreError) as error:
+                logger.warning("AV1 waits to be published", extra={"video_id": video_id, "error": str(error)})
+                await asyncio.sleep(pause_s)
+        return await self._catalog.publish(video_id, publication)
 
     def _after(self, video: Video, error: Exception, folder: Path) -> int:
         fault = classify(error, str(folder))

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
+import time
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +146,24 @@ async def test_a_multipart_that_another_process_aborts_meanwhile_is_gone(meanwhi
     acts(lambda other, upload, _: other.abort(upload))
     with pytest.raises(NoSuchObject):
         await objects.complete(identifier, parts)
+
+
+async def test_whoever_is_cancelled_while_a_file_is_opened_leaves_none_open(tmp_path, monkeypatch):
+    objects = open_objects(f"file://{tmp_path}")
+    await objects.put("k", b"bytes")
+    opening, opened = threading.Event(), []
+
+    def open_slowly(path: Path, *args: object, **options: object):
+        opening.set()
+        time.sleep(0.05)
+        opened.append(pathlib_open(path, *args, **options))
+        return opened[-1]
+
+    pathlib_open = Path.open
+    monkeypatch.setattr(Path, "open", open_slowly)
+    reading = asyncio.create_task(anext(objects.get("k")))
+    await asyncio.to_thread(opening.wait)
+    reading.cancel()
+    await asyncio.wait({reading})
+    assert [file.closed for file in opened] == [True]
+    await objects.close()

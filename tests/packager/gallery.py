@@ -80,7 +80,7 @@ class Gallery:
 @asynccontextmanager
 async def a_gallery(folder: Path, packaging: PackagerSettings) -> AsyncIterator[Gallery]:
     metadata, objects = open_metadata(f"sqlite:///{folder}/metadata.db"), open_objects(f"file://{folder}/objects")
-    yield Gallery(metadata, objects, folder, packaging, Idle())
+    yield Gallery(metadata, objects, folder, packaging, Idle(settled_s=0))
     await objects.close()
     await metadata.close()
 

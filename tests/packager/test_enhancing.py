@@ -9,7 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from origin.enhancing import Enhancements
+from origin.metadata.base import MetadataUnavailable
 from origin.model import Publication, Video, VideoStatus
+from packager.enhance import worker
 from packager.enhance.worker import Enhancer
 from packager.package import Package
 from packager.packing import POSTER_NAME
@@ -207,6 +210,25 @@ async def test_a_video_that_is_deleted_meanwhile_leaves_nothing_behind(gallery: 
     await looking
     assert counted(enhancer) == (0, 0, 0, 1)
     assert await gallery.stored(1) == {}
+
+
+async def test_a_store_that_is_away_at_the_end_is_waited_for(
+    gallery: Gallery, show: Show, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await show(1)
+    monkeypatch.setattr(worker, "PUBLISH_PAUSES_S", (0.01, 0.01))
+    faults = [MetadataUnavailable("away"), MetadataUnavailable("still away")]
+    publish = Enhancements.publish
+
+    async def published(catalog: Enhancements, video_id: int, publication: Publication) -> bool:
+        if faults:
+            raise faults.pop()
+        return await publish(catalog, video_id, publication)
+
+    monkeypatch.setattr(Enhancements, "publish", published)
+    enhancer = gallery.enhancer()
+    await enhancer.look()
+    assert counted(enhancer) == (1, 0, 0, 0)
 
 
 async def test_a_publication_that_came_meanwhile_is_not_overwritten(gallery: Gallery, show: Show) -> None:
