@@ -520,7 +520,8 @@ async def surely_checked(log: EventLog) -> None:
         while True:
             try:
                 return await log.check()
-            except LogUnavailable:
+            except (LogUnavailable, LogUnprepared):
+                # A broker that has just begun does not know every topic yet.
                 await asyncio.sleep(0.2)
 
 
