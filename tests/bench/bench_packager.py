@@ -164,7 +164,7 @@ async def packaged(clip: Path, folder: Path) -> dict[str, float]:
 
 
 def vmaf(clip: Path, rendition: Path, package: Package) -> dict[str, float]:
-    """Of every tenth frame of the highest rung, against the clip as it is shown."""
+    """Of every seventh frame of the highest rung, against the clip as it is shown."""
     whole = rendition.with_suffix(".mp4")
     parts = [rendition / "init.mp4", *sorted(rendition.glob("0*.m4s"))]
     whole.write_bytes(b"".join(part.read_bytes() for part in parts))
@@ -173,7 +173,7 @@ def vmaf(clip: Path, rendition: Path, package: Package) -> dict[str, float]:
     size = f"fps=30,scale={package.width}:{package.height}:flags=bicubic,setsar=1,format=yuv420p,{marks}"
     models = "version=vmaf_v0.6.1\\:name=screen|version=vmaf_v0.6.1\\:name=phone\\:enable_transform=true"
     log = rendition.with_suffix(".json")
-    judge = f"libvmaf=n_threads=2:n_subsample=10:log_fmt=json:log_path={log}:model='{models}'"
+    judge = f"libvmaf=n_threads=2:n_subsample=7:log_fmt=json:log_path={log}:model='{models}'"
     graph = f"[0:v]{size}[a];[1:v]{size}[b];[a][b]{judge}"
     ffmpeg("-i", whole, "-i", clip, "-filter_complex", graph, "-f", "null", "-")
     pooled = json.loads(log.read_text())["pooled_metrics"]
