@@ -75,8 +75,9 @@ class Reviews:
     async def allow(self, video_id: int) -> None:
         """Have it packaged and published. Raises NotHeld."""
         held, _ = await self._held(video_id)
-        await self._eventlog.append(Topic.UPLOADS, str(video_id), encode(cleared(held.event)))
+        # First, so that nothing that is packaged is marked; last the note, until which it can be allowed again.
         await self._metadata.set_held(video_id, None)
+        await self._eventlog.append(Topic.UPLOADS, str(video_id), encode(cleared(held.event)))
         await self._note(video_id)
 
     async def reject(self, video_id: int, detail: str) -> None:
