@@ -92,7 +92,8 @@ class Reviews:
         await self._catalog.take_down(video_id, reason)
 
     async def restore(self, video_id: int) -> None:
-        """Undo a takedown; packaging that it ended begins anew. Raises NotFound."""
+        """Undo a takedown; packaging that it ended begins anew. Raises NotFound,
+        NotTakenDown."""
         video = await self._catalog.restore(video_id)
         if video.status in UNFINISHED and video.held_at_ms is None:
             # What was published before has been allowed once.

@@ -13,7 +13,7 @@ from origin.events import PurgeEvent, Topic, UploadEvent, VideoChange, VideoEven
 from origin.metadata import NotFound
 from origin.model import Failure, Publication, VideoStatus
 from origin.packaging import PackagingCatalog
-from origin.refusals import NothingToTakeDown
+from origin.refusals import NothingToTakeDown, NotTakenDown
 from origin.reviewing import Reviews
 from origin.videos import Videos
 
@@ -84,11 +84,13 @@ async def test_taking_down_twice_keeps_the_first_reason_and_tells_again(house, c
     assert await changes(house) == [VideoChange.PUBLISHED, VideoChange.REJECTED, VideoChange.REJECTED]
 
 
-async def test_undoing_what_was_not_taken_down_changes_nothing(house, catalog, reviews):
-    video_id = await published(house, catalog)
-    before = await house.metadata.video(video_id)
-    await reviews.restore(video_id)
-    assert await house.metadata.video(video_id) == before
+@pytest.mark.parametrize("status", [VideoStatus.PROCESSING, VideoStatus.PLAYABLE, VideoStatus.READY])
+async def test_undoing_what_was_never_taken_down_is_refused_and_changes_nothing(house, reviews, status):
+    video = await house.video(await house.user("cat"), status)
+    with pytest.raises(NotTakenDown, match=str(video.video_id)):
+        await reviews.restore(video.video_id)
+    assert await house.metadata.video(video.video_id) == video
+    assert (await queued(house), await changes(house)) == ([], [])
     with pytest.raises(NotFound):
         await reviews.restore(12345)
 
