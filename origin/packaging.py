@@ -87,9 +87,9 @@ class PackagingCatalog:
         """Keep what the clip looks and sounds like; whether it is like a video that was taken down."""
         return await self._recognising.recognise(video_id, print_)
 
-    async def hold(self, video_id: int) -> None:
-        """Tell its creator that the video waits for a person's verdict."""
-        await self._metadata.set_held(video_id, self._clock())
+    async def hold(self, video_id: int, since_ms: int | None = None) -> None:
+        """Tell its creator that the video waits for a person's verdict, from now on or since then."""
+        await self._metadata.set_held(video_id, self._clock() if since_ms is None else since_ms)
         await self._progress.forget(video_id)
         video = await self.video(video_id)
         if video is not None and video.status is VideoStatus.PROCESSING:
