@@ -15,7 +15,7 @@ from origin.objects.base import Objects
 from origin.prints import Print
 from origin.progress.base import Packaging, ProgressNotes
 from origin.recognising import Recognising
-from origin.refusals import NothingToTakeDown
+from origin.refusals import NothingToTakeDown, NotTakenDown
 from origin.reuploads import Recognised
 from origin.videos import ENDED, surrogate_key, video_event
 
@@ -87,9 +87,9 @@ class PackagingCatalog:
         """Keep what the clip looks and sounds like; whether it is like a video that was taken down."""
         return await self._recognising.recognise(video_id, print_)
 
-    async def hold(self, video_id: int) -> None:
-        """Tell its creator that the video waits for a person's verdict."""
-        await self._metadata.set_held(video_id, self._clock())
+    async def hold(self, video_id: int, since_ms: int | None = None) -> None:
+        """Tell its creator that the video waits for a person's verdict, from now on or since then."""
+        await self._metadata.set_held(video_id, self._clock() if since_ms is None else since_ms)
         await self._progress.forget(video_id)
         video = await self.video(video_id)
         if video is not None and video.status is VideoStatus.PROCESSING:
@@ -145,9 +145,11 @@ class PackagingCatalog:
         self._changes.announce(video_id)
 
     async def restore(self, video_id: int) -> Video:
-        """Undo a takedown. Raises NotFound."""
+        """Undo a takedown. Raises NotFound, NotTakenDown."""
         await self._metadata.restore(video_id)
         video = await self._metadata.video(video_id)
+        if video.takedowns == 0:
+            raise NotTakenDown(f"Video {video_id} was never taken down.")
         if video.status is VideoStatus.DELETED:
             await self._metadata.forget_print(video_id)
         if video.publication is not None:

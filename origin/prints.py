@@ -73,7 +73,7 @@ class Likeness(IntEnum):
 
     NONE = 0
     SOUND = 1
-    """Only the sound is the same: a song, or noise, is in many clips."""
+    """Only the sound is the same, from end to end."""
     SIMILAR = 2
     SAME = 3
 
@@ -98,6 +98,9 @@ class PrintRules:
     sound_error: float = 0.2
     """Share of the bits of a run of sound that differ. Chords within a semitone of each other are the same by it: 19 of
     946 pairs, so that it only ever calls a person."""
+    sound_share: float = 0.9
+    """Of the longer clip's sound, in such runs of one way to lay the two side by side. Clips have music in common, or a
+    part of it; one that was uploaded anew has the whole."""
 
 
 def mirrored(print_: Print) -> Print:
@@ -178,14 +181,18 @@ def _run_sums(values: NDArray[Any], run: int) -> NDArray[np.int64]:
 def _compare_sounds(ours: NDArray[np.uint32], theirs: NDArray[np.uint32], rules: PrintRules) -> Likeness:
     short, long = sorted((ours, theirs), key=len)
     run = round(rules.sound_run_s * SOUNDS_PER_S)
-    if len(short) < run:
+    least = max(run, math.ceil(rules.sound_share * len(long)))
+    if len(short) < least:
         return Likeness.NONE
-    for offset in range(run - len(short), len(long) - run + 1):
+    for offset in range(least - len(short), len(long) - least + 1):
         ours_here, theirs_here = short[max(0, -offset) :], long[max(0, offset) :]
         length = min(len(ours_here), len(theirs_here))
         errors = _run_sums(np.bitwise_count(ours_here[:length] ^ theirs_here[:length]), run)
+        same = np.zeros(length, np.bool_)
+        for start in np.flatnonzero(errors <= rules.sound_error * 32 * run):
+            same[start : start + run] = True
         best = int(errors.argmin())
-        if errors[best] <= rules.sound_error * 32 * run and _sounds_tell(ours_here[best : best + run]):
+        if same.sum() >= least and _sounds_tell(ours_here[best : best + run]):
             return Likeness.SOUND
     return Likeness.NONE
 

@@ -50,6 +50,10 @@ class NothingToTakeDown(Refusal):
     """The video has ended without being shown, or is not there whole yet."""
 
 
+class NotTakenDown(Refusal):
+    """There is no takedown of the video to undo."""
+
+
 class UploadIncomplete(Refusal):
     """An upload cannot be finished: fewer or more bytes are stored than were announced."""
 

@@ -35,11 +35,15 @@ class Recognised:
 
 
 def recognised(alike: Sequence[Alike]) -> Recognised | None:
-    """The surest likeness to a video that is taken down, deleted since or not; of two equal ones the earlier video."""
+    """The surest likeness to a video that is taken down, deleted since or not; of two equal ones the earlier video.
+
+    A sound alone says nothing once something that plays has it: it is music that people make clips to."""
     down = [each for each in alike if each.video.taken_down_from is not None and each.likeness > Likeness.NONE]
     if not down:
         return None
     first = min(down, key=lambda each: (-each.likeness, each.video.video_id))
+    if first.likeness is Likeness.SOUND and any(each.video.status in WATCHABLE for each in alike):
+        return None
     return Recognised(first.video.video_id, first.likeness)
 
 

@@ -16,7 +16,7 @@ from origin.objects.base import Objects
 from origin.packaging import PackagingCatalog
 from origin.progress import open_progress
 from origin.refusals import NotHeld
-from origin.reviews import Held, cleared, decided_note, undecided
+from origin.reviews import Decided, Held, cleared, decided_note, standings, undecided
 from origin.trace import request_id
 from origin.views import ReviewView
 
@@ -75,15 +75,16 @@ class Reviews:
     async def allow(self, video_id: int) -> None:
         """Have it packaged and published. Raises NotHeld."""
         held, _ = await self._held(video_id)
-        await self._eventlog.append(Topic.UPLOADS, str(video_id), encode(cleared(held.event)))
+        # First, so that nothing that is packaged is marked; last the note, until which it can be allowed again.
         await self._metadata.set_held(video_id, None)
-        await self._note(video_id)
+        await self._eventlog.append(Topic.UPLOADS, str(video_id), encode(cleared(held.event)))
+        await self._note(video_id, allowed=True)
 
     async def reject(self, video_id: int, detail: str) -> None:
         """End it as rejected; its creator is told `detail`. Raises NotHeld."""
         await self._held(video_id)
         await self._catalog.reject(video_id, Failure(REJECTED, detail))
-        await self._note(video_id)
+        await self._note(video_id, allowed=False)
 
     async def take_down(self, video_id: int, reason: str) -> None:
         """Nobody but its creator sees the video, who is told `reason`; a repeat tells feeds and edges again. Raises
@@ -91,22 +92,31 @@ class Reviews:
         await self._catalog.take_down(video_id, reason)
 
     async def restore(self, video_id: int) -> None:
-        """Undo a takedown; packaging that it ended begins anew. Raises NotFound."""
+        """Undo a takedown: what waited for review waits again, other packaging that it ended begins anew. Raises
+        NotFound, NotTakenDown."""
         video = await self._catalog.restore(video_id)
-        if video.status in UNFINISHED and video.held_at_ms is None:
-            # What was published before has been allowed once.
-            event = UploadEvent(
-                video_id,
-                video.creator_id,
-                video.raw_key,
-                self._clock(),
-                request_id=request_id.get(),
-                cleared=video.status is VideoStatus.PLAYABLE,
-            )
-            await self._eventlog.append(Topic.UPLOADS, str(video_id), encode(event))
+        if video.status not in UNFINISHED:
+            return
+        word = standings(await self._records()).get(video_id)
+        if isinstance(word, Held) and video.status is VideoStatus.PROCESSING:
+            await self._catalog.hold(video_id, word.since_ms)
+            return
+        # The queue may have lost what is marked: a crash came before its record, or the record is too old.
+        await self._metadata.set_held(video_id, None)
+        # What was published before has been allowed once.
+        allowed = video.status is VideoStatus.PLAYABLE or word == Decided(allowed=True)
+        event = UploadEvent(
+            video_id,
+            video.creator_id,
+            video.raw_key,
+            self._clock(),
+            request_id=request_id.get(),
+            cleared=allowed,
+        )
+        await self._eventlog.append(Topic.UPLOADS, str(video_id), encode(event))
 
-    async def _note(self, video_id: int) -> None:
-        await self._eventlog.append(Topic.UPLOADS_REVIEW, str(video_id), decided_note(video_id))
+    async def _note(self, video_id: int, *, allowed: bool) -> None:
+        await self._eventlog.append(Topic.UPLOADS_REVIEW, str(video_id), decided_note(video_id, allowed=allowed))
 
 
 def _waits(videos: Mapping[int, Video], held: Held) -> bool:

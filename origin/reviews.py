@@ -28,32 +28,51 @@ class Held:
         return self.event.error_detail
 
 
+@dataclass(frozen=True, slots=True)
+class Decided:
+    allowed: bool
+    """False also where an earlier version decided, which did not say."""
+
+
 def hold(event: UploadEvent, reason: str) -> bytes:
     """The record that puts a clip into the queue, under the video's key."""
     return encode(replace(event, error_code=REASON, error_detail=reason))
 
 
-def decided_note(video_id: int) -> bytes:
+def decided_note(video_id: int, *, allowed: bool) -> bytes:
     """The record that takes a video's earlier ones out of the queue."""
-    return json.dumps({"schema": SCHEMA, "decided": str(video_id)}).encode()
+    return json.dumps({"schema": SCHEMA, "decided": str(video_id), "allowed": allowed}).encode()
+
+
+def standings(records: Sequence[Record]) -> dict[int, Held | Decided]:
+    """The last word on each video, those that have it longest first; of held records without a decision between them
+    the first.
+
+    What cannot be read is passed over: it names no clip that could be decided."""
+    found: dict[int, Held | Decided] = {}
+    for record in records:
+        try:
+            video_id, word = _read(record)
+        except (MalformedEvent, ValueError):
+            continue
+        before = found.get(video_id)
+        if before is None or isinstance(before, Decided) or isinstance(word, Decided):
+            found.pop(video_id, None)
+            found[video_id] = word
+    return found
+
+
+def _read(record: Record) -> tuple[int, Held | Decided]:
+    document = parsed(record.value)
+    if isinstance(document.get("decided"), str):
+        return int(document["decided"]), Decided(allowed=document.get("allowed") is True)
+    event = decode(UploadEvent, record.value)
+    return event.video_id, Held(event, record.appended_at_ms)
 
 
 def undecided(records: Sequence[Record]) -> list[Held]:
-    """The held clips behind which no decision comes, longest waiting first; of records of one video the first.
-
-    What cannot be read is passed over: it names no clip that could be decided."""
-    held: dict[int, Held] = {}
-    for record in records:
-        try:
-            document = parsed(record.value)
-            if isinstance(document.get("decided"), str):
-                held.pop(int(document["decided"]), None)
-                continue
-            event = decode(UploadEvent, record.value)
-        except (MalformedEvent, ValueError):
-            continue
-        held.setdefault(event.video_id, Held(event, record.appended_at_ms))
-    return list(held.values())
+    """The held clips behind which no decision comes, longest waiting first."""
+    return [word for word in standings(records).values() if isinstance(word, Held)]
 
 
 def cleared(event: UploadEvent) -> UploadEvent:

@@ -130,7 +130,7 @@ class UploadJob:
             if event.cleared:
                 return Allow()
             evidence = Evidence(video.video_id, video.creator_id, video.description, frames)
-            return await self._moderation.judge(evidence)
+            return await self._upheld(video.video_id, await self._moderation.judge(evidence))
 
         async def resembles(opening: Print) -> bool:
             return not event.cleared and await self._catalog.resembles_taken_down(video.video_id, opening)
@@ -140,8 +140,7 @@ class UploadJob:
             found = await self._catalog.recognise(video.video_id, print_)
             if event.cleared:
                 return Allow()
-            now = await self._catalog.video(video.video_id)
-            return verdict_on(found, plays=now is not None and now.status in WATCHABLE)
+            return await self._upheld(video.video_id, verdict_on(found))
 
         async def publish(package: Package) -> None:
             await self._publish(video.video_id, package)
@@ -167,6 +166,17 @@ class UploadJob:
             extra={"video_id": video.video_id, "cpu_s": round(self.usage.cpu_s, 2), "media_s": result.media_s},
         )
         return JobOutcome(JobEnd.PUBLISHED, result.media_s)
+
+    async def _upheld(self, video_id: int, verdict: Verdict) -> Verdict:
+        """A clip that plays does not go back to wait for a person: it was allowed once, by an earlier start of this
+        job or as one that begins like nothing known. A rejection withdraws it."""
+        if not isinstance(verdict, Review):
+            return verdict
+        video = await self._catalog.video(video_id)
+        if video is None or video.status not in WATCHABLE:
+            return verdict
+        logger.info("a clip that plays goes on", extra={"video_id": video_id, "doubt": verdict.reason})
+        return Allow()
 
     async def _publish(self, video_id: int, package: Package) -> None:
         current = await self._catalog.video(video_id)
@@ -225,10 +235,9 @@ class UploadJob:
             await asyncio.sleep(REPORT_EVERY_S)
 
 
-def verdict_on(found: Recognised | None, *, plays: bool) -> Verdict:
-    """On a clip that is like one that was taken down. One that `plays` began like nothing known: it does not go
-    back to wait for a person."""
-    if found is None or (plays and not found.certain):
+def verdict_on(found: Recognised | None) -> Verdict:
+    """On a clip that is like one that was taken down."""
+    if found is None:
         return Allow()
     return Reject(TAKEN_DOWN_BEFORE, KNOWN) if found.certain else Review(str(found))
 

@@ -193,8 +193,9 @@ def _reviews() -> Document:
         "Whatever its status, nobody but its creator sees it any more; it is `rejected` with the failure `taken_down` "
         "and the reason. A repeat changes nothing. Refused with 409 for a video that has ended unshown or is uploading."
     )
-    restore["description"] = (
-        scope + "The video is what it was before; nothing is changed of one that is not taken down."
+    restore["description"] = scope + (
+        "The video is what it was before; one that waited for review waits again. A repeat changes nothing. Refused "
+        "with 409 for a video that was never taken down."
     )
     return {
         "/v1/videos/{video_id}/takedown": {

@@ -83,7 +83,7 @@ class Reviews(Protocol):
         Raises NotFound, NothingToTakeDown."""
 
     async def restore(self, video_id: int) -> None:
-        """Undo a takedown: the video is what it was. Idempotent. Raises NotFound."""
+        """Undo a takedown: the video is what it was. Idempotent. Raises NotFound, NotTakenDown."""
 
 
 class Webhooks(Protocol):

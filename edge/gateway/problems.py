@@ -165,6 +165,7 @@ _BY_REFUSAL: Mapping[type[refusals.Refusal], tuple[int, str, str]] = {
     refusals.WebhookDisabled: (409, "webhook_disabled", "The webhook is disabled"),
     refusals.NotHeld: (409, "not_held", "It does not wait for a review"),
     refusals.NothingToTakeDown: (409, "nothing_to_take_down", "There is nothing to take down"),
+    refusals.NotTakenDown: (409, "not_taken_down", "There is no takedown to undo"),
     refusals.AlreadyNamed: (409, "already_named", "The handle is kept for good"),
     refusals.NoSuchPartial: (400, "unknown_partial_upload", "A part is no partial upload of yours"),
     refusals.NotAClip: (415, "not_a_video", "This is no clip"),

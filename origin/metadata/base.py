@@ -162,7 +162,8 @@ class Metadata(Protocol):
         self, video_id: int, publication: Publication, status: VideoStatus, now_ms: int, allowed: Set[VideoStatus]
     ) -> bool:
         """Replace the publication and the status in one step, if the status is one of `allowed` and the revision
-        is higher than the published one. `published_at_ms` is set the first time. False: nothing changed."""
+        is higher than the published one. `published_at_ms` is set the first time; it waits for a person no more. False:
+        nothing changed."""
 
     async def videos_by_creator(
         self, creator_id: int, before_id: int | None, limit: int, public_only: bool

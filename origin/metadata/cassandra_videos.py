@@ -50,7 +50,8 @@ _TRANSITION = compare_and_set(
 )
 _PUBLISH = compare_and_set(
     "UPDATE videos SET status = ?, revision = ?, publication = ?, thumbnail_url = ?, published_at = ?,"
-    " failure_code = null, failure_detail = null, change = ? WHERE video_id = ? IF status IN ? AND revision = ?"
+    " failure_code = null, failure_detail = null, held_at = null, change = ?"
+    " WHERE video_id = ? IF status IN ? AND revision = ?"
 )
 LAST_CHANGE = settled("SELECT change FROM videos WHERE video_id = ?")
 _PUBLISHED = Statement("SELECT status, revision, toUnixTimestamp(published_at) FROM videos WHERE video_id = ?")

@@ -180,7 +180,7 @@ def publish(
 ) -> bool:
     changed = connection.execute(
         "UPDATE videos SET status = ?, revision = ?, publication = ?, failure_code = NULL, failure_detail = NULL,"
-        " published_at_ms = coalesce(published_at_ms, ?)"
+        " held_at_ms = NULL, published_at_ms = coalesce(published_at_ms, ?)"
         " WHERE video_id = ? AND revision < ? AND status IN (SELECT value FROM json_each(?))",
         (
             status,

@@ -67,6 +67,7 @@ ORIGIN_ERRORS: Sequence[Known] = (
     Known(refusals.AlreadyNamed, "ALREADY_NAMED", "FAILED_PRECONDITION"),
     Known(refusals.NotHeld, "NOT_HELD", "FAILED_PRECONDITION"),
     Known(refusals.NothingToTakeDown, "NOTHING_TO_TAKE_DOWN", "FAILED_PRECONDITION"),
+    Known(refusals.NotTakenDown, "NOT_TAKEN_DOWN", "FAILED_PRECONDITION"),
     Known(refusals.UploadIncomplete, "UPLOAD_INCOMPLETE", "FAILED_PRECONDITION"),
     Known(refusals.NoSuchPartial, "NO_SUCH_PARTIAL", "FAILED_PRECONDITION"),
     Known(refusals.NoDirectUploads, "NO_DIRECT_UPLOADS", "UNIMPLEMENTED"),

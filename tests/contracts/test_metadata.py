@@ -186,7 +186,7 @@ async def test_a_deleted_video_takes_no_captions(metadata):
             await metadata.set_caption(video_id, "en", Caption("en", "English", "aa"))
 
 
-async def test_only_a_video_in_work_waits_for_a_person(metadata):
+async def test_only_a_video_in_work_waits_for_a_person_and_not_once_it_is_published(metadata):
     await metadata.create_video(a_video(1, status=VideoStatus.PROCESSING))
     await metadata.create_video(a_video(2, status=VideoStatus.PROCESSING, held_at_ms=NOW_MS))
     await metadata.create_video(a_video(3))
@@ -195,6 +195,8 @@ async def test_only_a_video_in_work_waits_for_a_person(metadata):
     assert [(await metadata.video(number)).held_at_ms for number in (1, 2, 3)] == [NOW_MS, NOW_MS, None]
     await metadata.set_held(1, None)
     assert (await metadata.video(1)).held_at_ms is None
+    assert await metadata.publish(2, a_publication(1), PLAYABLE, NOW_MS, {VideoStatus.PROCESSING})
+    assert (await metadata.video(2)).held_at_ms is None
 
 
 async def test_of_two_transitions_one_wins(metadata):

@@ -29,6 +29,7 @@ from origin.refusals import (
     NotCreator,
     NotHeld,
     NothingToTakeDown,
+    NotTakenDown,
     SelfFollow,
     TooManyWebhooks,
     UploadIncomplete,
@@ -458,6 +459,8 @@ async def test_a_video_is_taken_down_and_restored(roles):
     for _ in range(2):
         await roles.reviews.restore(video_id)
         assert (await roles.videos.view(video_id, 0)).video.status is VideoStatus.READY
+    with pytest.raises(NotTakenDown, match="never"):
+        await roles.reviews.restore(await roles.video(ann, VideoStatus.READY))
     await roles.metadata.transition(video_id, {VideoStatus.READY}, VideoStatus.FAILED)
     with pytest.raises(NothingToTakeDown, match="failed"):
         await roles.reviews.take_down(video_id, "Not here.")

@@ -106,6 +106,9 @@ def test_videos_are_taken_down_and_restored(run: Run, settings: Settings) -> Non
     assert run("takedown", "5", "--json")[0] == 0
     assert run("takedown", "5", "--undo") == (0, "5 is restored\n")
     assert asyncio.run(status(settings, 5)) == (VideoStatus.PROCESSING, "")
+    assert json.loads(run("list", "--json")[1].splitlines()[0])["video_id"] == "5"
+    code, out = run("takedown", "6", "--undo")
+    assert (code, "6 was never taken down" in out, "1 of 1 are as they were" in out) == (1, True, True)
 
 
 def test_where_no_system_has_run_it_is_said(run: Run) -> None:

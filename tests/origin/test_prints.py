@@ -138,6 +138,26 @@ def test_the_same_sound_under_other_pictures_is_the_same_sound_only() -> None:
     assert compare(ours, Print(theirs.pictures, a_print(3, sounds=100).sound), RULES) is Likeness.NONE
 
 
+@pytest.mark.parametrize(
+    ("start", "length", "likeness"),
+    [(0, 200, Likeness.SOUND), (0, 180, Likeness.SOUND), (20, 180, Likeness.SOUND), (0, 179, Likeness.NONE)],
+)
+def test_sound_is_the_same_only_where_that_is_nearly_the_whole_of_both_clips(
+    start: int, length: int, likeness: Likeness
+) -> None:
+    ours, theirs = a_print(1, sounds=200), a_print(2, sounds=200)
+    shorter = Print(theirs.pictures, ours.sound[4 * start : 4 * (start + length)])
+    rest = (200 - length) * 4
+    for other in (shorter, Print(theirs.pictures, theirs.sound[:rest] + shorter.sound)):
+        assert compare(ours, other, RULES) is compare(other, ours, RULES) is likeness
+
+
+def test_music_in_common_with_something_else_before_and_behind_it_is_no_likeness() -> None:
+    ours, theirs = a_print(1, sounds=200), a_print(2, sounds=200)
+    quoting = Print(theirs.pictures, theirs.sound[:160] + ours.sound[160:640] + theirs.sound[640:])
+    assert compare(ours, quoting, RULES) is compare(quoting, ours, RULES) is Likeness.NONE
+
+
 def test_silence_is_like_no_silence() -> None:
     silent = Print(b"", bytes(4 * 200))
     assert compare(silent, silent, RULES) is Likeness.NONE

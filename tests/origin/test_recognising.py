@@ -106,6 +106,41 @@ async def test_what_only_resembles_or_sounds_like_it_is_for_a_person(house, uplo
     assert await uploading.original_of(copy) is None
 
 
+def over(pictures: int, sound: Print = CLIP) -> Print:
+    """That sound under other pictures."""
+    return Print(a_print(pictures).pictures, sound.sound)
+
+
+async def test_music_that_another_video_plays_to_calls_no_person_until_that_is_taken_down_too(house, uploading):
+    ann, bob = await house.user("ann"), await house.user("bob")
+    first, _ = await uploading.upload(ann, CLIP)
+    second, _ = await uploading.upload(bob, over(3))
+    await uploading.reviews.take_down(first, "Not here.")
+    ours = (await house.video(bob, VideoStatus.PROCESSING)).video_id
+    assert await uploading.catalog.recognise(ours, over(4)) is None
+    assert await uploading.catalog.recognise(ours, CLIP) == Recognised(first, Likeness.SAME)
+    await uploading.reviews.take_down(second, "Nor this.")
+    assert await uploading.catalog.recognise(ours, over(4)) == Recognised(first, Likeness.SOUND)
+
+
+async def test_of_a_sound_one_clip_alone_waits_for_a_person_who_allows_it(house, uploading):
+    ann, bob = await house.user("ann"), await house.user("bob")
+    first, _ = await uploading.upload(ann, CLIP)
+    await uploading.reviews.take_down(first, "Not here.")
+    held = await house.video(bob, VideoStatus.PROCESSING)
+    assert await uploading.catalog.recognise(held.video_id, over(3)) == Recognised(first, Likeness.SOUND)
+    await house.metadata.transition(held.video_id, {VideoStatus.PROCESSING}, VideoStatus.READY)
+    _, found = await uploading.upload(bob, over(4))
+    assert found is None
+
+
+async def test_a_clip_that_sounds_like_what_plays_is_neither_marked_nor_held(house, uploading):
+    ann, bob = await house.user("ann"), await house.user("bob")
+    await uploading.upload(ann, CLIP)
+    other, found = await uploading.upload(bob, over(3))
+    assert (found, await uploading.original_of(other)) == (None, None)
+
+
 async def test_how_a_clip_begins_tells_whether_it_may_have_been_taken_down_and_is_not_kept(house, uploading):
     first, _ = await uploading.upload(await house.user("ann"), CLIP)
     opening = Print(noisy(CLIP, 20).pictures[: 24 * HASH_BYTES])

@@ -5,10 +5,15 @@ from __future__ import annotations
 import pytest
 
 from origin.events import Topic, UploadEvent, VideoChange, VideoEvent, decode
-from origin.model import Failure, VideoStatus
+from origin.model import Failure, Publication, VideoStatus
+from origin.packaging import PackagingCatalog
 from origin.refusals import NotHeld
 from origin.reviewing import Reviews
 from origin.reviews import hold
+
+
+class Crash(Exception):
+    """The process ends here."""
 
 
 def reviews_of(house) -> Reviews:
@@ -21,6 +26,10 @@ async def held(house, creator, reason: str = "one frame scores 0.61", times: int
     for _ in range(times):
         await house.eventlog.append(Topic.UPLOADS_REVIEW, str(video.video_id), hold(event, reason))
     return video.video_id
+
+
+async def marked(house, video_id: int) -> int | None:
+    return (await house.metadata.video(video_id)).held_at_ms
 
 
 async def queue(house) -> list[int]:
@@ -45,6 +54,44 @@ async def test_an_allowed_clip_is_packaged_anew_without_asking_moderation(house)
     assert (event.video_id, event.raw_s3_path, event.cleared) == (video_id, f"raw/{video_id}", True)
     assert (event.attempt, event.error_code, event.error_detail) == (0, "", "")
     assert await queue(house) == []
+
+
+@pytest.mark.parametrize("done", range(3))
+async def test_a_crash_between_any_two_steps_of_allowing_leaves_a_clip_that_can_be_allowed(house, monkeypatch, done):
+    video_id = await held(house, await house.user("cat"))
+    await house.metadata.set_held(video_id, house.now_ms)
+    steps = iter(range(9))
+
+    def cut_short(act):
+        async def step(*given):
+            if next(steps) == done:
+                raise Crash
+            await act(*given)
+
+        return step
+
+    with monkeypatch.context() as crash:
+        crash.setattr(house.eventlog, "append", cut_short(house.eventlog.append))
+        crash.setattr(house.metadata, "set_held", cut_short(house.metadata.set_held))
+        with pytest.raises(Crash):
+            await reviews_of(house).allow(video_id)
+    packaged = await house.events(UploadEvent, Topic.UPLOADS)
+    assert not packaged or await marked(house, video_id) is None
+    await reviews_of(house).allow(video_id)
+    events = await house.events(UploadEvent, Topic.UPLOADS)
+    assert events
+    assert all(event.cleared for event in events)
+    assert (await marked(house, video_id), await queue(house)) == (None, [])
+
+
+async def test_what_is_published_waits_no_longer_however_it_came_to_that(house):
+    video_id = await held(house, await house.user("cat"))
+    await house.metadata.set_held(video_id, house.now_ms)
+    catalog = PackagingCatalog(
+        house.metadata, house.objects, house.eventlog, house.clock, house.changes, house.progress
+    )
+    assert await catalog.publish(video_id, Publication(1, {}, (), (), 5000, 1080, 1920), VideoStatus.PLAYABLE)
+    assert (await marked(house, video_id), await queue(house)) == (None, [])
 
 
 async def test_a_rejected_clip_ends_and_its_creator_is_told_why(house):

@@ -13,8 +13,9 @@ from origin.events import PurgeEvent, Topic, UploadEvent, VideoChange, VideoEven
 from origin.metadata import NotFound
 from origin.model import Failure, Publication, VideoStatus
 from origin.packaging import PackagingCatalog
-from origin.refusals import NothingToTakeDown
+from origin.refusals import NothingToTakeDown, NotTakenDown
 from origin.reviewing import Reviews
+from origin.reviews import hold
 from origin.videos import Videos
 
 PUBLICATION = Publication(1, {"hls.m3u8": "v/1/x/hls.m3u8"}, ("v540-aa",), (), 5000, 1080, 1920)
@@ -84,11 +85,13 @@ async def test_taking_down_twice_keeps_the_first_reason_and_tells_again(house, c
     assert await changes(house) == [VideoChange.PUBLISHED, VideoChange.REJECTED, VideoChange.REJECTED]
 
 
-async def test_undoing_what_was_not_taken_down_changes_nothing(house, catalog, reviews):
-    video_id = await published(house, catalog)
-    before = await house.metadata.video(video_id)
-    await reviews.restore(video_id)
-    assert await house.metadata.video(video_id) == before
+@pytest.mark.parametrize("status", [VideoStatus.PROCESSING, VideoStatus.PLAYABLE, VideoStatus.READY])
+async def test_undoing_what_was_never_taken_down_is_refused_and_changes_nothing(house, reviews, status):
+    video = await house.video(await house.user("cat"), status)
+    with pytest.raises(NotTakenDown, match=str(video.video_id)):
+        await reviews.restore(video.video_id)
+    assert await house.metadata.video(video.video_id) == video
+    assert (await queued(house), await changes(house)) == ([], [])
     with pytest.raises(NotFound):
         await reviews.restore(12345)
 
@@ -131,13 +134,71 @@ async def test_an_undo_has_packaging_go_on_and_moderation_asked_where_it_had_not
     assert await queued(house) == [(video.video_id, cleared)]
 
 
-async def test_an_undone_takedown_of_a_held_clip_has_it_wait_again(house, reviews):
+async def held(house, video_id: int) -> None:
+    event = UploadEvent(video_id, 1, f"raw/{video_id}", house.now_ms)
+    await house.eventlog.append(Topic.UPLOADS_REVIEW, str(video_id), hold(event, "unsure"))
+
+
+@pytest.mark.parametrize("marked", [True, False])
+async def test_an_undone_takedown_of_a_held_clip_has_it_wait_again(house, reviews, marked):
+    video = await house.video(await house.user("cat"), VideoStatus.PROCESSING)
+    since_ms = house.now_ms
+    await held(house, video.video_id)
+    if marked:
+        await house.metadata.set_held(video.video_id, since_ms)
+    await reviews.take_down(video.video_id, "Stolen.")
+    house.now_ms += 5000
+    for _ in range(2):
+        await reviews.restore(video.video_id)
+        assert (await house.metadata.video(video.video_id)).held_at_ms == since_ms
+        assert [view.video.video_id for view in await reviews.waiting(5)] == [video.video_id]
+    assert await queued(house) == []
+    assert await changes(house) == [VideoChange.REJECTED, VideoChange.HELD, VideoChange.HELD]
+
+
+async def test_an_undo_does_not_leave_a_clip_waiting_that_the_queue_does_not_hold(house, reviews):
     video = await house.video(await house.user("cat"), VideoStatus.PROCESSING)
     await house.metadata.set_held(video.video_id, house.now_ms)
     await reviews.take_down(video.video_id, "Stolen.")
     await reviews.restore(video.video_id)
-    assert (await house.metadata.video(video.video_id)).held_at_ms == house.now_ms
-    assert await queued(house) == []
+    assert (await house.metadata.video(video.video_id)).held_at_ms is None
+    assert await queued(house) == [(video.video_id, False)]
+
+
+async def test_what_a_person_allowed_before_the_takedown_stays_allowed(house, reviews):
+    video = await house.video(await house.user("cat"), VideoStatus.PROCESSING)
+    await held(house, video.video_id)
+    await reviews.allow(video.video_id)
+    await reviews.take_down(video.video_id, "Stolen.")
+    await reviews.restore(video.video_id)
+    assert await queued(house) == [(video.video_id, True)] * 2
+    assert await reviews.waiting(5) == []
+
+
+async def test_a_decision_that_does_not_say_which_allows_nothing(house, reviews):
+    video = await house.video(await house.user("cat"), VideoStatus.PROCESSING)
+    await held(house, video.video_id)
+    note = b'{"schema":1,"decided":"%d"}' % video.video_id
+    await house.eventlog.append(Topic.UPLOADS_REVIEW, str(video.video_id), note)
+    await reviews.take_down(video.video_id, "Stolen.")
+    await reviews.restore(video.video_id)
+    assert await queued(house) == [(video.video_id, False)]
+
+
+async def test_a_rejection_that_came_after_the_takedown_allows_nothing(house, reviews, monkeypatch):
+    video = await house.video(await house.user("cat"), VideoStatus.PROCESSING)
+    await held(house, video.video_id)
+    transition = house.metadata.transition
+
+    async def taken_down_meanwhile(*given):
+        await reviews.take_down(video.video_id, "Stolen.")
+        return await transition(*given)
+
+    with monkeypatch.context() as race:
+        race.setattr(house.metadata, "transition", taken_down_meanwhile)
+        await reviews.reject(video.video_id, "Not here.")
+    await reviews.restore(video.video_id)
+    assert await queued(house) == [(video.video_id, False)]
 
 
 async def test_its_creator_is_told_cannot_bring_it_back_and_may_delete_it(house, catalog, reviews, videos):

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
-
 from origin.prints import Likeness
 from origin.reuploads import Recognised
 from packager.moderation.base import Allow, Reject, Review, stricter
-from packager.upload_job import verdict_on
+from packager.upload_job import KNOWN, TAKEN_DOWN_BEFORE, verdict_on
 
 
-@pytest.mark.parametrize("plays", [False, True])
-def test_a_likeness_to_what_was_taken_down_rejects_where_it_is_certain_and_holds_what_does_not_play_yet(
-    plays: bool,
-) -> None:
-    certain = verdict_on(Recognised(5, Likeness.SAME), plays=plays)
-    assert isinstance(certain, Reject)
+def test_a_likeness_to_what_was_taken_down_rejects_where_it_is_certain_and_is_for_a_person_elsewhere() -> None:
+    assert verdict_on(Recognised(5, Likeness.SAME)) == Reject(TAKEN_DOWN_BEFORE, KNOWN)
     for likeness in (Likeness.SIMILAR, Likeness.SOUND):
-        assert isinstance(verdict_on(Recognised(5, likeness), plays=plays), Allow if plays else Review)
-    assert verdict_on(None, plays=plays) == Allow()
+        assert isinstance(verdict_on(Recognised(5, likeness)), Review)
+    assert verdict_on(None) == Allow()
 
 
 def test_of_two_verdicts_the_stricter_counts() -> None:

@@ -62,6 +62,9 @@ class ShelfCatalog:
     def finish(self, video_id: int) -> None:
         self._set(video_id, status=VideoStatus.READY)
 
+    def play(self, video_id: int) -> None:
+        self._set(video_id, status=VideoStatus.PLAYABLE)
+
     async def video(self, video_id: int) -> Video | None:
         self._answer()
         return self.videos.get(video_id)
@@ -292,6 +295,30 @@ async def test_a_clip_that_moderation_is_unsure_about_waits_and_is_published_onc
     assert len(house.moderation.seen) == 1
 
 
+async def test_a_clip_that_plays_when_its_job_starts_over_is_not_held_for_a_doubt_about_it(
+    house: House, clip: Clip
+) -> None:
+    house.moderation.verdicts = [Review("one frame scores 0.61")]
+    await house.upload(1, clip("silent"))
+    house.catalog.play(1)
+    worker = house.start()
+    await house.status(1, VideoStatus.READY)
+    await house.until(lambda: worker.stats.done == 1)
+    assert worker.stats.held == 0
+    assert await house.log.read(Topic.UPLOADS_REVIEW, {}, 10) == []
+
+
+async def test_a_clip_that_plays_when_its_job_starts_over_is_withdrawn_if_it_is_refused_now(
+    house: House, clip: Clip
+) -> None:
+    house.moderation.verdicts = [Reject("moderation", "Not here.")]
+    await house.upload(1, clip("silent"))
+    house.catalog.play(1)
+    house.start()
+    video = await house.status(1, VideoStatus.REJECTED, VideoStatus.READY)
+    assert video.failure == Failure("moderation", "Not here.")
+
+
 async def test_a_clip_that_was_taken_down_before_is_rejected_and_publishes_nothing(house: House, clip: Clip) -> None:
     house.catalog.like[1] = Recognised(5, Likeness.SAME)
     house.start()
@@ -321,6 +348,15 @@ async def test_a_clip_whose_rest_was_taken_down_before_is_withdrawn(house: House
     assert video.failure is not None
     assert video.failure.code == "taken_down_before"
     assert {what for _, what in house.catalog.history if what.startswith("told")} == {"told 1"}
+
+
+async def test_a_clip_whose_rest_only_resembles_what_was_taken_down_goes_on(house: House, clip: Clip) -> None:
+    house.catalog.like[1] = Recognised(5, Likeness.SIMILAR)
+    house.start()
+    await house.upload(1, clip("bbb"))
+    await house.status(1, VideoStatus.PLAYABLE)
+    await house.status(1, VideoStatus.READY)
+    assert await house.log.read(Topic.UPLOADS_REVIEW, {}, 10) == []
 
 
 async def test_a_clip_that_only_resembles_one_taken_down_waits_and_is_published_once_a_person_cleared_it(

@@ -36,7 +36,15 @@ from origin.model import (
     Visibility,
 )
 from origin.progress import Packaging, RungProgress, Stage
-from origin.refusals import BadCaptions, CommentRefused, NotCreator, NotHeld, NothingToTakeDown, SelfFollow
+from origin.refusals import (
+    BadCaptions,
+    CommentRefused,
+    NotCreator,
+    NotHeld,
+    NothingToTakeDown,
+    NotTakenDown,
+    SelfFollow,
+)
 from origin.subscribing import Webhooks
 from origin.views import CommentView, Interaction, Listed, Refused, ReviewView, UserView, VideoView
 from origin.webhooks.target import Reach
@@ -95,6 +103,8 @@ class House:
         self.shown[video_id] = replace(self.shown[video_id], status=VideoStatus.REJECTED, failure=failure)
 
     async def restore(self, video_id: int) -> None:
+        if self.shown[video_id].failure is None:
+            raise NotTakenDown(f"Video {video_id} was never taken down.")
         self.shown[video_id] = replace(self.shown[video_id], status=VideoStatus.READY, failure=None)
 
     def _decide(self, video_id: int, detail: str) -> None:

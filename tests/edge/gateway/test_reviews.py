@@ -109,6 +109,9 @@ async def test_a_video_is_taken_down_and_restored(client: Client, moderator: dic
     document = (await client.ask("GET", "/v1/videos/31")).json
     assert (document["status"], "failure" in document) == ("ready", False)
     assert document["playback"]["hls"]
+    client.house.shown[32] = a_video(32)
+    answer = await client.ask("DELETE", "/v1/videos/32/takedown", user_id=None, headers=moderator)
+    assert (answer.status, answer.code) == (409, "not_taken_down")
 
 
 @pytest.mark.parametrize(
