@@ -155,8 +155,8 @@ class Deliveries:
             self._stats.dropped += 1
             await self._note(event, Outcome.DISABLED, Answer(None, "the webhook is disabled"), None)
             return
-        failing = webhook.failing_since_ms is not None
-        if not self._rooms.enter(webhook.webhook_id, failing=failing):
+        failing = webhook.failing_since_ms is not None or event.kind == TEST
+        if not self._rooms.enter(event.webhook_id, event.user_id, failing=failing):
             self._stats.put_off += 1
             later = replace(event, put_off=event.put_off + 1)
             await self._append(TOPICS[without_room(event.put_off)], later)
@@ -166,7 +166,7 @@ class Deliveries:
             answer = await self._sent(webhook, event)
         finally:
             self._stats.running -= 1
-            self._rooms.leave(webhook.webhook_id, failing=failing)
+            self._rooms.leave(event.webhook_id, event.user_id, failing=failing)
         await self._settle(webhook, event, answer)
 
     async def _sent(self, webhook: Webhook, event: WebhookEvent) -> Answer:

@@ -113,6 +113,40 @@ async def test_receivers_that_hang_hold_up_nobody_else(any_post: Post) -> None:
         await any_post.kill()
 
 
+async def test_tests_to_receivers_that_hang_leave_the_deliveries_of_others_their_places(post: Post) -> None:
+    post.settings = DeliverySettings(at_once=4, rooms=RoomSettings(each=2, failing_all=2))
+    async with receiving(None) as hanging, receiving(OK) as prompt:
+        pressed = [await post.subscribe(hanging, user_id=user_id) for user_id in (7, 8, 9)]
+        other = await post.subscribe(prompt, user_id=10)
+        for made, user_id in zip(pressed, (7, 8, 9), strict=True):
+            for _ in range(3):
+                await post.webhooks.test(user_id, made.webhook.webhook_id)
+        post.start()
+        await until(lambda: len(hanging.requests) >= 2)
+        await post.happens(200, user_id=10)
+        await until(lambda: len(prompt.requests) == 1, within_s=10)
+        await post.until_noted(other, 1)
+        assert len(hanging.requests) == post.stats.running == 2
+        await post.kill()
+
+
+async def test_the_receivers_of_one_user_that_hang_leave_others_their_places(post: Post) -> None:
+    post.settings = DeliverySettings(at_once=4, rooms=RoomSettings(each=2, user=3))
+    async with receiving(None) as hanging, receiving(OK) as prompt:
+        for _ in range(3):
+            await post.subscribe(hanging)
+        other = await post.subscribe(prompt, user_id=8)
+        for video_id in range(100, 104):
+            await post.happens(video_id)
+        post.start()
+        await until(lambda: len(hanging.requests) >= 3)
+        await post.happens(200, user_id=8)
+        await until(lambda: len(prompt.requests) == 1, within_s=10)
+        await post.until_noted(other, 1)
+        assert len(hanging.requests) == post.stats.running == 3
+        await post.kill()
+
+
 async def test_to_wait_for_room_counts_as_no_attempt(post: Post) -> None:
     post.settings = DeliverySettings(rooms=RoomSettings(each=1))
     async with receiving(None, OK) as receiver:
