@@ -144,7 +144,7 @@ def again(letter: Poison | GivenUp) -> tuple[str, bytes]:
     if isinstance(letter, GivenUp):
         fresh = replace(letter.event, attempt=0, error_code="", error_detail="")
         if isinstance(fresh, WebhookEvent):
-            return Topic.WEBHOOKS, encode(fresh)
+            return Topic.WEBHOOKS, encode(replace(fresh, put_off=0))
         return Topic.UPLOADS, encode(replace(fresh, not_before=0))
     if not letter.whole:
         raise MalformedEvent("only the beginning of the record was kept")

@@ -52,7 +52,7 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"
     RETRYING = "retrying"
     GIVEN_UP = "given_up"
-    """It was the last."""
+    """It was the last; or there was no room for any, as the error says then."""
     DISABLED = "disabled"
     """The webhook is disabled: this message is sent no more, or was not sent at all (then without a status)."""
 

@@ -29,6 +29,8 @@ SOON_S, LATER_S = 5, 300
 SOON_TIMES = 4
 """A message whose webhook has no room waits SOON_S so often, then LATER_S: many messages for a receiver that hangs
 would fill the log by going round."""
+PUT_OFFS = SOON_TIMES + (sum(WAITS_S) - SOON_TIMES * SOON_S) // LATER_S
+"""It is given up after so many: the waits together are as long as those between attempts."""
 GONE = 410
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
@@ -57,7 +59,7 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """The last attempt failed too."""
+    """The last attempt failed too, or there was no room for any attempt any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,11 @@ def after(attempt: int, answer: Answer, retries: int = len(WAITS_S)) -> Fate:
     return Again(next(wait_s for wait_s in TOPICS if wait_s >= max(WAITS_S[attempt], _asked_s(answer))))
 
 
-def without_room(times: int) -> int:
-    """For how many seconds a message waits that found no room `times` times before."""
-    return SOON_S if times < SOON_TIMES else LATER_S
+def without_room(times: int, most: int = PUT_OFFS) -> Again | GivenUp:
+    """What follows for a message that found no room, and had found none `times` times before."""
+    if times >= most:
+        return GivenUp()
+    return Again(SOON_S if times < SOON_TIMES else LATER_S)
 
 
 def _asked_s(answer: Answer) -> int:

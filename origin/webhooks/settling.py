@@ -14,6 +14,7 @@ from origin.subscriptions import Attempt, Outcome, Webhook
 from origin.webhooks.changing import changed
 from origin.webhooks.message import TEST
 from origin.webhooks.schedule import (
+    PUT_OFFS,
     TOPICS,
     WAITS_S,
     Again,
@@ -30,6 +31,7 @@ from origin.webhooks.stats import WebhookStats
 from origin.webhooks.stores import Patience
 
 logger = logging.getLogger(__name__)
+NO_ROOM = "not sent: as many others were under way as may be"
 _OUTCOMES: dict[type[Fate], Outcome] = {
     Delivered: Outcome.DELIVERED,
     Again: Outcome.RETRYING,
@@ -64,9 +66,17 @@ class Settling:
         await self._note(event, Outcome.DISABLED, Answer(None, "the webhook is disabled"), None)
 
     async def put_off(self, event: WebhookEvent) -> None:
-        """Its webhook has no room now."""
-        self._stats.put_off += 1
-        await self._append(TOPICS[without_room(event.put_off)], replace(event, put_off=event.put_off + 1))
+        """There is no room for it now."""
+        fate = without_room(event.put_off, 0 if event.kind == TEST else PUT_OFFS)
+        if isinstance(fate, Again):
+            self._stats.put_off += 1
+            await self._append(TOPICS[fate.wait_s], replace(event, put_off=event.put_off + 1))
+            return
+        await self._note(event, Outcome.GIVEN_UP, Answer(None, NO_ROOM), None)
+        if event.kind == TEST:
+            self._stats.dropped += 1
+        else:
+            await self._give_up(replace(event, error_code="no_room", error_detail=NO_ROOM))
 
     async def settle(self, webhook: Webhook, event: WebhookEvent, answer: Answer) -> None:
         """An attempt was made."""
@@ -80,12 +90,15 @@ class Settling:
         next_at_ms = self._clock() + 1000 * fate.wait_s if isinstance(fate, Again) else None
         await self._note(event, _OUTCOMES[type(fate)], answer, next_at_ms)
         code = "no_answer" if answer.status is None else f"status_{answer.status}"
-        made = replace(event, attempt=event.attempt + 1, put_off=0, error_code=code, error_detail=answer.error)
+        made = replace(event, attempt=event.attempt + 1, error_code=code, error_detail=answer.error)
         if isinstance(fate, Again):
             await self._append(TOPICS[fate.wait_s], made)
         elif isinstance(fate, GivenUp) and event.kind != TEST:
-            await self._append(Topic.WEBHOOKS_DEAD, made)
-            self._stats.given_up += 1
+            await self._give_up(made)
+
+    async def _give_up(self, event: WebhookEvent) -> None:
+        await self._append(Topic.WEBHOOKS_DEAD, event)
+        self._stats.given_up += 1
 
     async def _stand(self, webhook: Webhook, event: WebhookEvent, fate: Fate) -> None:
         change = partial(after_attempt, kind=event.kind, fate=fate, now_ms=self._clock())

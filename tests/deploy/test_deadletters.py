@@ -163,7 +163,7 @@ async def test_letters_on_kafka_are_replayed_once(kafka, settings: Settings) -> 
 
 
 def test_a_message_that_no_receiver_took_is_listed_and_sent_again(run: Run, settings: Settings) -> None:
-    given_up = WebhookEvent(9, 7, "msg_5_ready_1", "video.ready", "{}", 8, 0, "status_503")
+    given_up = WebhookEvent(9, 7, "msg_5_ready_1", "video.ready", "{}", 8, 334, "status_503")
 
     async def told() -> list[WebhookEvent]:
         log = open_eventlog(settings.events_url, lambda: NOW_MS)
@@ -180,4 +180,4 @@ def test_a_message_that_no_receiver_took_is_listed_and_sent_again(run: Run, sett
     code, out = run("replay", "0/0", "--topic", "webhooks.dlq")
     assert code == 0
     assert "webhook_id 9" in out
-    assert asyncio.run(told()) == [replace(given_up, attempt=0, error_code="")]
+    assert asyncio.run(told()) == [replace(given_up, attempt=0, put_off=0, error_code="")]

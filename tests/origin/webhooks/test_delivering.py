@@ -19,6 +19,7 @@ from origin.subscriptions import DAY_MS, Disabled, Outcome
 from origin.webhooks.delivering import DeliverySettings
 from origin.webhooks.rooms import RoomSettings
 from origin.webhooks.schedule import WAITS_S
+from origin.webhooks.sender import SenderSettings
 from tests.contracts.roles import Switch
 from tests.origin.webhooks.receiver import Receiver, answered, receiving
 from tests.waiting import until
@@ -161,6 +162,65 @@ async def test_to_wait_for_room_counts_as_no_attempt(post: Post) -> None:
         history = await post.until_noted(made, 2)
     assert {each.message_id for each in history} == {"msg_11_ready_1", "msg_12_ready_1"}
     assert [each.number for each in history] == [1, 1]
+
+
+async def test_a_message_that_finds_no_room_for_a_day_is_given_up_listed_and_can_be_replayed(post: Post) -> None:
+    post.settings, post.sending = DeliverySettings(rooms=RoomSettings(each=1)), SenderSettings(whole_s=60)
+    async with receiving(None, OK) as receiver:
+        made = await post.subscribe(receiver)
+        await post.happens(11)
+        post.start()
+        await until(lambda: bool(receiver.waiting))
+        began_ms = post.clock()
+        await post.happens(12)
+        [attempt] = await post.until_noted(made, 1)
+        assert DAY_MS < attempt.at_ms - began_ms < 1.5 * DAY_MS
+        assert (attempt.message_id, attempt.outcome) == ("msg_12_ready_1", Outcome.GIVEN_UP)
+        assert (attempt.number, attempt.status, attempt.next_at_ms) == (1, None, None)
+        assert "others" in attempt.error
+        await until(lambda: post.stats.given_up == 1)
+        [letter] = await post.letters()
+        assert (letter.message_id, letter.attempt, letter.error_code) == ("msg_12_ready_1", 0, "no_room")
+        assert len(receiver.requests) == 1
+        assert (await post.webhooks.all_of(7))[0].failing_since_ms is None
+        receiver.answer_waiting(OK)
+        await post.until_noted(made, 2)
+        await post.webhooks.replay(7, made.webhook.webhook_id, "msg_12_ready_1")
+        history = await post.until_noted(made, 3)
+    assert [each.outcome for each in history] == [Outcome.GIVEN_UP, Outcome.DELIVERED, Outcome.DELIVERED]
+
+
+async def test_how_often_a_message_found_no_room_is_counted_over_all_its_attempts(post: Post) -> None:
+    post.settings = DeliverySettings(rooms=RoomSettings(each=1))
+    async with receiving(None, BUSY) as receiver:
+        made = await post.subscribe(receiver)
+        await post.happens(11)
+        post.start()
+        await until(lambda: bool(receiver.waiting))
+        await post.happens(12)
+        await until(lambda: post.stats.put_off > 3)
+        receiver.answer_waiting(OK)
+        await post.until_noted(made, len(WAITS_S) + 2)
+        await until(lambda: post.stats.given_up == 1)
+    [letter] = await post.letters()
+    assert (letter.message_id, letter.attempt) == ("msg_12_ready_1", len(WAITS_S) + 1)
+    assert letter.put_off >= 3
+
+
+async def test_a_test_that_finds_no_room_is_dropped_at_once_and_says_why(post: Post) -> None:
+    async with receiving(None) as receiver:
+        made = await post.subscribe(receiver)
+        post.start()
+        await post.webhooks.test(7, made.webhook.webhook_id)
+        await until(lambda: bool(receiver.waiting))
+        message_id = await post.webhooks.test(7, made.webhook.webhook_id)
+        [attempt] = await post.until_noted(made, 1)
+        assert (attempt.message_id, attempt.outcome, attempt.status) == (message_id, Outcome.GIVEN_UP, None)
+        assert "others" in attempt.error
+        assert (post.stats.put_off, post.stats.dropped, post.stats.given_up) == (0, 1, 0)
+        assert await post.letters() == []
+        assert len(receiver.requests) == 1
+        await post.kill()
 
 
 async def test_a_deliverer_that_is_killed_between_sending_and_committing_sends_again_under_the_same_id(

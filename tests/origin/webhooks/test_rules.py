@@ -235,9 +235,14 @@ def test_a_topic_that_waits_has_one_partition_so_that_its_records_are_due_in_the
     assert shapes[Topic.WEBHOOKS] == 12
 
 
-def test_what_finds_no_room_is_looked_at_less_often_in_time():
-    waits = [without_room(times) for times in range(8)]
-    assert waits == [5, 5, 5, 5, 300, 300, 300, 300]
+def test_what_finds_no_room_is_looked_at_less_often_in_time_and_given_up_after_as_long_as_what_fails():
+    waits_s: list[int] = []
+    while isinstance(fate := without_room(len(waits_s)), Again):
+        waits_s.append(fate.wait_s)
+    assert fate == GivenUp()
+    assert waits_s[:8] == [5, 5, 5, 5, 300, 300, 300, 300]
+    assert 0 <= sum(WAITS_S) - sum(waits_s) < 300
+    assert without_room(0, 0) == GivenUp()
 
 
 @given(st.binary(min_size=24, max_size=64))
