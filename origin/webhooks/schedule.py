@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from origin.events import Topic
+from origin.subscriptions import Attempt
 
 TOPICS = {
     5: Topic.WEBHOOKS_5S,
@@ -31,6 +32,10 @@ SOON_TIMES = 4
 would fill the log by going round."""
 PUT_OFFS = SOON_TIMES + (sum(WAITS_S) - SOON_TIMES * SOON_S) // LATER_S
 """It is given up after so many: the waits together are as long as those between attempts."""
+LOST_MS = 1000 * sum(WAITS_S) + 3_600_000
+"""A message whose next attempt is later by more than this was lost: it waits for room no longer, and an hour on top."""
+STILL_RETRIED_MS = 1000 * max(TOPICS) + LOST_MS
+"""How long after an attempt its message can be on its way to the next."""
 GONE = 410
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
@@ -89,6 +94,11 @@ def without_room(times: int, most: int = PUT_OFFS) -> Again | GivenUp:
     if times >= most:
         return GivenUp()
     return Again(SOON_S if times < SOON_TIMES else LATER_S)
+
+
+def still_retried(last: Attempt, now_ms: int) -> bool:
+    """Whether a message comes again by itself whose last attempt this was."""
+    return last.next_at_ms is not None and now_ms <= last.next_at_ms + LOST_MS
 
 
 def _asked_s(answer: Answer) -> int:

@@ -15,10 +15,11 @@ from standardwebhooks.webhooks import Webhook as TheirWebhook
 from origin.eventlog import LogUnavailable
 from origin.events import DEAD_LETTERS, Topic, VideoChange
 from origin.metadata import MetadataUnavailable, NotFound
-from origin.subscriptions import DAY_MS, Disabled, Outcome
+from origin.refusals import StillRetrying
+from origin.subscriptions import DAY_MS, Attempt, Disabled, Outcome
 from origin.webhooks.delivering import DeliverySettings
 from origin.webhooks.rooms import RoomSettings
-from origin.webhooks.schedule import WAITS_S
+from origin.webhooks.schedule import STILL_RETRIED_MS, WAITS_S
 from origin.webhooks.sender import SenderSettings
 from tests.contracts.roles import Switch
 from tests.origin.webhooks.receiver import Receiver, answered, receiving
@@ -361,6 +362,36 @@ async def test_a_message_is_replayed_with_the_body_and_the_id_that_it_had(post: 
             await post.webhooks.replay(8, made.webhook.webhook_id, attempt.message_id)
     first, second = receiver.requests
     assert (first[1]["webhook-id"], first[2]) == (second[1]["webhook-id"], second[2])
+
+
+async def test_a_message_that_is_still_retried_is_not_replayed_beside_that_unless_it_was_lost(post: Post) -> None:
+    async with receiving(BUSY, None) as receiver:
+        made = await post.subscribe(receiver)
+        key = made.webhook.webhook_id
+        post.start()
+        await post.happens(11)
+        await post.until_noted(made, 1)
+        await post.kill()
+        with pytest.raises(StillRetrying, match="msg_11_ready_1 is still retried"):
+            await post.webhooks.replay(7, key, "msg_11_ready_1")
+        with pytest.raises(NotFound):
+            await post.webhooks.replay(8, key, "msg_11_ready_1")
+        post.clock.passed_ms += STILL_RETRIED_MS
+        await post.webhooks.replay(7, key, "msg_11_ready_1")
+
+
+async def test_the_last_attempt_counts_however_many_of_other_messages_came_after_it(post: Post) -> None:
+    async with receiving(OK) as receiver:
+        made = await post.subscribe(receiver)
+    key, at_ms = made.webhook.webhook_id, post.clock()
+    retrying = Attempt(post.mint(), key, "msg_1", "video.ready", 1, at_ms, Outcome.RETRYING, 503, "", 9, at_ms + 5000)
+    for message_id in ("msg_1", *(f"msg_{n}" for n in range(2, 500))):
+        await post.metadata.add_attempt(replace(retrying, attempt_id=post.mint(), message_id=message_id), "{}")
+    with pytest.raises(StillRetrying):
+        await post.webhooks.replay(7, key, "msg_1")
+    ended = replace(retrying, attempt_id=post.mint(), outcome=Outcome.GIVEN_UP, number=2, next_at_ms=None)
+    await post.metadata.add_attempt(ended, "{}")
+    await post.webhooks.replay(7, key, "msg_1")
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from origin.eventlog.retention import Retention
 from origin.eventlog.topics import wanted
 from origin.events import Topic, VideoChange, VideoEvent
 from origin.model import VideoStatus
+from origin.subscriptions import Attempt, Outcome
 from origin.webhooks.message import message_of
 from origin.webhooks.schedule import (
     LATER_S,
@@ -29,6 +30,7 @@ from origin.webhooks.schedule import (
     GivenUp,
     Unsubscribed,
     after,
+    still_retried,
     without_room,
 )
 from origin.webhooks.signature import BadSecret, parse_secret, signed
@@ -243,6 +245,16 @@ def test_what_finds_no_room_is_looked_at_less_often_in_time_and_given_up_after_a
     assert waits_s[:8] == [5, 5, 5, 5, 300, 300, 300, 300]
     assert 0 <= sum(WAITS_S) - sum(waits_s) < 300
     assert without_room(0, 0) == GivenUp()
+
+
+def test_a_message_is_retried_until_it_ends_or_its_next_attempt_is_later_than_any_wait_for_room_explains():
+    last = Attempt(5, 1, "msg_1", "video.ready", 1, NOW_MS, Outcome.RETRYING, 503, "", 9, NOW_MS + 5000)
+    assert still_retried(last, NOW_MS)
+    lost_ms = NOW_MS + 5000 + 1000 * sum(WAITS_S)
+    assert still_retried(last, lost_ms)
+    assert not still_retried(last, lost_ms + 3_600_001)
+    ends = set(Outcome) - {Outcome.RETRYING}
+    assert not any(still_retried(replace(last, outcome=each, next_at_ms=None), NOW_MS) for each in ends)
 
 
 @given(st.binary(min_size=24, max_size=64))
