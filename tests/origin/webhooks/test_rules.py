@@ -15,7 +15,9 @@ from standardwebhooks.webhooks import Webhook
 from origin.eventlog.retention import Retention
 from origin.eventlog.topics import wanted
 from origin.events import Topic, VideoChange, VideoEvent
-from origin.model import VideoStatus
+from origin.model import TAKEN_DOWN, Failure, VideoStatus
+from origin.packaging import PackagingCatalog
+from origin.reviewing import Reviews
 from origin.subscriptions import Attempt, Outcome
 from origin.webhooks.message import message_of
 from origin.webhooks.schedule import (
@@ -286,7 +288,25 @@ def test_the_signature_is_the_one_that_another_implementation_makes():
 
 def test_what_is_told_before_and_after_a_takedown_and_its_undo_are_messages_of_their_own():
     ready = VideoEvent(11, 7, VideoChange.PUBLISHED, 1000, revision=3, status=VideoStatus.READY)
-    down = replace(ready, change=VideoChange.REJECTED, status=VideoStatus.REJECTED, takedowns=1)
+    down = replace(
+        ready, change=VideoChange.REJECTED, status=VideoStatus.REJECTED, failure_code=TAKEN_DOWN, takedowns=1
+    )
     undone, again = replace(ready, takedowns=1), replace(down, takedowns=2)
     ids = [message.message_id for each in (ready, down, undone, again) if (message := message_of(each))]
-    assert ids == ["msg_11_ready_3", "msg_11_rejected_3_1", "msg_11_ready_3_1", "msg_11_rejected_3_2"]
+    assert ids == ["msg_11_ready_3", "msg_11_takedown_3_1", "msg_11_ready_3_1", "msg_11_takedown_3_2"]
+
+
+async def test_a_rejection_after_a_takedown_that_was_undone_is_a_message_of_its_own(house):
+    catalog = PackagingCatalog(
+        house.metadata, house.objects, house.eventlog, house.clock, house.changes, house.progress
+    )
+    reviews = Reviews(house.eventlog, house.metadata, house.objects, house.clock)
+    video = await house.video(await house.user("cat"), VideoStatus.PROCESSING)
+    for _ in range(2):
+        await reviews.take_down(video.video_id, "Stolen.")
+        await reviews.restore(video.video_id)
+    for _ in range(2):
+        await catalog.reject(video.video_id, Failure("moderation", "Not here."))
+    told = [message_of(each) for each in await house.events(VideoEvent, Topic.VIDEOS)]
+    assert [each.kind for each in told if each] == ["video.rejected"] * 4
+    assert len({each.message_id for each in told if each}) == 3
