@@ -14,13 +14,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from origin.cancelling import cancelled
-from origin.deadletters import dead_letter
 from origin.eventlog.base import Consumer, EventLog, Record
-from origin.events import MalformedEvent, Topic, WebhookEvent, decode
+from origin.events import Topic, WebhookEvent, decode
 from origin.metadata.base import Metadata, NotFound
 from origin.subscriptions import Webhook
 from origin.trace import request_id
 from origin.webhooks.message import TEST
+from origin.webhooks.poison import GROUP, set_aside
 from origin.webhooks.rooms import Rooms, RoomSettings
 from origin.webhooks.schedule import Answer
 from origin.webhooks.sender import Sender
@@ -32,7 +32,6 @@ from origin.webhooks.stores import Patience
 from origin.webhooks.target import BadTarget, Reach, parse_target
 
 logger = logging.getLogger(__name__)
-GROUP = "webhooks"
 _POLL_S = 1.0
 
 
@@ -66,8 +65,9 @@ class Deliveries:
         self._stats = stats
         self._settings = settings or DeliverySettings()
         self._rooms = Rooms(self._settings.rooms)
-        self._surely = Patience(stats, chance).surely
-        self._settling = Settling(metadata, eventlog, clock, mint, chance, stats)
+        self._patience = Patience(stats, chance)
+        self._surely = self._patience.surely
+        self._settling = Settling(metadata, eventlog, clock, mint, self._patience)
         self._loop: asyncio.Task[None] | None = None
         self._works: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -115,19 +115,14 @@ class Deliveries:
         if not await consumer.begin(record.position):
             return
         try:
-            event = decode(WebhookEvent, record.value)
-        except MalformedEvent as error:
-            self._stats.malformed += 1
-            place = str(record.position)
-            logger.warning("a webhook's record is poison", extra={"position": place, "error": str(error)})
-            letter = dead_letter(record, GROUP, error)
-            await self._surely(lambda: self._eventlog.append(*letter))
-        else:
-            request_id.set(event.request_id)
-            await self._handle(event)
+            await self._handle(decode(WebhookEvent, record.value))
+        except Exception as error:
+            # Whatever it is: left begun, the record would hold up its partition's commits for ever.
+            await set_aside(record, error, self._eventlog, self._patience)
         await self._surely(lambda: consumer.finish(record.position))
 
     async def _handle(self, event: WebhookEvent) -> None:
+        request_id.set(event.request_id)
         try:
             webhook = await self._surely(lambda: self._metadata.webhook(event.user_id, event.webhook_id))
         except NotFound:

@@ -27,7 +27,6 @@ from origin.webhooks.schedule import (
     without_room,
 )
 from origin.webhooks.standing import after_attempt
-from origin.webhooks.stats import WebhookStats
 from origin.webhooks.stores import Patience
 
 logger = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ _OUTCOMES: dict[type[Fate], Outcome] = {
 
 class Settling:
     """Notes what became of a message for its creator and appends it where it goes on. `clock` gives epoch milliseconds,
-    `mint` a Snowflake, `chance` a random number in [0, 1) for backoff."""
+    `mint` a Snowflake."""
 
     def __init__(
         self,
@@ -50,15 +49,14 @@ class Settling:
         eventlog: EventLog,
         clock: Callable[[], int],
         mint: Callable[[], int],
-        chance: Callable[[], float],
-        stats: WebhookStats,
+        patience: Patience,
     ) -> None:
         self._metadata = metadata
         self._eventlog = eventlog
         self._clock = clock
         self._mint = mint
-        self._stats = stats
-        self._surely = Patience(stats, chance).surely
+        self._stats = patience.stats
+        self._surely = patience.surely
 
     async def drop(self, event: WebhookEvent) -> None:
         """Its webhook is disabled."""

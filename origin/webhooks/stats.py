@@ -25,6 +25,8 @@ class WebhookStats:
     """Messages of webhooks that were deleted or disabled meanwhile, and tests that found no room."""
     malformed: int = 0
     """Records that could not be read; dead-lettered."""
+    broken: int = 0
+    """Records at which something broke that nobody foresaw; dead-lettered."""
     retries: int = 0
     """Steps that had to be tried again because a store was away."""
     running: int = field(default=0, metadata={"gauge": True})

@@ -7,13 +7,14 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook as TheirWebhook
 
+from origin.deadletters import Poison, again, read_letter
 from origin.eventlog import LogUnavailable
-from origin.events import DEAD_LETTERS, Topic, VideoChange
+from origin.events import DEAD_LETTERS, Topic, VideoChange, WebhookEvent, encode
 from origin.metadata import MetadataUnavailable, NotFound
 from origin.refusals import StillRetrying
 from origin.subscriptions import DAY_MS, Attempt, Disabled, Outcome
@@ -26,6 +27,7 @@ from tests.origin.webhooks.receiver import Receiver, answered, receiving
 from tests.waiting import until
 
 if TYPE_CHECKING:
+    from origin.views import NewSecret
     from tests.origin.webhooks.conftest import Post
 
 OK, BUSY, GONE = answered("204 No Content"), answered("503 Service Unavailable"), answered("410 Gone")
@@ -456,3 +458,55 @@ async def test_what_cannot_be_read_is_dead_lettered_and_holds_up_nothing(post: P
     read_in = Topic.VIDEOS if topic is Topic.VIDEOS else Topic.WEBHOOKS
     [letter] = await post.eventlog.read(DEAD_LETTERS[read_in], {}, 10)
     assert json.loads(letter.value)["value"] == "?"
+
+
+async def unreadable(post: Post, user_id: int, receiver: Receiver) -> NewSecret:
+    """A webhook whose row no version of ours wrote."""
+    made = await post.subscribe(receiver, user_id=user_id)
+    webhook = await post.metadata.webhook(user_id, made.webhook.webhook_id)
+    nonsense: Any = "nonsense"
+    await post.metadata.replace_webhook(webhook, replace(webhook, disabled=nonsense))
+    return made
+
+
+async def test_a_message_at_which_something_of_ours_breaks_is_dead_lettered_and_holds_up_nothing(
+    any_post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with receiving(OK) as receiver:
+        broken = (await unreadable(any_post, 8, receiver)).webhook.webhook_id
+        event = WebhookEvent(broken, 8, "msg_10_ready_1", "video.ready", "{}")
+        position = await any_post.eventlog.append(Topic.WEBHOOKS, str(broken), encode(event))
+        made = await any_post.subscribe(receiver)
+        any_post.start()
+        await any_post.happens(11)
+        await any_post.until_noted(made, 1)
+        await until(lambda: any_post.stats.broken == 1)
+        letters = await any_post.eventlog.read(Topic.WEBHOOKS_DEAD, {}, 10)
+        while not letters:
+            letters = await any_post.eventlog.read(Topic.WEBHOOKS_DEAD, {}, 10)
+        letter = read_letter(letters[0])
+        assert isinstance(letter, Poison)
+        assert (letter.position, letter.code, letter.value) == (position, "unforeseen", encode(event))
+        assert letter.detail == "ValueError: 'nonsense' is not a valid Disabled"
+        assert again(letter) == (Topic.WEBHOOKS, encode(event))
+        [said] = [each for each in caplog.records if each.exc_info]
+        assert said.exc_info
+        assert isinstance(said.exc_info[1], ValueError)
+        await any_post.kill()
+        any_post.start()
+        await any_post.happens(12)
+        await any_post.until_noted(made, 2)
+    assert any_post.stats.broken == 1
+
+
+async def test_a_change_at_which_something_of_ours_breaks_is_dead_lettered_and_others_are_told(post: Post) -> None:
+    async with receiving(OK) as receiver:
+        await unreadable(post, 8, receiver)
+        made = await post.subscribe(receiver)
+        post.start()
+        await post.happens(10, user_id=8)
+        await post.happens(11)
+        await post.until_noted(made, 1)
+    letter = read_letter((await post.eventlog.read(DEAD_LETTERS[Topic.VIDEOS], {}, 10))[0])
+    assert isinstance(letter, Poison)
+    assert (letter.code, post.stats.broken) == ("unforeseen", 1)
