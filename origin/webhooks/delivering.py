@@ -40,6 +40,8 @@ class DeliverySettings:
     at_once: int = 64
     """Records that are worked on, to all receivers together; no more than the sender's places."""
     rooms: RoomSettings = RoomSettings()
+    uncommitted: int = 1024
+    """Records: a slow one holds the commit of all done behind it, and a crash sends those again."""
 
 
 class Deliveries:
@@ -99,6 +101,8 @@ class Deliveries:
     async def _consume(self, consumer: Consumer) -> None:
         room = asyncio.Semaphore(self._settings.at_once)
         while not self._draining:
+            while self._works and consumer.in_hand >= self._settings.uncommitted:
+                await asyncio.wait(self._works, return_when=asyncio.FIRST_COMPLETED)
             await room.acquire()
             records = await self._surely(lambda: consumer.poll(1, _POLL_S))
             if not records:

@@ -510,3 +510,18 @@ async def test_a_change_at_which_something_of_ours_breaks_is_dead_lettered_and_o
     letter = read_letter((await post.eventlog.read(DEAD_LETTERS[Topic.VIDEOS], {}, 10))[0])
     assert isinstance(letter, Poison)
     assert (letter.code, post.stats.broken) == ("unforeseen", 1)
+
+
+async def test_no_more_is_taken_than_may_wait_for_the_commit_of_one_that_is_slow(any_post: Post) -> None:
+    any_post.settings = DeliverySettings(at_once=2, uncommitted=5)
+    async with receiving(None, OK) as receiver:
+        made = await any_post.subscribe(receiver)
+        for video_id in range(100, 120):
+            await any_post.happens(video_id)
+        any_post.start()
+        await any_post.until_noted(made, 4)
+        await asyncio.sleep(0.3)
+        assert len(receiver.requests) == 5
+        receiver.answer_waiting(OK)
+        await any_post.until_noted(made, 20)
+    assert len(set(ids(receiver))) == len(receiver.requests) == 20
