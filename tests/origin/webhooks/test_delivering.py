@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -525,3 +526,32 @@ async def test_no_more_is_taken_than_may_wait_for_the_commit_of_one_that_is_slow
         receiver.answer_waiting(OK)
         await any_post.until_noted(made, 20)
     assert len(set(ids(receiver))) == len(receiver.requests) == 20
+
+
+async def test_a_secret_is_in_no_log_record_attempt_or_letter_whatever_fails(
+    post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with receiving(BUSY) as receiver:
+        made = await post.subscribe(receiver)
+        key = made.webhook.webhook_id
+        secrets = [made.secret, (await post.webhooks.rotate(7, key)).secret]
+        broken = await post.subscribe(receiver, user_id=8)
+        webhook = await post.metadata.webhook(8, broken.webhook.webhook_id)
+        secrets.append(broken.secret + "?")
+        await post.metadata.replace_webhook(webhook, replace(webhook, secret=secrets[-1]))
+        secrets.append((await unreadable(post, 9, receiver)).secret)
+        post.start()
+        for video_id, user_id in ((11, 7), (12, 8), (13, 9)):
+            await post.happens(video_id, user_id=user_id)
+        for each in (made, broken):
+            await post.until_noted(each, len(WAITS_S) + 1)
+        await until(lambda: post.stats.given_up == 2 and post.stats.broken == 1)
+    told = [str(vars(each)) + caplog.handler.format(each) for each in caplog.records]
+    assert any("Traceback" in each for each in told)
+    for topic in Topic:
+        told += [each.value.decode() for each in await post.eventlog.read(topic, {}, 100)]
+    told += map(repr, [*await post.until_noted(made, 1), *await post.until_noted(broken, 1)])
+    told += map(repr, [made, webhook, *await post.webhooks.all_of(7)])
+    for secret in secrets:
+        assert not [each for each in told if secret.removeprefix("whsec_") in each]
