@@ -15,12 +15,12 @@ GROUP = "webhooks"
 
 async def set_aside(record: Record, error: Exception, eventlog: EventLog, patience: Patience) -> None:
     """`error` says why the record cannot be read, or what broke in handling it. Returns once the letter is durable."""
-    place = {"position": str(record.position)}
-    if isinstance(error, MalformedEvent):
-        patience.stats.malformed += 1
-        logger.warning("a record is poison", extra={**place, "error": str(error)})
+    place, malformed = str(record.position), isinstance(error, MalformedEvent)
+    if malformed:
+        logger.warning("a record is poison", extra={"position": place, "error": str(error)})
     else:
-        patience.stats.broken += 1
-        logger.error("a record cannot be handled", extra=place, exc_info=error)
+        logger.error("a record cannot be handled", extra={"position": place}, exc_info=error)
     letter = dead_letter(record, GROUP, error)
     await patience.surely(lambda: eventlog.append(*letter))
+    patience.stats.malformed += malformed
+    patience.stats.broken += not malformed

@@ -120,6 +120,7 @@ async def test_receivers_that_hang_hold_up_nobody_else(any_post: Post) -> None:
 
 async def test_tests_to_receivers_that_hang_leave_the_deliveries_of_others_their_places(post: Post) -> None:
     post.settings = DeliverySettings(at_once=4, rooms=RoomSettings(each=2, failing_all=2))
+    post.sending = SenderSettings(whole_s=60)
     async with receiving(None) as hanging, receiving(OK) as prompt:
         pressed = [await post.subscribe(hanging, user_id=user_id) for user_id in (7, 8, 9)]
         other = await post.subscribe(prompt, user_id=10)
@@ -137,6 +138,7 @@ async def test_tests_to_receivers_that_hang_leave_the_deliveries_of_others_their
 
 async def test_the_receivers_of_one_user_that_hang_leave_others_their_places(post: Post) -> None:
     post.settings = DeliverySettings(at_once=4, rooms=RoomSettings(each=2, user=3))
+    post.sending = SenderSettings(whole_s=60)
     async with receiving(None) as hanging, receiving(OK) as prompt:
         for _ in range(3):
             await post.subscribe(hanging)
@@ -482,10 +484,7 @@ async def test_a_message_at_which_something_of_ours_breaks_is_dead_lettered_and_
         await any_post.happens(11)
         await any_post.until_noted(made, 1)
         await until(lambda: any_post.stats.broken == 1)
-        letters = await any_post.eventlog.read(Topic.WEBHOOKS_DEAD, {}, 10)
-        while not letters:
-            letters = await any_post.eventlog.read(Topic.WEBHOOKS_DEAD, {}, 10)
-        letter = read_letter(letters[0])
+        letter = read_letter((await any_post.eventlog.read(Topic.WEBHOOKS_DEAD, {}, 10))[0])
         assert isinstance(letter, Poison)
         assert (letter.position, letter.code, letter.value) == (position, "unforeseen", encode(event))
         assert letter.detail == "ValueError: 'nonsense' is not a valid Disabled"
