@@ -1,8 +1,8 @@
 """Dead letters: what a consumer could not read or could not do, with the reason. Rules file.
 
-An upload that packaging gave up on is its own UploadEvent with `attempt` and `error`, a webhook's message whose last
-attempt failed its WebhookEvent. A record that is no event of its
-topic, or one of a newer version, travels inside a letter, whole unless it is very large. A letter that was replayed is
+An upload that packaging gave up on is its own UploadEvent with `attempt` and `error`, a webhook's message that no
+receiver took its WebhookEvent. A record that is no event of its topic, one of a newer version, or one at which
+something unforeseen broke, travels inside a letter, whole unless it is very large. A letter that was replayed is
 followed by a note that says so, so that it is not replayed twice.
 """
 
@@ -33,16 +33,19 @@ WHOLE_BYTES = 512 << 10
 _BEGINNING_BYTES = 16 << 10
 NEWER = "newer_schema"
 MALFORMED = "malformed"
+UNFORESEEN = "unforeseen"
+_MOST_DETAIL = 500
+"""Characters of what is said of an error that nobody foresaw."""
 
 
 @dataclass(frozen=True, slots=True)
 class Poison:
-    """A record that its consumer could not read."""
+    """A record that its consumer could not read, or could not handle for a reason that nobody foresaw."""
 
     position: Position
     key: str
     group: str
-    """Who could not read it."""
+    """Who could not."""
     code: str
     detail: str
     value: bytes
@@ -66,13 +69,14 @@ class Replayed:
 Letter = Poison | GivenUp | Replayed
 
 
-def dead_letter(record: Record, group: str, error: MalformedEvent) -> tuple[str, str, bytes]:
-    """Topic, key and value of the letter for a record that `group` could not read."""
+def dead_letter(record: Record, group: str, error: Exception) -> tuple[str, str, bytes]:
+    """Topic, key and value of the letter for a record that `group` could not read (`error` is MalformedEvent) or could
+    not handle (any other)."""
     position, value = record.position, record.value
     whole = len(value) <= WHOLE_BYTES
     document = {
         "schema": SCHEMA,
-        "error": {"code": NEWER if isinstance(error, NewerSchema) else MALFORMED, "detail": str(error)},
+        "error": _reason(error),
         "group": group,
         "topic": position.topic,
         "partition": position.partition,
@@ -81,6 +85,12 @@ def dead_letter(record: Record, group: str, error: MalformedEvent) -> tuple[str,
         **_shown(value if whole else value[:_BEGINNING_BYTES]),
     }
     return DEAD_LETTERS[Topic(position.topic)], record.key, json.dumps(document, separators=(",", ":")).encode()
+
+
+def _reason(error: Exception) -> dict[str, str]:
+    if isinstance(error, MalformedEvent):
+        return {"code": NEWER if isinstance(error, NewerSchema) else MALFORMED, "detail": str(error)}
+    return {"code": UNFORESEEN, "detail": f"{type(error).__name__}: {error}"[:_MOST_DETAIL]}
 
 
 def _shown(value: bytes) -> dict[str, str]:
@@ -144,7 +154,7 @@ def again(letter: Poison | GivenUp) -> tuple[str, bytes]:
     if isinstance(letter, GivenUp):
         fresh = replace(letter.event, attempt=0, error_code="", error_detail="")
         if isinstance(fresh, WebhookEvent):
-            return Topic.WEBHOOKS, encode(fresh)
+            return Topic.WEBHOOKS, encode(replace(fresh, put_off=0))
         return Topic.UPLOADS, encode(replace(fresh, not_before=0))
     if not letter.whole:
         raise MalformedEvent("only the beginning of the record was kept")

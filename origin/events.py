@@ -171,7 +171,7 @@ class WebhookEvent:
     attempt: int = 0
     """How many were made."""
     put_off: int = 0
-    """How often it had to wait for others of its webhook since the last attempt."""
+    """How often it had to wait because there was no room for it."""
     error_code: str = ""
     error_detail: str = ""
     """Of the last attempt."""

@@ -110,6 +110,10 @@ class Failure:
     detail: str
 
 
+TAKEN_DOWN = "taken_down"
+"""The code of a failure that is a takedown."""
+
+
 @dataclass(frozen=True, slots=True)
 class StartupFile:
     """A file a player needs before its first frame; the feed's prefetch plan names it."""

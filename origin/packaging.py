@@ -10,7 +10,7 @@ from origin.changes import Changes
 from origin.eventlog.base import EventLog, LogUnavailable
 from origin.events import PurgeEvent, Topic, VideoChange, VideoEvent, encode
 from origin.metadata.base import Metadata, NotFound
-from origin.model import WORKED_ON, Failure, Publication, Video, VideoStatus
+from origin.model import TAKEN_DOWN, WORKED_ON, Failure, Publication, Video, VideoStatus
 from origin.objects.base import Objects
 from origin.prints import Print
 from origin.progress.base import Packaging, ProgressNotes
@@ -31,7 +31,6 @@ _CHANGE = {
 }
 _TURNS = 8
 """How often a video may change between being told of and a look at what it is now."""
-TAKEN_DOWN = "taken_down"
 
 
 class PackagingCatalog:

@@ -38,6 +38,10 @@ class WebhookDisabled(Refusal):
     """The webhook gets no messages until it is enabled again."""
 
 
+class StillRetrying(Refusal):
+    """A message cannot be replayed while it is sent again by itself."""
+
+
 class AlreadyNamed(Refusal):
     """The user claimed a handle before; it is kept for good."""
 

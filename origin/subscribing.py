@@ -94,8 +94,8 @@ class Webhooks:
         return await self._metadata.attempts_of(webhook_id, before_id, limit, self._clock())
 
     async def replay(self, user_id: int, webhook_id: int, message_id: str) -> None:
-        """Queue a message of the last days once more, under its id. Raises NotFound, WebhookDisabled."""
-        await replay(self._metadata, self._eventlog, user_id, webhook_id, message_id)
+        """Queue a message of the last days once more, under its id. Raises NotFound, WebhookDisabled, StillRetrying."""
+        await replay(self._metadata, self._eventlog, user_id, webhook_id, message_id, self._clock())
 
     def _check(self, url: str) -> None:
         try:

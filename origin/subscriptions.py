@@ -5,7 +5,7 @@ Ids are Snowflakes; times are epoch milliseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 MOST_WEBHOOKS = 5
@@ -35,10 +35,10 @@ class Webhook:
     url: str
     types: tuple[str, ...]
     """In alphabetical order; empty for every type, those to come too."""
-    secret: str
-    """As `whsec_…`."""
+    secret: str = field(repr=False)
+    """As `whsec_…`; not in a repr, which may end in a log."""
     created_at_ms: int
-    old_secret: str = ""
+    old_secret: str = field(default="", repr=False)
     """The one before; messages are signed with it, too, before `old_secret_until_ms`."""
     old_secret_until_ms: int = 0
     disabled: Disabled | None = None
@@ -52,7 +52,7 @@ class Outcome(StrEnum):
     DELIVERED = "delivered"
     RETRYING = "retrying"
     GIVEN_UP = "given_up"
-    """It was the last."""
+    """It was the last; or there was no room for any, as the error says then."""
     DISABLED = "disabled"
     """The webhook is disabled: this message is sent no more, or was not sent at all (then without a status)."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from origin.events import InteractionType
 from origin.model import ORDINARY, Comment, UploadTerms, User, Video
@@ -116,4 +116,4 @@ class NewSecret:
     """A webhook whose secret is told this once."""
 
     webhook: WebhookView
-    secret: str
+    secret: str = field(repr=False)

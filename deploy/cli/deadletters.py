@@ -38,7 +38,7 @@ class LetterRefused(Failed):
 
 @click.group()
 def dlq() -> None:
-    """Uploads that packaging gave up on, messages that no receiver took, and records that could not be read."""
+    """Uploads that packaging gave up on, messages that no receiver took, and records that could not be read or done."""
 
 
 async def _letters(log: EventLog, topic: str) -> Sequence[Record]:

@@ -16,7 +16,7 @@ from deploy.clock import now_ms
 from deploy.settings import Settings
 from origin.eventlog import EventLog
 from origin.metadata import Metadata
-from origin.refusals import WebhookDisabled
+from origin.refusals import StillRetrying, WebhookDisabled
 from origin.subscriptions import Attempt, Webhook
 from origin.webhooks.message import TEST, body_of
 from origin.webhooks.replaying import replay
@@ -106,18 +106,31 @@ def deliveries(settings: Settings, webhook: int, limit: int, as_json: bool) -> N
 @_json
 @pass_settings
 def replay_messages(settings: Settings, webhook: int, messages: Sequence[str], as_json: bool) -> None:
-    """Send messages of the last 7 days again, under the ids that they had. MESSAGES are ids as `deliveries` shows."""
+    """Send messages of the last 7 days again, under the ids that they had. MESSAGES are ids as `deliveries` shows.
 
-    async def work(metadata: Metadata, log: EventLog) -> None:
-        user_id = await metadata.webhook_owner(webhook)
+    Those that are still retried are left alone.
+    """
+    said = Reporter(as_json)
+
+    async def work(metadata: Metadata, log: EventLog) -> int:
+        user_id, refused = await metadata.webhook_owner(webhook), 0
         for message_id in messages:
-            await replay(metadata, log, user_id, webhook, message_id)
-            Reporter(as_json).event(f"{message_id} is queued again", webhook_id=str(webhook), message_id=message_id)
+            known = {"webhook_id": str(webhook), "message_id": message_id}
+            try:
+                await replay(metadata, log, user_id, webhook, message_id, now_ms())
+            except StillRetrying as error:
+                refused += 1
+                said.event(str(error), **known, error=str(error))
+            else:
+                said.event(f"{message_id} is queued again", **known)
+        return refused
 
     try:
-        _with_stores(settings, work)
+        refused = _with_stores(settings, work)
     except WebhookDisabled as error:
         raise Failed(str(error)) from error
+    if refused:
+        raise Failed(f"{refused} of {len(messages)} messages were not replayed")
 
 
 @webhooks.command("test", short_help="Send one test message to a receiver.")

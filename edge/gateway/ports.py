@@ -116,7 +116,7 @@ class Webhooks(Protocol):
         """Newest first. Raises NotFound."""
 
     async def replay(self, user_id: int, webhook_id: int, message_id: str) -> None:
-        """Queue a message of the last days once more, under its id. Raises NotFound, WebhookDisabled."""
+        """Queue a message of the last days once more, under its id. Raises NotFound, WebhookDisabled, StillRetrying."""
 
 
 class Social(Protocol):

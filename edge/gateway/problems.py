@@ -163,6 +163,7 @@ _BY_REFUSAL: Mapping[type[refusals.Refusal], tuple[int, str, str]] = {
     refusals.BadWebhook: (422, "bad_webhook_url", "No message may be sent there"),
     refusals.TooManyWebhooks: (409, "too_many_webhooks", "There is no room for another webhook"),
     refusals.WebhookDisabled: (409, "webhook_disabled", "The webhook is disabled"),
+    refusals.StillRetrying: (409, "still_retrying", "The message is still being sent"),
     refusals.NotHeld: (409, "not_held", "It does not wait for a review"),
     refusals.NothingToTakeDown: (409, "nothing_to_take_down", "There is nothing to take down"),
     refusals.NotTakenDown: (409, "not_taken_down", "There is no takedown to undo"),

@@ -64,6 +64,7 @@ ORIGIN_ERRORS: Sequence[Known] = (
     Known(refusals.BadWebhook, "BAD_WEBHOOK", "INVALID_ARGUMENT"),
     Known(refusals.TooManyWebhooks, "TOO_MANY_WEBHOOKS", "RESOURCE_EXHAUSTED"),
     Known(refusals.WebhookDisabled, "WEBHOOK_DISABLED", "FAILED_PRECONDITION"),
+    Known(refusals.StillRetrying, "STILL_RETRYING", "FAILED_PRECONDITION"),
     Known(refusals.AlreadyNamed, "ALREADY_NAMED", "FAILED_PRECONDITION"),
     Known(refusals.NotHeld, "NOT_HELD", "FAILED_PRECONDITION"),
     Known(refusals.NothingToTakeDown, "NOTHING_TO_TAKE_DOWN", "FAILED_PRECONDITION"),

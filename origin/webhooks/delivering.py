@@ -1,8 +1,8 @@
 """Sends what is in the topic `webhooks`, each record once for each time that it is there. Shell.
 
-Nothing waits here: a failed attempt goes on to a topic that waits (see `timers`), and so does a record whose webhook
-has no room, so a receiver that hangs holds up no partition. An offset is committed only after its record was taken by
-the receiver, dropped or appended elsewhere; what a crash or the end of a drain cut short is sent again, under its id.
+Nothing waits here: a record that is not taken goes on to another topic (see `settling`), so a receiver that hangs holds
+up no partition. An offset is committed only after its record was taken by the receiver, dropped or appended elsewhere;
+what a crash or the end of a drain cut short is sent again, under its id.
 """
 
 from __future__ import annotations
@@ -11,47 +11,28 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass
 
 from origin.cancelling import cancelled
-from origin.deadletters import dead_letter
 from origin.eventlog.base import Consumer, EventLog, Record
-from origin.events import MalformedEvent, Topic, WebhookEvent, decode, encode
+from origin.events import Topic, WebhookEvent, decode
 from origin.metadata.base import Metadata, NotFound
-from origin.subscriptions import Attempt, Outcome, Webhook
+from origin.subscriptions import Webhook
 from origin.trace import request_id
-from origin.webhooks.changing import changed
 from origin.webhooks.message import TEST
+from origin.webhooks.poison import GROUP, set_aside
 from origin.webhooks.rooms import Rooms, RoomSettings
-from origin.webhooks.schedule import (
-    TOPICS,
-    WAITS_S,
-    Again,
-    Answer,
-    Delivered,
-    Fate,
-    GivenUp,
-    Unsubscribed,
-    after,
-    without_room,
-)
+from origin.webhooks.schedule import Answer
 from origin.webhooks.sender import Sender
+from origin.webhooks.settling import Settling
 from origin.webhooks.signature import parse_secret, signed
-from origin.webhooks.standing import after_attempt, secrets_of
+from origin.webhooks.standing import secrets_of
 from origin.webhooks.stats import WebhookStats
 from origin.webhooks.stores import Patience
 from origin.webhooks.target import BadTarget, Reach, parse_target
 
 logger = logging.getLogger(__name__)
-GROUP = "webhooks"
 _POLL_S = 1.0
-_OUTCOMES: dict[type[Fate], Outcome] = {
-    Delivered: Outcome.DELIVERED,
-    Again: Outcome.RETRYING,
-    GivenUp: Outcome.GIVEN_UP,
-    Unsubscribed: Outcome.DISABLED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +40,8 @@ class DeliverySettings:
     at_once: int = 64
     """Records that are worked on, to all receivers together; no more than the sender's places."""
     rooms: RoomSettings = RoomSettings()
+    uncommitted: int = 1024
+    """Records: a slow one holds the commit of all done behind it, and a crash sends those again."""
 
 
 class Deliveries:
@@ -81,11 +64,12 @@ class Deliveries:
         self._sender = sender
         self._reach = reach
         self._clock = clock
-        self._mint = mint
         self._stats = stats
         self._settings = settings or DeliverySettings()
         self._rooms = Rooms(self._settings.rooms)
-        self._surely = Patience(stats, chance).surely
+        self._patience = Patience(stats, chance)
+        self._surely = self._patience.surely
+        self._settling = Settling(metadata, eventlog, clock, mint, self._patience)
         self._loop: asyncio.Task[None] | None = None
         self._works: set[asyncio.Task[None]] = set()
         self._draining = False
@@ -117,6 +101,8 @@ class Deliveries:
     async def _consume(self, consumer: Consumer) -> None:
         room = asyncio.Semaphore(self._settings.at_once)
         while not self._draining:
+            while self._works and consumer.in_hand >= self._settings.uncommitted:
+                await asyncio.wait(self._works, return_when=asyncio.FIRST_COMPLETED)
             await room.acquire()
             records = await self._surely(lambda: consumer.poll(1, _POLL_S))
             if not records:
@@ -133,41 +119,33 @@ class Deliveries:
         if not await consumer.begin(record.position):
             return
         try:
-            event = decode(WebhookEvent, record.value)
-        except MalformedEvent as error:
-            self._stats.malformed += 1
-            place = str(record.position)
-            logger.warning("a webhook's record is poison", extra={"position": place, "error": str(error)})
-            letter = dead_letter(record, GROUP, error)
-            await self._surely(lambda: self._eventlog.append(*letter))
-        else:
-            request_id.set(event.request_id)
-            await self._handle(event)
+            await self._handle(decode(WebhookEvent, record.value))
+        except Exception as error:
+            # Whatever it is: left begun, the record would hold up its partition's commits for ever.
+            await set_aside(record, error, self._eventlog, self._patience)
         await self._surely(lambda: consumer.finish(record.position))
 
     async def _handle(self, event: WebhookEvent) -> None:
+        request_id.set(event.request_id)
         try:
             webhook = await self._surely(lambda: self._metadata.webhook(event.user_id, event.webhook_id))
         except NotFound:
             self._stats.dropped += 1
             return
         if webhook.disabled is not None:
-            self._stats.dropped += 1
-            await self._note(event, Outcome.DISABLED, Answer(None, "the webhook is disabled"), None)
+            await self._settling.drop(event)
             return
-        failing = webhook.failing_since_ms is not None
-        if not self._rooms.enter(webhook.webhook_id, failing=failing):
-            self._stats.put_off += 1
-            later = replace(event, put_off=event.put_off + 1)
-            await self._append(TOPICS[without_room(event.put_off)], later)
+        failing = webhook.failing_since_ms is not None or event.kind == TEST
+        if not self._rooms.enter(event.webhook_id, event.user_id, failing=failing):
+            await self._settling.put_off(event)
             return
         self._stats.running += 1
         try:
             answer = await self._sent(webhook, event)
         finally:
             self._stats.running -= 1
-            self._rooms.leave(webhook.webhook_id, failing=failing)
-        await self._settle(webhook, event, answer)
+            self._rooms.leave(event.webhook_id, event.user_id, failing=failing)
+        await self._settling.settle(webhook, event, answer)
 
     async def _sent(self, webhook: Webhook, event: WebhookEvent) -> Answer:
         now_ms, body = self._clock(), event.body.encode()
@@ -182,55 +160,3 @@ class Deliveries:
             # A fault of ours is a failed attempt, too: left as it is, the record would hold up its partition.
             logger.exception("a webhook's message could not be sent", extra={"webhook_id": event.webhook_id})
             return Answer(None, "something broke on our side")
-
-    async def _settle(self, webhook: Webhook, event: WebhookEvent, answer: Answer) -> None:
-        fate = after(event.attempt, answer, 0 if event.kind == TEST else len(WAITS_S))
-        if isinstance(fate, Delivered):
-            self._stats.delivered += 1
-        else:
-            self._stats.failed += 1
-        # Before it goes on: the next attempt must not be noted before this one.
-        await self._stand(webhook, event, fate)
-        next_at_ms = self._clock() + 1000 * fate.wait_s if isinstance(fate, Again) else None
-        await self._note(event, _OUTCOMES[type(fate)], answer, next_at_ms)
-        code = "no_answer" if answer.status is None else f"status_{answer.status}"
-        made = replace(event, attempt=event.attempt + 1, put_off=0, error_code=code, error_detail=answer.error)
-        if isinstance(fate, Again):
-            await self._append(TOPICS[fate.wait_s], made)
-        elif isinstance(fate, GivenUp) and event.kind != TEST:
-            await self._append(Topic.WEBHOOKS_DEAD, made)
-            self._stats.given_up += 1
-
-    async def _stand(self, webhook: Webhook, event: WebhookEvent, fate: Fate) -> None:
-        change = partial(after_attempt, kind=event.kind, fate=fate, now_ms=self._clock())
-        if change(webhook) == webhook:
-            return
-        try:
-            now = await self._surely(lambda: changed(self._metadata, event.user_id, event.webhook_id, change))
-        except NotFound:
-            return
-        if now.disabled is not None:
-            self._stats.disabled += 1
-            logger.warning("a webhook is disabled", extra={"webhook_id": event.webhook_id, "reason": now.disabled})
-
-    async def _note(self, event: WebhookEvent, outcome: Outcome, answer: Answer, next_at_ms: int | None) -> None:
-        async def note() -> None:
-            attempt = Attempt(
-                self._mint(),
-                event.webhook_id,
-                event.message_id,
-                event.kind,
-                event.attempt + 1,
-                self._clock(),
-                outcome,
-                answer.status,
-                answer.error,
-                answer.duration_ms,
-                next_at_ms,
-            )
-            await self._metadata.add_attempt(attempt, event.body)
-
-        await self._surely(note)
-
-    async def _append(self, topic: Topic | str, event: WebhookEvent) -> None:
-        await self._surely(lambda: self._eventlog.append(topic, str(event.webhook_id), encode(event)))

@@ -5,22 +5,19 @@ A crash between append and commit repeats an event, and so makes the same messag
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from origin.deadletters import dead_letter
 from origin.eventlog.base import EventLog, Record
-from origin.events import MalformedEvent, Topic, VideoChange, VideoEvent, WebhookEvent, decode, encode
+from origin.events import Topic, VideoChange, VideoEvent, WebhookEvent, decode, encode
 from origin.metadata.base import Metadata, NotFound
 from origin.webhooks.message import message_of
+from origin.webhooks.poison import GROUP, set_aside
 from origin.webhooks.standing import wants
 from origin.webhooks.stats import WebhookStats
 from origin.webhooks.stores import Patience
 
-logger = logging.getLogger(__name__)
-GROUP = "webhooks"
 _POLL_S = 5.0
 _RECORDS = 100
 
@@ -34,7 +31,8 @@ class FanOut:
         self._metadata = metadata
         self._eventlog = eventlog
         self._stats = stats
-        self._surely = Patience(stats, chance).surely
+        self._patience = Patience(stats, chance)
+        self._surely = self._patience.surely
 
     async def run(self) -> None:
         """Consume the videos topic."""
@@ -42,19 +40,20 @@ class FanOut:
         try:
             while True:
                 for record in await self._surely(lambda: consumer.poll(_RECORDS, _POLL_S)):
-                    await self._surely(partial(self._handle, record))
+                    await self._work_off(record)
                     await self._surely(partial(consumer.commit, record.position))
         finally:
             await consumer.close()
 
-    async def _handle(self, record: Record) -> None:
+    async def _work_off(self, record: Record) -> None:
         try:
             event = decode(VideoEvent, record.value)
-        except MalformedEvent as error:
-            self._stats.malformed += 1
-            logger.warning("a video event is poison", extra={"position": str(record.position), "error": str(error)})
-            await self._eventlog.append(*dead_letter(record, GROUP, error))
-            return
+            await self._surely(partial(self._announce, event))
+        except Exception as error:
+            # Whatever it is: come to again and again, the record would hold up the messages of all.
+            await set_aside(record, error, self._eventlog, self._patience)
+
+    async def _announce(self, event: VideoEvent) -> None:
         message = message_of(await self._told(event))
         if message is None:
             return

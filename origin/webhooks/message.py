@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from origin.events import VideoChange, VideoEvent
-from origin.model import VideoStatus
+from origin.model import TAKEN_DOWN, VideoStatus
 
 TEST = "webhook.test"
 """The type of a message that says only that messages arrive."""
@@ -52,6 +52,9 @@ def message_of(event: VideoEvent) -> Message | None:
     if event.failure_code:
         data["failure"] = {"code": event.failure_code, "detail": event.failure_detail}
     word = kind.partition(".")[2]
+    if event.change is VideoChange.REJECTED and event.failure_code == TAKEN_DOWN:
+        # What is packaged again after an undo may be rejected without another takedown: that is another fact.
+        word = "takedown"
     message_id = f"msg_{event.video_id}_{word}_{event.revision}"
     if event.takedowns:
         # What an undo gives back was told before, and is news all the same.

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 
 from origin.events import Topic
+from origin.subscriptions import Attempt
 
 TOPICS = {
     5: Topic.WEBHOOKS_5S,
@@ -29,6 +30,12 @@ SOON_S, LATER_S = 5, 300
 SOON_TIMES = 4
 """A message whose webhook has no room waits SOON_S so often, then LATER_S: many messages for a receiver that hangs
 would fill the log by going round."""
+PUT_OFFS = SOON_TIMES + (sum(WAITS_S) - SOON_TIMES * SOON_S) // LATER_S
+"""It is given up after so many: the waits together are as long as those between attempts."""
+LOST_MS = 1000 * sum(WAITS_S) + 3_600_000
+"""A message whose next attempt is later by more than this was lost: it waits for room no longer, and an hour on top."""
+STILL_RETRIED_MS = 1000 * max(TOPICS) + LOST_MS
+"""How long after an attempt its message can be on its way to the next."""
 GONE = 410
 _SECONDS = re.compile(r"[0-9]{1,9}")
 
@@ -57,7 +64,7 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class GivenUp:
-    """The last attempt failed too."""
+    """The last attempt failed too, or there was no room for any attempt any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +89,16 @@ def after(attempt: int, answer: Answer, retries: int = len(WAITS_S)) -> Fate:
     return Again(next(wait_s for wait_s in TOPICS if wait_s >= max(WAITS_S[attempt], _asked_s(answer))))
 
 
-def without_room(times: int) -> int:
-    """For how many seconds a message waits that found no room `times` times before."""
-    return SOON_S if times < SOON_TIMES else LATER_S
+def without_room(times: int, most: int = PUT_OFFS) -> Again | GivenUp:
+    """What follows for a message that found no room, and had found none `times` times before."""
+    if times >= most:
+        return GivenUp()
+    return Again(SOON_S if times < SOON_TIMES else LATER_S)
+
+
+def still_retried(last: Attempt, now_ms: int) -> bool:
+    """Whether a message comes again by itself whose last attempt this was."""
+    return last.next_at_ms is not None and now_ms <= last.next_at_ms + LOST_MS
 
 
 def _asked_s(answer: Answer) -> int:

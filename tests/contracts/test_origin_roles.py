@@ -31,6 +31,7 @@ from origin.refusals import (
     NothingToTakeDown,
     NotTakenDown,
     SelfFollow,
+    StillRetrying,
     TooManyWebhooks,
     UploadIncomplete,
     WebhookDisabled,
@@ -434,6 +435,9 @@ async def test_messages_are_tested_listed_and_replayed(roles):
         await roles.metadata.add_attempt(attempt, "{}")
     assert list(await roles.webhooks.deliveries(7, key, None, 5)) == [retried, sent]
     assert list(await roles.webhooks.deliveries(7, key, 6, 5)) == [sent]
+    with pytest.raises(StillRetrying, match=message_id):
+        await roles.webhooks.replay(7, key, message_id)
+    await roles.metadata.add_attempt(replace(sent, attempt_id=7, number=3), "{}")
     await roles.webhooks.replay(7, key, message_id)
     records = await roles.eventlog.read(Topic.WEBHOOKS, {}, 10)
     assert [decode(WebhookEvent, each.value).message_id for each in records] == [message_id] * 2

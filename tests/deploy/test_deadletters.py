@@ -14,7 +14,7 @@ import pytest
 from deploy.cli.deadletters import replay_letter
 from deploy.cli.terminal import Failed
 from deploy.settings import Settings, load
-from origin.deadletters import WHOLE_BYTES, again, dead_letter, read_letter, waiting
+from origin.deadletters import WHOLE_BYTES, Poison, again, dead_letter, read_letter, waiting
 from origin.eventlog import EventLog, Position, Record, open_eventlog, prepare_eventlog
 from origin.events import MalformedEvent, Topic, UploadEvent, WebhookEvent, decode, encode
 from origin.metadata import open_metadata
@@ -163,7 +163,7 @@ async def test_letters_on_kafka_are_replayed_once(kafka, settings: Settings) -> 
 
 
 def test_a_message_that_no_receiver_took_is_listed_and_sent_again(run: Run, settings: Settings) -> None:
-    given_up = WebhookEvent(9, 7, "msg_5_ready_1", "video.ready", "{}", 8, 0, "status_503")
+    given_up = WebhookEvent(9, 7, "msg_5_ready_1", "video.ready", "{}", 8, 334, "status_503")
 
     async def told() -> list[WebhookEvent]:
         log = open_eventlog(settings.events_url, lambda: NOW_MS)
@@ -180,4 +180,15 @@ def test_a_message_that_no_receiver_took_is_listed_and_sent_again(run: Run, sett
     code, out = run("replay", "0/0", "--topic", "webhooks.dlq")
     assert code == 0
     assert "webhook_id 9" in out
-    assert asyncio.run(told()) == [replace(given_up, attempt=0, error_code="")]
+    assert asyncio.run(told()) == [replace(given_up, attempt=0, put_off=0, error_code="")]
+
+
+def test_a_letter_for_what_broke_says_how_in_few_words_and_can_be_replayed() -> None:
+    value = encode(WebhookEvent(9, 7, "msg_5_ready_1", "video.ready", "{}"))
+    record = Record(Position(Topic.WEBHOOKS, 0, 3), "9", value, NOW_MS)
+    topic, key, written = dead_letter(record, "webhooks", KeyError("x" * 9999))
+    letter = read_letter(Record(Position(topic, 0, 0), key, written, NOW_MS))
+    assert isinstance(letter, Poison)
+    assert (letter.code, letter.detail[:12]) == ("unforeseen", "KeyError: 'x")
+    assert len(letter.detail) == 500
+    assert again(letter) == (Topic.WEBHOOKS, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -43,9 +44,15 @@ async def fill(settings: Settings) -> None:
     for key in (9, 10):
         attempt_id = (since_epoch(at_ms) << 22) + key
         attempt = Attempt(
-            attempt_id, key, "msg_5_ready_1", "video.ready", 1, at_ms, Outcome.RETRYING, None, "no answer", 9, at_ms
+            attempt_id, key, "msg_5_ready_1", "video.ready", 1, at_ms, Outcome.GIVEN_UP, None, "no answer", 9, None
         )
         await metadata.add_attempt(attempt, "{}")
+    retried = replace(attempt, webhook_id=11, message_id="msg_6_ready_1", outcome=Outcome.RETRYING, next_at_ms=at_ms)
+    await metadata.create_webhook(Webhook(11, 8, url, (), SECRET, at_ms), 5)
+    await metadata.add_attempt(retried, "{}")
+    await metadata.add_attempt(replace(retried, attempt_id=attempt_id + 1, message_id="msg_7_ready_1"), "{}")
+    ended = replace(attempt, webhook_id=11, attempt_id=attempt_id + 2, message_id="msg_8_ready_1")
+    await metadata.add_attempt(ended, "{}")
     await metadata.close()
     await log.close()
 
@@ -68,8 +75,8 @@ def test_webhooks_are_listed_by_user_or_by_id_without_their_secrets(run: Run) ->
     ]
     assert json.loads(run("list", "--webhook", "10", "--json")[1]) == rows[1]
     assert SECRET not in out
-    assert "no webhooks" in run("list", "--user", "8")[1]
-    assert run("list", "--webhook", "11") == (1, "reelway: no webhook 11\n")
+    assert "no webhooks" in run("list", "--user", "9")[1]
+    assert run("list", "--webhook", "12") == (1, "reelway: no webhook 12\n")
     assert run("list")[0] == run("list", "--user", "7", "--webhook", "9")[0] == 2
 
 
@@ -78,7 +85,7 @@ def test_deliveries_are_listed(run: Run) -> None:
     code, out = run("deliveries", "9", "--json")
     row = json.loads(out)
     assert (code, row["message_id"], row["attempt"], row["answer"]) == (0, "msg_5_ready_1", 1, "no answer")
-    assert run("deliveries", "11")[0] == 1
+    assert run("deliveries", "12")[0] == 1
 
 
 def test_messages_are_replayed_to_a_webhook_that_is_enabled(run: Run, settings: Settings) -> None:
@@ -90,3 +97,11 @@ def test_messages_are_replayed_to_a_webhook_that_is_enabled(run: Run, settings: 
         assert code == 1
         assert words in out
     assert len(asyncio.run(queued(settings))) == 1
+
+
+def test_messages_that_are_still_retried_are_left_alone_and_the_others_replayed(run: Run, settings: Settings) -> None:
+    code, out = run("replay", "11", "msg_6_ready_1", "msg_8_ready_1", "msg_7_ready_1")
+    assert code == 1
+    assert "msg_6_ready_1 is still retried" in out
+    assert "2 of 3 messages were not replayed" in out
+    assert [event.message_id for event in asyncio.run(queued(settings))] == ["msg_8_ready_1"]

@@ -168,6 +168,11 @@ async def test_deliveries_are_listed_page_by_page_and_replayed(client: Client) -
         (1, 503, None),
     ]
     assert rest["next_cursor"] is None
+    refused = await client.ask("POST", f"/v1/webhooks/{key}/deliveries/msg_11_ready_1/replay")
+    assert (refused.status, refused.code) == (409, "still_retrying")
+    assert "msg_11_ready_1" in refused.json["detail"]
+    last = replace(first, attempt_id=attempt_id + 2, outcome=Outcome.GIVEN_UP, number=3, next_at_ms=None)
+    await client.metadata.add_attempt(last, '{"type":"video.ready"}')
     again = await client.ask("POST", f"/v1/webhooks/{key}/deliveries/msg_11_ready_1/replay")
     assert (again.status, again.json) == (202, {"message_id": "msg_11_ready_1"})
     [event] = await queued(client)

@@ -4,26 +4,31 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook as TheirWebhook
 
+from origin.deadletters import Poison, again, read_letter
 from origin.eventlog import LogUnavailable
-from origin.events import DEAD_LETTERS, Topic, VideoChange
+from origin.events import DEAD_LETTERS, Topic, VideoChange, WebhookEvent, encode
 from origin.metadata import MetadataUnavailable, NotFound
-from origin.subscriptions import DAY_MS, Disabled, Outcome
+from origin.refusals import StillRetrying
+from origin.subscriptions import DAY_MS, Attempt, Disabled, Outcome
 from origin.webhooks.delivering import DeliverySettings
 from origin.webhooks.rooms import RoomSettings
-from origin.webhooks.schedule import WAITS_S
+from origin.webhooks.schedule import STILL_RETRIED_MS, WAITS_S
+from origin.webhooks.sender import SenderSettings
 from tests.contracts.roles import Switch
 from tests.origin.webhooks.receiver import Receiver, answered, receiving
 from tests.waiting import until
 
 if TYPE_CHECKING:
+    from origin.views import NewSecret
     from tests.origin.webhooks.conftest import Post
 
 OK, BUSY, GONE = answered("204 No Content"), answered("503 Service Unavailable"), answered("410 Gone")
@@ -113,6 +118,42 @@ async def test_receivers_that_hang_hold_up_nobody_else(any_post: Post) -> None:
         await any_post.kill()
 
 
+async def test_tests_to_receivers_that_hang_leave_the_deliveries_of_others_their_places(post: Post) -> None:
+    post.settings = DeliverySettings(at_once=4, rooms=RoomSettings(each=2, failing_all=2))
+    post.sending = SenderSettings(whole_s=60)
+    async with receiving(None) as hanging, receiving(OK) as prompt:
+        pressed = [await post.subscribe(hanging, user_id=user_id) for user_id in (7, 8, 9)]
+        other = await post.subscribe(prompt, user_id=10)
+        for made, user_id in zip(pressed, (7, 8, 9), strict=True):
+            for _ in range(3):
+                await post.webhooks.test(user_id, made.webhook.webhook_id)
+        post.start()
+        await until(lambda: len(hanging.requests) >= 2)
+        await post.happens(200, user_id=10)
+        await until(lambda: len(prompt.requests) == 1, within_s=10)
+        await post.until_noted(other, 1)
+        assert len(hanging.requests) == post.stats.running == 2
+        await post.kill()
+
+
+async def test_the_receivers_of_one_user_that_hang_leave_others_their_places(post: Post) -> None:
+    post.settings = DeliverySettings(at_once=4, rooms=RoomSettings(each=2, user=3))
+    post.sending = SenderSettings(whole_s=60)
+    async with receiving(None) as hanging, receiving(OK) as prompt:
+        for _ in range(3):
+            await post.subscribe(hanging)
+        other = await post.subscribe(prompt, user_id=8)
+        for video_id in range(100, 104):
+            await post.happens(video_id)
+        post.start()
+        await until(lambda: len(hanging.requests) >= 3)
+        await post.happens(200, user_id=8)
+        await until(lambda: len(prompt.requests) == 1, within_s=10)
+        await post.until_noted(other, 1)
+        assert len(hanging.requests) == post.stats.running == 3
+        await post.kill()
+
+
 async def test_to_wait_for_room_counts_as_no_attempt(post: Post) -> None:
     post.settings = DeliverySettings(rooms=RoomSettings(each=1))
     async with receiving(None, OK) as receiver:
@@ -127,6 +168,65 @@ async def test_to_wait_for_room_counts_as_no_attempt(post: Post) -> None:
         history = await post.until_noted(made, 2)
     assert {each.message_id for each in history} == {"msg_11_ready_1", "msg_12_ready_1"}
     assert [each.number for each in history] == [1, 1]
+
+
+async def test_a_message_that_finds_no_room_for_a_day_is_given_up_listed_and_can_be_replayed(post: Post) -> None:
+    post.settings, post.sending = DeliverySettings(rooms=RoomSettings(each=1)), SenderSettings(whole_s=60)
+    async with receiving(None, OK) as receiver:
+        made = await post.subscribe(receiver)
+        await post.happens(11)
+        post.start()
+        await until(lambda: bool(receiver.waiting))
+        began_ms = post.clock()
+        await post.happens(12)
+        [attempt] = await post.until_noted(made, 1)
+        assert DAY_MS < attempt.at_ms - began_ms < 1.5 * DAY_MS
+        assert (attempt.message_id, attempt.outcome) == ("msg_12_ready_1", Outcome.GIVEN_UP)
+        assert (attempt.number, attempt.status, attempt.next_at_ms) == (1, None, None)
+        assert "others" in attempt.error
+        await until(lambda: post.stats.given_up == 1)
+        [letter] = await post.letters()
+        assert (letter.message_id, letter.attempt, letter.error_code) == ("msg_12_ready_1", 0, "no_room")
+        assert len(receiver.requests) == 1
+        assert (await post.webhooks.all_of(7))[0].failing_since_ms is None
+        receiver.answer_waiting(OK)
+        await post.until_noted(made, 2)
+        await post.webhooks.replay(7, made.webhook.webhook_id, "msg_12_ready_1")
+        history = await post.until_noted(made, 3)
+    assert [each.outcome for each in history] == [Outcome.GIVEN_UP, Outcome.DELIVERED, Outcome.DELIVERED]
+
+
+async def test_how_often_a_message_found_no_room_is_counted_over_all_its_attempts(post: Post) -> None:
+    post.settings = DeliverySettings(rooms=RoomSettings(each=1))
+    async with receiving(None, BUSY) as receiver:
+        made = await post.subscribe(receiver)
+        await post.happens(11)
+        post.start()
+        await until(lambda: bool(receiver.waiting))
+        await post.happens(12)
+        await until(lambda: post.stats.put_off > 3)
+        receiver.answer_waiting(OK)
+        await post.until_noted(made, len(WAITS_S) + 2)
+        await until(lambda: post.stats.given_up == 1)
+    [letter] = await post.letters()
+    assert (letter.message_id, letter.attempt) == ("msg_12_ready_1", len(WAITS_S) + 1)
+    assert letter.put_off >= 3
+
+
+async def test_a_test_that_finds_no_room_is_dropped_at_once_and_says_why(post: Post) -> None:
+    async with receiving(None) as receiver:
+        made = await post.subscribe(receiver)
+        post.start()
+        await post.webhooks.test(7, made.webhook.webhook_id)
+        await until(lambda: bool(receiver.waiting))
+        message_id = await post.webhooks.test(7, made.webhook.webhook_id)
+        [attempt] = await post.until_noted(made, 1)
+        assert (attempt.message_id, attempt.outcome, attempt.status) == (message_id, Outcome.GIVEN_UP, None)
+        assert "others" in attempt.error
+        assert (post.stats.put_off, post.stats.dropped, post.stats.given_up) == (0, 1, 0)
+        assert await post.letters() == []
+        assert len(receiver.requests) == 1
+        await post.kill()
 
 
 async def test_a_deliverer_that_is_killed_between_sending_and_committing_sends_again_under_the_same_id(
@@ -269,6 +369,36 @@ async def test_a_message_is_replayed_with_the_body_and_the_id_that_it_had(post: 
     assert (first[1]["webhook-id"], first[2]) == (second[1]["webhook-id"], second[2])
 
 
+async def test_a_message_that_is_still_retried_is_not_replayed_beside_that_unless_it_was_lost(post: Post) -> None:
+    async with receiving(BUSY, None) as receiver:
+        made = await post.subscribe(receiver)
+        key = made.webhook.webhook_id
+        post.start()
+        await post.happens(11)
+        await post.until_noted(made, 1)
+        await post.kill()
+        with pytest.raises(StillRetrying, match="msg_11_ready_1 is still retried"):
+            await post.webhooks.replay(7, key, "msg_11_ready_1")
+        with pytest.raises(NotFound):
+            await post.webhooks.replay(8, key, "msg_11_ready_1")
+        post.clock.passed_ms += STILL_RETRIED_MS
+        await post.webhooks.replay(7, key, "msg_11_ready_1")
+
+
+async def test_the_last_attempt_counts_however_many_of_other_messages_came_after_it(post: Post) -> None:
+    async with receiving(OK) as receiver:
+        made = await post.subscribe(receiver)
+    key, at_ms = made.webhook.webhook_id, post.clock()
+    retrying = Attempt(post.mint(), key, "msg_1", "video.ready", 1, at_ms, Outcome.RETRYING, 503, "", 9, at_ms + 5000)
+    for message_id in ("msg_1", *(f"msg_{n}" for n in range(2, 500))):
+        await post.metadata.add_attempt(replace(retrying, attempt_id=post.mint(), message_id=message_id), "{}")
+    with pytest.raises(StillRetrying):
+        await post.webhooks.replay(7, key, "msg_1")
+    ended = replace(retrying, attempt_id=post.mint(), outcome=Outcome.GIVEN_UP, number=2, next_at_ms=None)
+    await post.metadata.add_attempt(ended, "{}")
+    await post.webhooks.replay(7, key, "msg_1")
+
+
 @pytest.mark.parametrize(
     ("fault", "told"), [({"url": "https://10.0.0.1/"}, "not public"), ({"secret": "whsec_?"}, "on our side")]
 )
@@ -331,3 +461,96 @@ async def test_what_cannot_be_read_is_dead_lettered_and_holds_up_nothing(post: P
     read_in = Topic.VIDEOS if topic is Topic.VIDEOS else Topic.WEBHOOKS
     [letter] = await post.eventlog.read(DEAD_LETTERS[read_in], {}, 10)
     assert json.loads(letter.value)["value"] == "?"
+
+
+async def unreadable(post: Post, user_id: int, receiver: Receiver) -> NewSecret:
+    """A webhook whose row no version of ours wrote."""
+    made = await post.subscribe(receiver, user_id=user_id)
+    webhook = await post.metadata.webhook(user_id, made.webhook.webhook_id)
+    nonsense: Any = "nonsense"
+    await post.metadata.replace_webhook(webhook, replace(webhook, disabled=nonsense))
+    return made
+
+
+async def test_a_message_at_which_something_of_ours_breaks_is_dead_lettered_and_holds_up_nothing(
+    any_post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with receiving(OK) as receiver:
+        broken = (await unreadable(any_post, 8, receiver)).webhook.webhook_id
+        event = WebhookEvent(broken, 8, "msg_10_ready_1", "video.ready", "{}")
+        position = await any_post.eventlog.append(Topic.WEBHOOKS, str(broken), encode(event))
+        made = await any_post.subscribe(receiver)
+        any_post.start()
+        await any_post.happens(11)
+        await any_post.until_noted(made, 1)
+        await until(lambda: any_post.stats.broken == 1)
+        letter = read_letter((await any_post.eventlog.read(Topic.WEBHOOKS_DEAD, {}, 10))[0])
+        assert isinstance(letter, Poison)
+        assert (letter.position, letter.code, letter.value) == (position, "unforeseen", encode(event))
+        assert letter.detail == "ValueError: 'nonsense' is not a valid Disabled"
+        assert again(letter) == (Topic.WEBHOOKS, encode(event))
+        [said] = [each for each in caplog.records if each.exc_info]
+        assert said.exc_info
+        assert isinstance(said.exc_info[1], ValueError)
+        await any_post.kill()
+        any_post.start()
+        await any_post.happens(12)
+        await any_post.until_noted(made, 2)
+    assert any_post.stats.broken == 1
+
+
+async def test_a_change_at_which_something_of_ours_breaks_is_dead_lettered_and_others_are_told(post: Post) -> None:
+    async with receiving(OK) as receiver:
+        await unreadable(post, 8, receiver)
+        made = await post.subscribe(receiver)
+        post.start()
+        await post.happens(10, user_id=8)
+        await post.happens(11)
+        await post.until_noted(made, 1)
+    letter = read_letter((await post.eventlog.read(DEAD_LETTERS[Topic.VIDEOS], {}, 10))[0])
+    assert isinstance(letter, Poison)
+    assert (letter.code, post.stats.broken) == ("unforeseen", 1)
+
+
+async def test_no_more_is_taken_than_may_wait_for_the_commit_of_one_that_is_slow(any_post: Post) -> None:
+    any_post.settings = DeliverySettings(at_once=2, uncommitted=5)
+    async with receiving(None, OK) as receiver:
+        made = await any_post.subscribe(receiver)
+        for video_id in range(100, 120):
+            await any_post.happens(video_id)
+        any_post.start()
+        await any_post.until_noted(made, 4)
+        await asyncio.sleep(0.3)
+        assert len(receiver.requests) == 5
+        receiver.answer_waiting(OK)
+        await any_post.until_noted(made, 20)
+    assert len(set(ids(receiver))) == len(receiver.requests) == 20
+
+
+async def test_a_secret_is_in_no_log_record_attempt_or_letter_whatever_fails(
+    post: Post, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with receiving(BUSY) as receiver:
+        made = await post.subscribe(receiver)
+        key = made.webhook.webhook_id
+        secrets = [made.secret, (await post.webhooks.rotate(7, key)).secret]
+        broken = await post.subscribe(receiver, user_id=8)
+        webhook = await post.metadata.webhook(8, broken.webhook.webhook_id)
+        secrets.append(broken.secret + "?")
+        await post.metadata.replace_webhook(webhook, replace(webhook, secret=secrets[-1]))
+        secrets.append((await unreadable(post, 9, receiver)).secret)
+        post.start()
+        for video_id, user_id in ((11, 7), (12, 8), (13, 9)):
+            await post.happens(video_id, user_id=user_id)
+        for each in (made, broken):
+            await post.until_noted(each, len(WAITS_S) + 1)
+        await until(lambda: post.stats.given_up == 2 and post.stats.broken == 1)
+    told = [str(vars(each)) + caplog.handler.format(each) for each in caplog.records]
+    assert any("Traceback" in each for each in told)
+    for topic in Topic:
+        told += [each.value.decode() for each in await post.eventlog.read(topic, {}, 100)]
+    told += map(repr, [*await post.until_noted(made, 1), *await post.until_noted(broken, 1)])
+    told += map(repr, [made, webhook, *await post.webhooks.all_of(7)])
+    for secret in secrets:
+        assert not [each for each in told if secret.removeprefix("whsec_") in each]

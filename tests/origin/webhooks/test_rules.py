@@ -15,7 +15,10 @@ from standardwebhooks.webhooks import Webhook
 from origin.eventlog.retention import Retention
 from origin.eventlog.topics import wanted
 from origin.events import Topic, VideoChange, VideoEvent
-from origin.model import VideoStatus
+from origin.model import TAKEN_DOWN, Failure, VideoStatus
+from origin.packaging import PackagingCatalog
+from origin.reviewing import Reviews
+from origin.subscriptions import Attempt, Outcome
 from origin.webhooks.message import message_of
 from origin.webhooks.schedule import (
     LATER_S,
@@ -29,6 +32,7 @@ from origin.webhooks.schedule import (
     GivenUp,
     Unsubscribed,
     after,
+    still_retried,
     without_room,
 )
 from origin.webhooks.signature import BadSecret, parse_secret, signed
@@ -235,9 +239,24 @@ def test_a_topic_that_waits_has_one_partition_so_that_its_records_are_due_in_the
     assert shapes[Topic.WEBHOOKS] == 12
 
 
-def test_what_finds_no_room_is_looked_at_less_often_in_time():
-    waits = [without_room(times) for times in range(8)]
-    assert waits == [5, 5, 5, 5, 300, 300, 300, 300]
+def test_what_finds_no_room_is_looked_at_less_often_in_time_and_given_up_after_as_long_as_what_fails():
+    waits_s: list[int] = []
+    while isinstance(fate := without_room(len(waits_s)), Again):
+        waits_s.append(fate.wait_s)
+    assert fate == GivenUp()
+    assert waits_s[:8] == [5, 5, 5, 5, 300, 300, 300, 300]
+    assert 0 <= sum(WAITS_S) - sum(waits_s) < 300
+    assert without_room(0, 0) == GivenUp()
+
+
+def test_a_message_is_retried_until_it_ends_or_its_next_attempt_is_later_than_any_wait_for_room_explains():
+    last = Attempt(5, 1, "msg_1", "video.ready", 1, NOW_MS, Outcome.RETRYING, 503, "", 9, NOW_MS + 5000)
+    assert still_retried(last, NOW_MS)
+    lost_ms = NOW_MS + 5000 + 1000 * sum(WAITS_S)
+    assert still_retried(last, lost_ms)
+    assert not still_retried(last, lost_ms + 3_600_001)
+    ends = set(Outcome) - {Outcome.RETRYING}
+    assert not any(still_retried(replace(last, outcome=each, next_at_ms=None), NOW_MS) for each in ends)
 
 
 @given(st.binary(min_size=24, max_size=64))
@@ -269,7 +288,25 @@ def test_the_signature_is_the_one_that_another_implementation_makes():
 
 def test_what_is_told_before_and_after_a_takedown_and_its_undo_are_messages_of_their_own():
     ready = VideoEvent(11, 7, VideoChange.PUBLISHED, 1000, revision=3, status=VideoStatus.READY)
-    down = replace(ready, change=VideoChange.REJECTED, status=VideoStatus.REJECTED, takedowns=1)
+    down = replace(
+        ready, change=VideoChange.REJECTED, status=VideoStatus.REJECTED, failure_code=TAKEN_DOWN, takedowns=1
+    )
     undone, again = replace(ready, takedowns=1), replace(down, takedowns=2)
     ids = [message.message_id for each in (ready, down, undone, again) if (message := message_of(each))]
-    assert ids == ["msg_11_ready_3", "msg_11_rejected_3_1", "msg_11_ready_3_1", "msg_11_rejected_3_2"]
+    assert ids == ["msg_11_ready_3", "msg_11_takedown_3_1", "msg_11_ready_3_1", "msg_11_takedown_3_2"]
+
+
+async def test_a_rejection_after_a_takedown_that_was_undone_is_a_message_of_its_own(house):
+    catalog = PackagingCatalog(
+        house.metadata, house.objects, house.eventlog, house.clock, house.changes, house.progress
+    )
+    reviews = Reviews(house.eventlog, house.metadata, house.objects, house.clock)
+    video = await house.video(await house.user("cat"), VideoStatus.PROCESSING)
+    for _ in range(2):
+        await reviews.take_down(video.video_id, "Stolen.")
+        await reviews.restore(video.video_id)
+    for _ in range(2):
+        await catalog.reject(video.video_id, Failure("moderation", "Not here."))
+    told = [message_of(each) for each in await house.events(VideoEvent, Topic.VIDEOS)]
+    assert [each.kind for each in told if each] == ["video.rejected"] * 4
+    assert len({each.message_id for each in told if each}) == 3

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from origin.events import VideoChange, VideoEvent
 from origin.model import VideoStatus
-from origin.subscriptions import DAY_MS, Disabled, Webhook
+from origin.subscriptions import DAY_MS, MOST_WEBHOOKS, Disabled, Webhook
 from origin.webhooks.message import TEST, TYPES, message_of
 from origin.webhooks.rooms import Rooms, RoomSettings
 from origin.webhooks.schedule import Again, Delivered, GivenUp, Unsubscribed
@@ -128,17 +128,28 @@ def test_a_webhook_that_is_disabled_keeps_its_reason_until_it_is_enabled_without
 
 
 @given(st.lists(st.tuples(st.integers(1, 5), st.booleans(), st.booleans()), max_size=80))
-def test_no_webhook_has_more_than_its_room_and_the_failing_leave_room_for_others(steps):
-    rooms, inside = Rooms(RoomSettings(each=3, failing_each=1, failing_all=2)), []
+def test_no_webhook_and_no_user_has_more_than_its_room_and_the_failing_leave_room_for_others(steps):
+    rooms, inside = Rooms(RoomSettings(each=3, failing_each=1, failing_all=2, user=4)), []
     for webhook_id, failing, comes in steps:
+        user_id = webhook_id % 2
         if comes:
             alike = [each for each in inside if each[0] == webhook_id]
-            room = len(alike) < (1 if failing else 3) and not (failing and sum(each[1] for each in inside) >= 2)
-            assert rooms.enter(webhook_id, failing=failing) is room
-            inside += [(webhook_id, failing)] * room
+            room = len(alike) < (1 if failing else 3) and not (failing and sum(each[2] for each in inside) >= 2)
+            room = room and sum(each[1] == user_id for each in inside) < 4
+            assert rooms.enter(webhook_id, user_id, failing=failing) is room
+            inside += [(webhook_id, user_id, failing)] * room
         elif inside:
-            webhook_id, failing = inside.pop()
-            rooms.leave(webhook_id, failing=failing)
-    for webhook_id, failing in inside:
-        rooms.leave(webhook_id, failing=failing)
+            webhook_id, user_id, failing = inside.pop()
+            rooms.leave(webhook_id, user_id, failing=failing)
+    for webhook_id, user_id, failing in inside:
+        rooms.leave(webhook_id, user_id, failing=failing)
     assert rooms == Rooms(rooms.settings)
+
+
+def test_however_many_of_a_users_webhooks_fail_another_has_all_its_room():
+    rooms = Rooms(RoomSettings())
+    *failing, healthy = range(MOST_WEBHOOKS)
+    assert all(rooms.enter(webhook_id, 7, failing=True) for webhook_id in failing)
+    assert all(rooms.enter(healthy, 7, failing=False) for _ in range(rooms.settings.each))
+    assert not rooms.enter(MOST_WEBHOOKS, 7, failing=False)
+    assert rooms.enter(MOST_WEBHOOKS, 8, failing=False)

@@ -23,7 +23,13 @@ TAKEN = answered("204 No Content")
     answers=st.lists(st.sampled_from([*FAILURES, TAKEN, None]), max_size=len(WAITS_S)),
     kills=st.lists(st.integers(1, 10), max_size=3, unique=True).map(sorted),
     videos=st.integers(1, 4),
-    rooms=st.builds(RoomSettings, each=st.integers(1, 2), failing_each=st.just(1), failing_all=st.integers(1, 2)),
+    rooms=st.builds(
+        RoomSettings,
+        each=st.integers(1, 2),
+        failing_each=st.just(1),
+        failing_all=st.integers(1, 2),
+        user=st.integers(1, 2),
+    ),
     at_once=st.integers(1, 4),
 )
 def test_each_message_reaches_a_receiver_that_takes_it_in_the_end_and_never_under_two_ids(
