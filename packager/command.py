@@ -84,5 +84,7 @@ def cmaf() -> dict[str, Any]:
         "fflags": "+bitexact",  # no encoder version and no clock in the bytes: names are hashes of them
         # delay_moov: with empty_moov Shaka misses the edit list and shifts the picture by its B-frames.
         "movflags": "+cmaf+frag_keyframe+delay_moov",
+        # Else the end of a fragment stays in the muxer's buffer until the next one is written.
+        "flush_packets": 1,
         "output_ts_offset": TIMELINE_START_S,
     }
