@@ -9,6 +9,7 @@ from typing import Any
 from packager.command import branches, clip_input, cmaf, command, output
 from packager.ladder import Rung
 from packager.plan import EncodePlan, Means, video_file
+from packager.prints import pictures_output
 from packager.source import HDR_TRANSFERS, VideoTrack
 
 MATRICES = {
@@ -33,13 +34,16 @@ BT709 = 1
 
 
 def first_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
-    """Stage A: the first rung."""
-    return _remux_argv(plan, means) if plan.remuxed else _encode_argv(plan, means, (plan.ladder.first,))
+    """Stage A: the first rung; where it is encoded the pictures of the clip's print, too, which costs no decoding."""
+    return _remux_argv(plan, means) if plan.remuxed else _first_rung_argv(plan, means)
 
 
 def rest_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
     """Stage B: all other rungs from one decode. Same timeline and keyframes, so stage A's rung stays as it is."""
-    return _encode_argv(plan, means, plan.ladder.rest)
+    rungs = plan.ladder.rest
+    pictures = branches(picture(clip_input(plan, means), plan, rungs[0]), len(rungs))
+    outputs = [_rung_output(picture, rung, plan, means) for picture, rung in zip(pictures, rungs, strict=True)]
+    return command(means, outputs)
 
 
 def done_frames(progress_line: str) -> int | None:
@@ -63,10 +67,10 @@ def _remux_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
     return command(means, [pictures])
 
 
-def _encode_argv(plan: EncodePlan, means: Means, rungs: tuple[Rung, ...]) -> tuple[str, ...]:
-    pictures = branches(picture(clip_input(plan, means), plan, rungs[0]), len(rungs))
-    outputs = [_rung_output(picture, rung, plan, means) for picture, rung in zip(pictures, rungs, strict=True)]
-    return command(means, outputs)
+def _first_rung_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
+    rung = plan.ladder.first
+    shown, printed = branches(picture(clip_input(plan, means), plan, rung), 2)
+    return command(means, [_rung_output(shown, rung, plan, means), pictures_output(printed, float(plan.duration_s))])
 
 
 def picture(clip: Any, plan: EncodePlan, largest: Rung, only: Sequence[tuple[int, int]] = ()) -> Any:

@@ -26,7 +26,7 @@ from packager.package import Package
 from packager.packing import POSTER_NAME, Packing
 from packager.pictures import Poster, make_poster
 from packager.plan import EncodePlan, Means, keyframe_samples, video_file
-from packager.printing import make_opening, make_print
+from packager.printing import make_opening, make_print, opening_beside
 from packager.process import ProcessFailed
 from packager.samples import SAMPLE_PATTERN, clip_samples_argv, rendition_samples_argv, sample_times
 from packager.sound import check_argv, corrected, gain_for, measure_argv, read_loudness, sound_argv
@@ -61,7 +61,7 @@ class FirstStage:
     """Second of the clip that the poster shows."""
     recognised: bool = False
     """Whether `verdict` is also on the whole clip's print."""
-    _encoded: bool = False
+    _encoded: asyncio.Event = field(default_factory=asyncio.Event)
     _known: Verdict | None = None
     _judged: Verdict | None = None
     _sound: asyncio.Event = field(default_factory=asyncio.Event)
@@ -102,7 +102,7 @@ class FirstStage:
                 self.report(min(1.0, frames / self.plan.frames))
 
         await self._decoding(first_argv(self.plan, self.means), take)
-        self._encoded = True
+        self._encoded.set()
         if frames != self.plan.frames:
             logger.info("clip ended early", extra={"frames": frames, "expected": self.plan.frames})
             raise CutShort
@@ -123,16 +123,24 @@ class FirstStage:
             await self._recognise(urgent=False)
 
     async def _look_at_opening(self) -> None:
-        # Urgent: the first publication waits for it, and not for the end of the encoding.
-        run = partial(self._decoding, urgent=True)
-        if await self.resembles(await make_opening(self.plan, self.means, self.children.work, run)):
+        if await self.resembles(await self._opening()):
             await self._recognise(urgent=True)
         else:
             self._known = Allow()
 
+    async def _opening(self) -> Print:
+        if not self.plan.remuxed:
+            return await opening_beside(self.plan, self.children.work, self._encoded)
+        # Urgent: the first publication waits for it.
+        return await make_opening(self.plan, self.means, self.children.work, partial(self._decoding, urgent=True))
+
     async def _recognise(self, *, urgent: bool) -> None:
         run = partial(self._decoding, urgent=urgent)
-        self._known = await self.recognise(await make_print(self.plan, self.means, self.children.work, run))
+        beside = not self.plan.remuxed
+        if beside:
+            await self._encoded.wait()
+        found = await make_print(self.plan, self.means, self.children.work, run, beside=beside)
+        self._known = await self.recognise(found)
         self.recognised = True
 
     async def _look(self, argv: tuple[str, ...], times: tuple[Fraction, ...]) -> None:
@@ -159,7 +167,7 @@ class FirstStage:
         await self._sound.wait()
         file = self.children.work / video_file(self.plan.ladder.first)
         latest, speed = began, self.children.settings.growth_speed
-        while not self._encoded and self.packing.grown < len(self.plan.cuts):
+        while not self._encoded.is_set() and self.packing.grown < len(self.plan.cuts):
             ends = await asyncio.to_thread(whole_fragments, file)
             now = time.monotonic()
             news = worth_publishing(len(ends), self.packing.grown, now - latest)

@@ -7,6 +7,7 @@ every picture of a clip has alike, are cut before it is hashed.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +20,10 @@ PICTURES_FILE = "print.gray"
 SOUND_FILE = "print.chroma"
 OPENING_S = 6.0
 """What is looked at before the first publication: half as long again as the run by which clips are known
-(`origin.prints.PrintRules`), at a tenth of a second of CPU a second."""
+(`origin.prints.PrintRules`)."""
 EDGE = 96
 """Pixels a side, as taken."""
+PICTURE_BYTES = EDGE * EDGE
 HASHED_EDGE = 32
 """Pixels a side, as hashed."""
 DARK = 32
@@ -34,17 +36,23 @@ SOUND_RATE = 11025
 """Chromaprint's own, Hz."""
 
 
-def pictures_argv(plan: EncodePlan, means: Means, seconds: float) -> tuple[str, ...]:
-    """The pictures of the clip's first `seconds`, PICTURES_PER_S, one after another into PICTURES_FILE."""
+def pictures_output(stream: Any, seconds: float) -> Any:
+    """The pictures of a clip's first `seconds`, PICTURES_PER_S, one after another into PICTURES_FILE."""
     pictures = (
-        # Filters within the loop make no difference to what is left of a picture here, and without the pictures that
-        # no other rests on a third of the work is saved: a neighbour of a tenth of a second ago stands for them.
-        clip_input(plan, means, skip_loop_filter="all", skip_frame="noref")[str(plan.video.index)]
+        stream
         .filter("fps", fps=PICTURES_PER_S, start_time=0)
         .filter("scale", EDGE, EDGE, flags="area", out_range="pc")
         .filter("format", "gray")
-    )
-    return command(means, [output(pictures, PICTURES_FILE, f="rawvideo", fps_mode="passthrough", t=seconds)])
+    )  # fmt: skip
+    return output(pictures, PICTURES_FILE, f="rawvideo", fps_mode="passthrough", t=seconds, flush_packets=1)
+
+
+def pictures_argv(plan: EncodePlan, means: Means, seconds: float) -> tuple[str, ...]:
+    """`pictures_output` of the clip where nothing else decodes it."""
+    # Filters within the loop make no difference to what is left of a picture here, and without the pictures that no
+    # other rests on a third of the work is saved: a neighbour of a tenth of a second ago stands for them.
+    clip = clip_input(plan, means, skip_loop_filter="all", skip_frame="noref")
+    return command(means, [pictures_output(clip[str(plan.video.index)], seconds)])
 
 
 def sound_print_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
@@ -56,9 +64,9 @@ def sound_print_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
 
 
 def hashes(grey: bytes) -> bytes:
-    """Of pictures of EDGE * EDGE grey bytes each: `Print.pictures`. Bytes of a picture cut short are left out."""
-    count = len(grey) // (EDGE * EDGE)
-    pictures = np.frombuffer(grey, np.uint8, count * EDGE * EDGE).reshape(count, EDGE, EDGE)
+    """Of pictures of PICTURE_BYTES of grey each: `Print.pictures`. Bytes of a picture cut short are left out."""
+    count = len(grey) // PICTURE_BYTES
+    pictures = np.frombuffer(grey, np.uint8, count * PICTURE_BYTES).reshape(count, EDGE, EDGE)
     if count == 0:
         return b""
     rows, columns = _inside(pictures.max(axis=(0, 2))), _inside(pictures.max(axis=(0, 1)))

@@ -1,8 +1,8 @@
 """What AV1 renditions save and cost, for `bench_packager`: the enhancement of one packaged clip, judged over all of it.
 
-Of every rung the bytes in H.264 and AV1 and the VMAF of both (v0.6.1, at the rung's size, against the clip): the harmonic
-mean of every seventh frame, which are as seldom keyframes as all are. The CRF was chosen by samples, so the two VMAFs
-are near each other and not equal.
+Of every rung the bytes in H.264 and AV1 and the VMAF of both (v0.6.1, at the rung's size, against the clip): the
+harmonic mean of every seventh frame, which are as seldom keyframes as all are. The CRF was chosen by samples, so the
+two VMAFs are near each other and not equal.
 """
 
 from __future__ import annotations

@@ -100,10 +100,15 @@ class GoodClips:
         drop = "select='not(eq(mod(n,7),3))+gt(n,60)'"
         self.run(*picture("360x640", "30", 3), "-vf", drop, "-fps_mode", "vfr", *H264, path)
 
-    def _hlg(self, path: Path) -> None:
+    def _hlg(self, path: Path, seconds: int = 1) -> None:
         tags = "setparams=color_primaries=bt2020:color_trc=arib-std-b67:colorspace=bt2020nc"
         options = ["-c:v", "libx265", "-preset", "ultrafast", "-x265-params", "log-level=none"]
-        self.run(*picture("360x640", "25", 1), "-vf", f"format=yuv420p10le,{tags}", *options, "-tag:v", "hvc1", path)
+        self.run(
+            *picture("360x640", "25", seconds), "-vf", f"format=yuv420p10le,{tags}", *options, "-tag:v", "hvc1", path
+        )
+
+    def _hlg_long(self, path: Path) -> None:
+        self._hlg(path, 4)
 
     def _sync(self, path: Path) -> None:
         """A white flash and a beep at 3 s, in the dark and in silence."""

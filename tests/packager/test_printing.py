@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from origin.prints import Likeness, Print, PrintRules, asked_bands, bands, compare
+from origin.prints import HASH_BYTES, PICTURES_PER_S, Likeness, Print, PrintRules, asked_bands, bands, compare
 from packager.admission import Accepted, Refused, admit
 from packager.children import Children
-from packager.plan import means, plan_encoding
-from packager.printing import make_print
+from packager.encode import first_argv
+from packager.plan import EncodePlan, Means, means, plan_encoding, video_file
+from packager.printing import Run, make_print, opening_beside
+from packager.prints import OPENING_S
 from packager.probe import probe
 from packager.settings import PackagerSettings
 from packager.tools import Tools
 
 pytestmark = pytest.mark.slow
+Planned = Callable[[Path], Awaitable[tuple[EncodePlan, Means, Run]]]
 Printed = Callable[[Path], Awaitable[Print]]
 Dressed = Callable[..., Path]
 VARIANTS = {
@@ -30,14 +34,24 @@ VARIANTS = {
 
 
 @pytest.fixture
-def printed(tools: Tools, settings: PackagerSettings, tmp_path: Path) -> Printed:
-    async def made(path: Path) -> Print:
+def planned(tools: Tools, settings: PackagerSettings, tmp_path: Path) -> Planned:
+    async def made(path: Path) -> tuple[EncodePlan, Means, Run]:
         found, _ = await probe(path, tools, settings.limits, tmp_path)
         assert not isinstance(found, Refused)
         accepted = admit(found, settings.limits)
         assert isinstance(accepted, Accepted)
-        plan, children = plan_encoding(str(path), accepted), Children(path, tmp_path, settings, lambda _: None)
-        return await make_print(plan, means(tools.ffmpeg, settings), tmp_path, lambda argv: children.run(argv, 10))
+        children = Children(path, tmp_path, settings, lambda _: None)
+        plan = plan_encoding(str(path), accepted)
+        return plan, means(tools.ffmpeg, settings), lambda argv: children.run(argv, 10)
+
+    return made
+
+
+@pytest.fixture
+def printed(planned: Planned, tmp_path: Path) -> Printed:
+    async def made(path: Path) -> Print:
+        plan, ours, run = await planned(path)
+        return await make_print(plan, ours, tmp_path, run)
 
     return made
 
@@ -60,6 +74,36 @@ async def test_a_copy_in_another_dress_is_found_and_is_the_same(
     original, copy = await printed(clip("bbb")), await printed(dressed(clip("bbb"), *VARIANTS[variant]))
     assert compare(copy, original, PrintRules()) is Likeness.SAME
     assert asked_bands(copy) & bands(original)
+
+
+@pytest.mark.parametrize("name", ["bbb", "rotated", "interlaced"])
+async def test_pictures_that_an_encoder_takes_along_say_the_same_as_those_that_are_decoded_for_it(
+    planned: Planned, clip: Callable[[str], Path], tmp_path: Path, name: str
+) -> None:
+    plan, ours, run = await planned(clip(name))
+    assert not plan.remuxed
+    encoded = asyncio.Event()
+    encoding = asyncio.create_task(run(first_argv(plan, ours)))
+    encoding.add_done_callback(lambda _: encoded.set())
+    opening = await opening_beside(plan, tmp_path, encoded)
+    await encoding
+    beside = await make_print(plan, ours, tmp_path, run, beside=True)
+    decoded = await make_print(plan, ours, tmp_path, run)
+    assert beside.sound == decoded.sound
+    assert beside.pictures.startswith(opening.pictures)
+    assert len(opening.pictures) == min(len(beside.pictures), round(OPENING_S * PICTURES_PER_S) * HASH_BYTES)
+    assert compare(beside, decoded, PrintRules()) is Likeness.SAME
+    assert asked_bands(beside) & bands(decoded)
+
+
+async def test_what_is_published_of_a_clip_in_hdr_is_known_when_it_comes_back(
+    planned: Planned, printed: Printed, clip: Callable[[str], Path], tmp_path: Path
+) -> None:
+    plan, ours, run = await planned(clip("hlg_long"))
+    await run(first_argv(plan, ours))
+    original = await make_print(plan, ours, tmp_path, run, beside=True)
+    published = (tmp_path / video_file(plan.ladder.first)).rename(tmp_path / "copy.mp4")
+    assert compare(await printed(published), original, PrintRules()) is Likeness.SAME
 
 
 async def test_clips_of_their_own_are_not_alike(printed: Printed, clip: Callable[[str], Path]) -> None:
