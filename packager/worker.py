@@ -172,12 +172,21 @@ class PackagerWorker:
     async def _work_off(self, taken: Taken, intake: Intake) -> None:
         request_id.set(taken.event.request_id)
         with self.idle.upload():
-            await self._start(taken.event)
+            try:
+                await self._start(taken.event)
+            except Exception as error:
+                # Left as it is, the record would hold up its partition for good.
+                await self._set_aside(taken.record, error)
             await intake.finish(taken)
 
-    async def _set_aside(self, record: Record, error: MalformedEvent) -> None:
-        self.stats.malformed += 1
-        logger.warning("upload event refused", extra={"position": str(record.position), "error": str(error)})
+    async def _set_aside(self, record: Record, error: Exception) -> None:
+        place = str(record.position)
+        if isinstance(error, MalformedEvent):
+            self.stats.malformed += 1
+            logger.warning("upload event refused", extra={"position": place, "error": str(error)})
+        else:
+            self.stats.failed += 1
+            logger.error("upload event cannot be handled", extra={"position": place}, exc_info=error)
         await self._append(*dead_letter(record, GROUP, error))
 
     async def _start(self, event: UploadEvent) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from origin.deadletters import MALFORMED, read_letter
+from origin.deadletters import MALFORMED, UNFORESEEN, read_letter
 from origin.eventlog import Consumer, EventLog, LogUnavailable, open_eventlog, prepare_eventlog
 from origin.events import Topic, UploadEvent, decode, encode
 from origin.metadata.base import MetadataUnavailable
@@ -459,6 +459,22 @@ async def test_an_event_that_does_not_parse_goes_to_the_dead_letters_and_the_res
     (letter,) = [read_letter(record) for record in await house.log.read(Topic.UPLOADS_DEAD, {}, 100)]
     assert (letter.code, letter.value) == (MALFORMED, b"\xff not json")
     assert worker.stats.malformed == 1
+
+
+async def test_an_event_at_which_something_unforeseen_breaks_is_set_aside_and_the_rest_flows(
+    house: House, clip: Clip, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("packager.worker.after_fault", lambda *_, **__: 1 / 0)
+    house.moderation.verdicts = [ModerationUnavailable("asleep")]
+    worker = house.start()
+    await house.upload(8, clip("silent"))
+    await house.until(lambda: worker.stats.failed == 1)
+    await house.upload(9, clip("silent"))
+    await house.status(9, VideoStatus.READY)
+    await house.until(lambda: worker.stats.running == 0)
+    (letter,) = [read_letter(record) for record in await house.log.read(Topic.UPLOADS_DEAD, {}, 100)]
+    assert (letter.code, letter.detail) == (UNFORESEEN, "ZeroDivisionError: division by zero")
+    assert await house.lag() == 0
 
 
 class OneConsumer:
