@@ -31,7 +31,7 @@ async def make_opening(plan: EncodePlan, means: Means, work: Path, run: Run) -> 
 
 async def opening_beside(plan: EncodePlan, work: Path, encoded: asyncio.Event) -> Print:
     """The same, as soon as the first rung's encoder has taken them, which tells when it has `encoded` all."""
-    wanted = round(min(OPENING_S, float(plan.duration_s)) * PICTURES_PER_S) * PICTURE_BYTES
+    wanted = max(1, round(min(OPENING_S, float(plan.duration_s)) * PICTURES_PER_S)) * PICTURE_BYTES
     taken = work / PICTURES_FILE
     while not encoded.is_set() and await asyncio.to_thread(_size, taken) < wanted:  # noqa: ASYNC110 -- nothing tells when
         await asyncio.sleep(POLL_S)

@@ -40,7 +40,8 @@ def pictures_output(stream: Any, seconds: float) -> Any:
     """The pictures of a clip's first `seconds`, PICTURES_PER_S, one after another into PICTURES_FILE."""
     pictures = (
         stream
-        .filter("fps", fps=PICTURES_PER_S, start_time=0)
+        # Of a clip shorter than half a picture's time nothing would come out, which ends the rung's encoding, too.
+        .filter("fps", fps=PICTURES_PER_S, start_time=0, eof_action="pass")
         .filter("scale", EDGE, EDGE, flags="area", out_range="pc")
         .filter("format", "gray")
     )  # fmt: skip

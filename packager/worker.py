@@ -175,18 +175,14 @@ class PackagerWorker:
             try:
                 await self._start(taken.event)
             except Exception as error:
+                logger.exception("upload event cannot be handled", extra={"video_id": taken.event.video_id})
                 # Left as it is, the record would hold up its partition for good.
-                await self._set_aside(taken.record, error)
+                await self._give_up(taken.event, classify(error))
             await intake.finish(taken)
 
-    async def _set_aside(self, record: Record, error: Exception) -> None:
-        place = str(record.position)
-        if isinstance(error, MalformedEvent):
-            self.stats.malformed += 1
-            logger.warning("upload event refused", extra={"position": place, "error": str(error)})
-        else:
-            self.stats.failed += 1
-            logger.error("upload event cannot be handled", extra={"position": place}, exc_info=error)
+    async def _set_aside(self, record: Record, error: MalformedEvent) -> None:
+        self.stats.malformed += 1
+        logger.warning("upload event refused", extra={"position": str(record.position), "error": str(error)})
         await self._append(*dead_letter(record, GROUP, error))
 
     async def _start(self, event: UploadEvent) -> None:
@@ -230,18 +226,17 @@ class PackagerWorker:
         now_ms = self._clock()
         chance = random.random()  # noqa: S311  -- jitter, nothing secret
         fate = after_fault(event.attempt, self._settings.retry, now_ms, chance, waits=fault.waits)
-        told = replace(event, error_code=fault.code, error_detail=fault.detail)
         if fault.final or isinstance(fate, DeadLetter):
-            await self._bury(replace(told, attempt=event.attempt + 1), fault)
-            self.stats.failed += 1
+            await self._give_up(event, fault)
             return
         self.stats.retried += 1
-        again = replace(told, attempt=fate.attempt, not_before=fate.not_before_ms)
+        again = replace(_told(event, fault), attempt=fate.attempt, not_before=fate.not_before_ms)
         await self._append(Topic.UPLOADS_RETRY, str(event.video_id), encode(again))
 
-    async def _bury(self, event: UploadEvent, fault: Fault) -> None:
-        """Give up. A video that plays already goes on playing with the renditions it has."""
-        await self._append(Topic.UPLOADS_DEAD, str(event.video_id), encode(event))
+    async def _give_up(self, event: UploadEvent, fault: Fault) -> None:
+        """A video that plays already goes on playing with the renditions it has."""
+        letter = replace(_told(event, fault), attempt=event.attempt + 1)
+        await self._append(Topic.UPLOADS_DEAD, str(event.video_id), encode(letter))
         failure = Failure("processing_failed", "Something went wrong on our side while this clip was prepared.")
         if fault.code == "upload_missing":
             failure = Failure("upload_missing", "The uploaded file is no longer there. Upload the clip again.")
@@ -255,6 +250,7 @@ class PackagerWorker:
                 logger.exception("failure could not be recorded", extra={"video_id": event.video_id})
                 await asyncio.sleep(APPEND_PAUSE_S)
             else:
+                self.stats.failed += 1
                 return
 
     async def _append(self, topic: str, key: str, value: bytes) -> None:
@@ -267,6 +263,10 @@ class PackagerWorker:
                 await asyncio.sleep(APPEND_PAUSE_S)
             else:
                 return
+
+
+def _told(event: UploadEvent, fault: Fault) -> UploadEvent:
+    return replace(event, error_code=fault.code, error_detail=fault.detail)
 
 
 def _sweep(work_folder: Path) -> None:

@@ -12,15 +12,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition, errors
+from aiokafka import AIOKafkaConsumer, TopicPartition, errors
 
 from origin.eventlog.base import EventLogError, LogUnavailable, Position, Record
 from origin.eventlog.handover import Holdings
 from origin.eventlog.in_hand import Partition
 from origin.eventlog.kafka_address import KafkaAddress
 from origin.eventlog.kafka_errors import log_errors
+from origin.eventlog.kafka_listener import Listener
 from origin.eventlog.kafka_member import connect, leave, subscribe
 from origin.eventlog.kafka_offsets import committed, lag
 from origin.eventlog.kafka_reader import record_of
@@ -36,7 +38,7 @@ _NOWHERE = TopicPartition("", 0)
 """Holds no records. aiokafka tells of an error of the group only who asks for some."""
 
 
-class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
+class KafkaConsumer:
     """Topics are by their names of the port; `address` adds the prefix."""
 
     def __init__(
@@ -73,14 +75,28 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 await self._shared_out.wait()
 
     async def _joined(self) -> AIOKafkaConsumer:
-        if self._closed:
-            raise LogUnavailable(f"this consumer of {self._group} is closed")
         async with self._joining:
+            self._must_be_open()
             if self._client is None:
-                self._client = await connect(self._address, self._group, self._topics, self._holdings, self)
+                client = await connect(self._address, self._group, self._topics, self._holdings)
+                try:
+                    self._must_be_open()
+                except LogUnavailable:
+                    await leave(client)
+                    raise
+                self._client = client
+                self._subscribe(client)
             return self._client
 
-    async def on_partitions_revoked(self, _revoked: Iterable[TopicPartition]) -> None:
+    def _must_be_open(self) -> None:
+        if self._closed:
+            raise LogUnavailable(f"this consumer of {self._group} is closed")
+
+    def _subscribe(self, client: AIOKafkaConsumer) -> None:
+        hears = partial(self._uses, client), partial(self._revoked, client), partial(self._assigned, client)
+        subscribe(client, self._address, self._topics, Listener(*hears))
+
+    async def _revoked(self, client: AIOKafkaConsumer) -> None:
         """The group changes: give out nothing, and wait for the owner's commits, for a while."""
         self._rest_ends()
         if self._can_commit.is_set():
@@ -89,7 +105,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                     while self._is_at_work() and not self._closed and self._can_commit.is_set():
                         self._committed.clear()
                         await self._committed.wait()
-        self._can_commit.clear()
+        if self._uses(client):
+            self._can_commit.clear()
 
     def _is_at_work(self) -> bool:
         return bool(self._holdings.busy()) or self._finishing > 0
@@ -101,11 +118,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
             with contextlib.suppress(RuntimeError):
                 self._taking.reschedule(asyncio.get_running_loop().time())
 
-    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+    async def _assigned(self, client: AIOKafkaConsumer, assigned: Iterable[TopicPartition]) -> None:
         """The group is at rest again."""
-        client = self._client
-        if client is None:
-            return
         kept = self._holdings.take(self._partition(each) for each in assigned)
         offsets = await committed(client, [self._there(partition) for partition in kept])
         if not self._uses(client):
@@ -137,7 +151,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def _taken(self, max_records: int, deadline: float) -> list[Record] | None:
         """None when the group changed meanwhile, or had no rest until the deadline."""
-        client = await self._at_rest(deadline)
+        client = await self._client_once(self._shared_out, deadline)
         if client is not None:
             async with self._given_up_on_errors(client):
                 with contextlib.suppress(TimeoutError):
@@ -145,17 +159,18 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                         return await self._take(client, max_records, deadline)
         return None
 
-    async def _at_rest(self, deadline: float) -> AIOKafkaConsumer | None:
-        """The client once its group is at rest, None when that lasts longer. Raises what keeps it from there."""
+    async def _client_once(self, state: asyncio.Event, deadline: float) -> AIOKafkaConsumer | None:
+        """The client once its group is in this state; None when that lasts longer, or another one takes its place.
+        Raises what keeps it from there."""
         client = await self._joined()
         try:
             async with asyncio.timeout_at(deadline):
-                await self._shared_out.wait()
+                await state.wait()
         except TimeoutError:
             if self._uses(client):
                 await self._ask(client)
             return None
-        return client
+        return client if self._uses(client) else None
 
     async def _ask(self, client: AIOKafkaConsumer) -> None:
         async with self._given_up_on_errors(client):
@@ -165,7 +180,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
 
     @contextlib.asynccontextmanager
     async def _given_up_on_errors(self, client: AIOKafkaConsumer) -> AsyncIterator[None]:
-        """aiokafka gives up a member after some errors; the next poll or begin joins anew."""
+        """aiokafka gives up a member after some errors; whoever needs it next joins anew."""
         try:
             yield
         except errors.KafkaError:
@@ -209,7 +224,8 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         return len(self._holdings.in_hand)
 
     def release(self, position: Position) -> None:
-        if (position.topic, position.partition) in self._holdings.held:
+        # What another member has done while it could not be told is not begun again.
+        if self._is_news((position.topic, position.partition), position.offset + 1):
             self._holdings.in_hand.release(position)
 
     async def begin(self, position: Position) -> bool:
@@ -217,7 +233,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         while not self._shared_out.is_set() and not self._closed:
             try:
                 with log_errors(self._address):
-                    await self._at_rest(asyncio.get_running_loop().time() + ASK_S)
+                    await self._client_once(self._shared_out, asyncio.get_running_loop().time() + ASK_S)
             except EventLogError:
                 await asyncio.sleep(ASK_S)
         return not self._closed and self._holdings.in_hand.begin(position)
@@ -244,7 +260,7 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
                 self._rest_ends()
                 self._can_commit.clear()
                 with log_errors(self._address):
-                    subscribe(self._client, self._address, self._topics, self)
+                    self._subscribe(self._client)
 
     async def commit(self, position: Position) -> None:
         await self._commit_up_to(position)
@@ -254,16 +270,22 @@ class KafkaConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         partition, next_offset = (position.topic, position.partition), position.offset + 1
         with log_errors(self._address):
             async with asyncio.timeout(COMMIT_S), self._committing:
-                client = await self._joined()
-                await self._can_commit.wait()
+                client = await self._client_that_commits()
                 while self._is_news(partition, next_offset):
                     try:
                         await self._commit(client, partition, next_offset)
                     except errors.CommitFailedError:
                         # The group changes: what is still ours afterwards is committed then.
-                        self._can_commit.clear()
+                        if self._uses(client):
+                            self._can_commit.clear()
                         self._committed.set()
-                        await self._can_commit.wait()
+                        client = await self._client_that_commits()
+
+    async def _client_that_commits(self) -> AIOKafkaConsumer:
+        loop = asyncio.get_running_loop()
+        while (client := await self._client_once(self._can_commit, loop.time() + ASK_S)) is None:
+            pass
+        return client
 
     def _is_news(self, partition: Partition, next_offset: int) -> bool:
         return partition in self._holdings.held and self._holdings.advances(partition, next_offset)

@@ -31,13 +31,8 @@ FETCH_BYTES = 8 << 20
 NEVER_MS = 2**31 - 1
 
 
-async def connect(
-    address: KafkaAddress, group: str, topics: Sequence[str], holdings: Holdings, listener: ConsumerRebalanceListener
-) -> AIOKafkaConsumer:
-    """Reach the brokers and begin to join; `listener` hears when partitions are shared out.
-
-    Raises the port's errors.
-    """
+async def connect(address: KafkaAddress, group: str, topics: Sequence[str], holdings: Holdings) -> AIOKafkaConsumer:
+    """Reach the brokers. Raises the port's errors."""
     client = AIOKafkaConsumer(
         **client_arguments(address),
         group_id=address.topic_prefix + group,
@@ -67,14 +62,15 @@ async def connect(
     if missing:
         await client.stop()
         raise LogUnprepared(f"{address.shown} has no topic {', '.join(sorted(missing))}: {MIGRATE}")
-    subscribe(client, address, topics, listener)
     return client
 
 
 def subscribe(
     client: AIOKafkaConsumer, address: KafkaAddress, topics: Sequence[str], listener: ConsumerRebalanceListener
 ) -> None:
-    """Join the group; for a member, have it share out its partitions anew. Until then it can commit nothing."""
+    """Join the group; for a member, have it share out its partitions anew: until then it can commit nothing.
+
+    `listener` hears when that begins and ends."""
     client.subscribe([address.topic_prefix + topic for topic in topics], listener=listener)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from origin.deadletters import MALFORMED, UNFORESEEN, read_letter
+from origin.deadletters import MALFORMED, read_letter
 from origin.eventlog import Consumer, EventLog, LogUnavailable, open_eventlog, prepare_eventlog
 from origin.events import Topic, UploadEvent, decode, encode
 from origin.metadata.base import MetadataUnavailable
@@ -472,8 +472,9 @@ async def test_an_event_at_which_something_unforeseen_breaks_is_set_aside_and_th
     await house.upload(9, clip("silent"))
     await house.status(9, VideoStatus.READY)
     await house.until(lambda: worker.stats.running == 0)
-    (letter,) = [read_letter(record) for record in await house.log.read(Topic.UPLOADS_DEAD, {}, 100)]
-    assert (letter.code, letter.detail) == (UNFORESEEN, "ZeroDivisionError: division by zero")
+    (dead,) = await house.dead_letters()
+    assert decode(UploadEvent, dead).error_detail == "ZeroDivisionError: division by zero"
+    assert house.catalog.videos[8].status is VideoStatus.FAILED
     assert await house.lag() == 0
 
 
