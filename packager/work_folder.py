@@ -33,4 +33,5 @@ async def local_clip(objects: Objects, key: str, folder: Path, most_bytes: int) 
         file = await to_the_end(asyncio.to_thread(lambda: opened.enter_context(target.open("wb"))))
         async for block in objects.get(key, 0, most_bytes + 1):
             await to_the_end(asyncio.to_thread(file.write, block))
+        await to_the_end(asyncio.to_thread(file.close))  # writes what is buffered
     return target
