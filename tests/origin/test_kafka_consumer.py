@@ -90,20 +90,25 @@ async def until_made(clients: list[ScriptedClient], count: int) -> None:
             await asyncio.sleep(0.01)
 
 
-async def test_a_commit_that_waits_goes_by_the_client_that_takes_the_place_of_the_one_given_up(
-    clients: list[ScriptedClient], consumer: KafkaConsumer
-) -> None:
-    clients[0].evicted = True
-    finishing = asyncio.create_task(consumer.finish(FIRST))
-    await asyncio.sleep(0.01)
+async def replaced(clients: list[ScriptedClient], consumer: KafkaConsumer) -> None:
+    """A poll gives the first client up, and the next one joins with another."""
     clients[0].error = errors.KafkaError("the heartbeat failed")
     with pytest.raises(LogUnavailable):
         await consumer.poll(1, 0.01)
     polling = asyncio.create_task(consumer.poll(1, 0.2))
     await until_made(clients, 2)
     await clients[1].share_out()
-    await finishing
     await polling
+
+
+async def test_a_commit_that_waits_goes_by_the_client_that_takes_the_place_of_the_one_given_up(
+    clients: list[ScriptedClient], consumer: KafkaConsumer
+) -> None:
+    clients[0].evicted = True
+    finishing = asyncio.create_task(consumer.finish(FIRST))
+    await asyncio.sleep(0.01)
+    await replaced(clients, consumer)
+    await finishing
     assert [client.commits for client in clients] == [[], [{HERE: 1}]]
 
 
@@ -124,16 +129,10 @@ async def test_what_keeps_a_member_from_its_share_is_heard_also_where_all_only_w
 async def test_a_client_that_was_given_up_is_not_listened_to(
     clients: list[ScriptedClient], consumer: KafkaConsumer
 ) -> None:
-    clients[0].error = errors.KafkaError("the heartbeat failed")
-    with pytest.raises(LogUnavailable):
-        await consumer.poll(1, 0.01)
-    polling = asyncio.create_task(consumer.poll(1, 0.2))
-    await until_made(clients, 2)
-    await clients[1].share_out()
+    await replaced(clients, consumer)
     assert clients[0].listener is not None
     await clients[0].listener.on_partitions_revoked([HERE])
     await clients[0].listener.on_partitions_assigned([])
-    await polling
     await consumer.finish(FIRST)
     assert clients[1].commits == [{HERE: 1}]
 
