@@ -1,25 +1,29 @@
 """The parent of one child program: limits, accounting, and an end that cannot be missed. Shell.
 
-Started as a file of its own (`python -I -S launcher.py REPORT AS CPU FSIZE NOFILE NICE READABLE -- PROGRAM ARG...`),
+Started as a file of its own (`python -I -S launcher.py REPORT AS CPU FSIZE NOFILE NICE FREEDOM -- PROGRAM ARG...`),
 so of the packager it imports the sandbox alone. It forks once, sets the limits in the fork before the program starts
 (no race, and no `preexec_fn`, which is not safe in a threaded parent), waits for it and writes
-`{"cpu_s", "max_rss_bytes"}` to REPORT. READABLE is a JSON list of the paths that the program may read beside its
-working folder, where it may write; `null` leaves it unconfined.
+`{"cpu_s", "max_rss_bytes"}` to REPORT. FREEDOM is UNCONFINED, or CONFINED and the absolute paths that the program may
+read beside its working folder, where it may write.
 Its standard input is a pipe from the worker: when that closes, because the worker wants it or because the worker
 was killed, the program is killed. So no encoder outlives its worker.
+
+A publication waits for eight of these starts, one behind the other in part. So it imports what costs nothing: `json`,
+`signal` and `threading` would take three times as long as Python itself.
 """
 
 from __future__ import annotations
 
-import json
+import _thread
 import os
 import resource
-import signal
 import sys
-import threading
 
+CONFINED, UNCONFINED = "confined", "unconfined"
 NOT_STARTED = 127
 KILLED_BASE = 128
+SIGKILL = 9
+"""By its number, which POSIX fixes (kill, "-9")."""
 
 
 def limit_and_start(
@@ -66,36 +70,37 @@ def give_way(nice: int) -> None:
         return
 
 
-abandoned = threading.Event()
-
-
-def kill_when_abandoned(child: int) -> None:
-    """Block until the worker's pipe closes, then kill the program."""
+def kill_when_abandoned(child: int, abandoned: list[bool]) -> None:
+    """Block until the worker's pipe closes, note it, and kill the program."""
     while os.read(0, 4096):
         pass
-    abandoned.set()
+    abandoned.append(True)
     try:
-        os.kill(child, signal.SIGKILL)
+        os.kill(child, SIGKILL)
     except ProcessLookupError:
         return
 
 
 def main(arguments: list[str]) -> int:
-    report, *numbers, readable = arguments[:7]
+    end = arguments.index("--")
+    report, *numbers = arguments[:6]
+    freedom, *readable = arguments[6:end]
     address_space, cpu_s, file_bytes, open_files, nice = (int(number) for number in numbers)
-    program = arguments[8:]
     give_way(nice)
     child = os.fork()
     if child == 0:
-        limit_and_start(program, json.loads(readable), address_space, cpu_s, file_bytes, open_files)
-    threading.Thread(target=kill_when_abandoned, args=(child,), daemon=True).start()
+        shut_in_to = readable if freedom == CONFINED else None
+        limit_and_start(arguments[end + 1 :], shut_in_to, address_space, cpu_s, file_bytes, open_files)
+    abandoned: list[bool] = []
+    _thread.start_new_thread(kill_when_abandoned, (child, abandoned))
     _, status, usage = os.wait4(child, 0)
     scale = 1 if sys.platform == "darwin" else 1024
+    spent, most = usage.ru_utime + usage.ru_stime, usage.ru_maxrss * scale
     with open(report, "w", encoding="ascii") as file:  # noqa: PTH123  -- pathlib would triple the start-up time
-        json.dump({"cpu_s": usage.ru_utime + usage.ru_stime, "max_rss_bytes": usage.ru_maxrss * scale}, file)
-    if abandoned.is_set():
+        file.write(f'{{"cpu_s": {spent:.6f}, "max_rss_bytes": {most}}}')
+    if abandoned:
         # Whatever the program had started is in this group too, and so are we; nobody waits for an exit code.
-        os.killpg(0, signal.SIGKILL)
+        os.killpg(0, SIGKILL)
     return os.WEXITSTATUS(status) if os.WIFEXITED(status) else KILLED_BASE + os.WTERMSIG(status)
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from pathlib import Path
 
-from packager.launcher import NOT_STARTED
+from packager.launcher import CONFINED, NOT_STARTED, UNCONFINED
 
 LAUNCHER = str(Path(__file__).with_name("launcher.py"))
 STDERR_LINES = 20
@@ -99,8 +99,9 @@ async def run(
     descriptor, report = tempfile.mkstemp(prefix="usage-", suffix=".json", dir=cwd)
     os.close(descriptor)
     numbers = (limits.address_space_bytes, limits.cpu_s, limits.file_bytes, limits.open_files, limits.niceness)
+    freedom = (UNCONFINED,) if limits.readable is None else (CONFINED, *limits.readable)
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-I", "-S", LAUNCHER, report, *map(str, numbers), json.dumps(limits.readable), "--", *argv,
+        sys.executable, "-I", "-S", LAUNCHER, report, *map(str, numbers), *freedom, "--", *argv,
         stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         cwd=cwd, env=ENVIRONMENT, start_new_session=True, limit=LINE_BYTES,
     )  # fmt: skip

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ctypes
 import errno
 import os
-import platform
 import struct
 import sys
 
@@ -57,7 +56,7 @@ def is_complete() -> bool:
 
 
 def _filters_sockets() -> bool:
-    return sys.platform == "linux" and platform.machine() in _ARCHITECTURES
+    return sys.platform == "linux" and os.uname().machine in _ARCHITECTURES
 
 
 def confine(readable: list[str], writable: list[str]) -> None:
@@ -70,7 +69,7 @@ def confine(readable: list[str], writable: list[str]) -> None:
     if abi:
         _restrict_files(libc, abi, readable, writable)
     if _filters_sockets():
-        _refuse_sockets(libc, *_ARCHITECTURES[platform.machine()])
+        _refuse_sockets(libc, *_ARCHITECTURES[os.uname().machine])
 
 
 def _restrict_files(libc: ctypes.CDLL, abi: int, readable: list[str], writable: list[str]) -> None:
