@@ -45,6 +45,11 @@ def rendition_input(file: str, means: Means) -> Any:
     )
 
 
+def wave_input(file: str, codec: str) -> Any:
+    """Sound of our own making, in samples of `codec`."""
+    return ffmpeg.input(file, f="wav", protocol_whitelist="file", codec_whitelist=codec)
+
+
 def output(stream: Any, file: str, **options: Any) -> Any:
     return ffmpeg.output(stream, file, **options)
 

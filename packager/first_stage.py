@@ -112,7 +112,7 @@ class FirstStage:
             told = await self._decoding(measure_argv(self.plan, self.means))
             gain = gain_for(read_loudness(told), self.means)
             if gain.heard:
-                told = await self._decoding(check_argv(self.plan, self.means, gain))
+                told = await self._decoding(check_argv(self.means, gain))
                 gain = corrected(gain, read_loudness(told), self.means)
             await self._decoding(sound_argv(self.plan, self.means, gain))
         self._sound.set()
