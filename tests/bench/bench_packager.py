@@ -40,6 +40,7 @@ from packager.process import Usage
 from packager.settings import PackagerSettings
 from tests.bench.av1 import av1_measures
 from tests.bench.ladders import TOOLS, cpu_s, ffmpeg, plain_cpu_s, streamer_cpu_s
+from tests.bench.vmaf import PHONE, TELEVISION, judged
 
 SETTINGS = PackagerSettings()
 RUNS = 3
@@ -164,20 +165,9 @@ async def packaged(clip: Path, folder: Path) -> dict[str, float]:
 
 
 def vmaf(clip: Path, rendition: Path, package: Package) -> dict[str, float]:
-    """Of every seventh frame of the highest rung, against the clip as it is shown."""
-    whole = rendition.with_suffix(".mp4")
-    parts = [rendition / "init.mp4", *sorted(rendition.glob("0*.m4s"))]
-    whole.write_bytes(b"".join(part.read_bytes() for part in parts))
-    # Both marked alike: else the graph takes unmarked pictures for BT.601, converts them, and clips lose to themselves.
-    marks = "setparams=colorspace=bt709:color_primaries=bt709:color_trc=bt709:range=tv,settb=1/30,setpts=N"
-    size = f"fps=30,scale={package.width}:{package.height}:flags=bicubic,setsar=1,format=yuv420p,{marks}"
-    models = "version=vmaf_v0.6.1\\:name=screen|version=vmaf_v0.6.1\\:name=phone\\:enable_transform=true"
-    log = rendition.with_suffix(".json")
-    judge = f"libvmaf=n_threads=2:n_subsample=7:log_fmt=json:log_path={log}:model='{models}'"
-    graph = f"[0:v]{size}[a];[1:v]{size}[b];[a][b]{judge}"
-    ffmpeg("-i", whole, "-i", clip, "-filter_complex", graph, "-f", "null", "-")
-    pooled = json.loads(log.read_text())["pooled_metrics"]
-    return {f"top_rung_vmaf_{name}": pooled[name]["harmonic_mean"] for name in ("screen", "phone")}
+    """Of the highest rung."""
+    found = judged(clip, rendition, package.width, package.height, {"screen": TELEVISION, "phone": PHONE})
+    return {f"top_rung_vmaf_{name}": value for name, value in found.items()}
 
 
 def say(clip: Path, measures: Mapping[str, float | bool]) -> None:

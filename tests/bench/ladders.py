@@ -8,6 +8,7 @@ import resource
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from packager.settings import PackagerSettings
 from packager.tools import find_tools
@@ -29,10 +30,19 @@ def cpu_s(who: int) -> float:
 
 
 def short_side(clip: Path) -> int:
-    asked = ["-v", "error", "-select_streams", "v:0", "-show_entries", "stream=width,height", "-of", "json"]
-    told = subprocess.run([TOOLS.ffprobe, *asked, str(clip)], capture_output=True, text=True, check=True)
-    stream = json.loads(told.stdout)["streams"][0]
+    stream = _picture_track(clip)
     return min(stream["width"], stream["height"])
+
+
+def frame_rate(rendition: Path) -> str:
+    """As ffmpeg's filters take it: `30000/1001`."""
+    return str(_picture_track(rendition)["r_frame_rate"])
+
+
+def _picture_track(clip: Path) -> dict[str, Any]:
+    asked = ["-v", "error", "-select_streams", "v:0", "-show_entries", "stream=width,height,r_frame_rate"]
+    told = subprocess.run([TOOLS.ffprobe, *asked, "-of", "json", str(clip)], capture_output=True, text=True, check=True)
+    return dict(json.loads(told.stdout)["streams"][0])
 
 
 def plain_cpu_s(clip: Path) -> float:
