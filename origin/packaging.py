@@ -12,7 +12,7 @@ from origin.events import PurgeEvent, Topic, VideoChange, VideoEvent, encode
 from origin.metadata.base import Metadata, NotFound
 from origin.model import TAKEN_DOWN, WORKED_ON, Failure, Publication, Video, VideoStatus
 from origin.objects.base import Objects
-from origin.prints import Print
+from origin.prints import Glimpses, Print
 from origin.progress.base import Packaging, ProgressNotes
 from origin.recognising import Recognising
 from origin.refusals import NothingToTakeDown, NotTakenDown
@@ -78,9 +78,9 @@ class PackagingCatalog:
         self._changes.announce(video_id)
         return True
 
-    async def resembles_taken_down(self, video_id: int, opening: Print) -> bool:
-        """Whether a clip that begins so may be one that was taken down."""
-        return await self._recognising.resembles_taken_down(video_id, opening)
+    async def resembles_taken_down(self, video_id: int, glimpses: Glimpses) -> bool:
+        """Whether a clip that looks so may be one that was taken down."""
+        return await self._recognising.resembles_taken_down(video_id, glimpses)
 
     async def recognise(self, video_id: int, print_: Print) -> Recognised | None:
         """Keep what the clip looks and sounds like; whether it is like a video that was taken down."""

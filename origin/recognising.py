@@ -8,7 +8,17 @@ from dataclasses import dataclass
 
 from origin.metadata.base import Metadata
 from origin.model import VideoStatus
-from origin.prints import Likeness, Print, PrintRules, asked_bands, compare, likely
+from origin.prints import (
+    Glimpses,
+    Likeness,
+    Print,
+    PrintRules,
+    asked_bands,
+    compare,
+    glimpsed_bands,
+    likely,
+    resembles,
+)
 from origin.reuploads import Alike, Recognised, original_of, recognised
 
 
@@ -26,9 +36,12 @@ class Recognising:
         self._metadata = metadata
         self._settings = settings or RecognisingSettings()
 
-    async def resembles_taken_down(self, video_id: int, opening: Print) -> bool:
-        """Whether a clip that begins so may be one that was taken down. Nothing is kept."""
-        return recognised(await self._alike(video_id, opening)) is not None
+    async def resembles_taken_down(self, video_id: int, glimpses: Glimpses) -> bool:
+        """Whether a clip that looks so may be one that was taken down. Nothing is kept."""
+        prints = await self._candidates(video_id, glimpsed_bands(glimpses))
+        alike = [each for each, theirs in prints.items() if resembles(glimpses, theirs, self._settings.rules)]
+        videos = await self._metadata.videos(alike)
+        return any(video.taken_down_from is not None for video in videos.values())
 
     async def recognise(self, video_id: int, print_: Print) -> Recognised | None:
         """Keep the print, note which earlier video it is of, and tell whether it is like one that was taken down."""
@@ -42,12 +55,15 @@ class Recognising:
         return recognised(alike)
 
     async def _alike(self, video_id: int, print_: Print) -> list[Alike]:
-        holders = await self._metadata.holders(asked_bands(print_))
-        others = likely((each for each in holders if each != video_id), self._settings.compared_videos)
-        prints = await self._metadata.prints(others)
+        prints = await self._candidates(video_id, asked_bands(print_))
         likenesses = await asyncio.to_thread(self._compared, print_, prints)
         videos = await self._metadata.videos(list(likenesses))
         return [Alike(videos[each], likeness) for each, likeness in likenesses.items() if each in videos]
+
+    async def _candidates(self, video_id: int, keys: frozenset[int]) -> Mapping[int, Print]:
+        holders = await self._metadata.holders(keys)
+        others = likely((each for each in holders if each != video_id), self._settings.compared_videos)
+        return await self._metadata.prints(others)
 
     def _compared(self, ours: Print, prints: Mapping[int, Print]) -> dict[int, Likeness]:
         """Takes a second of CPU for the longest clips."""

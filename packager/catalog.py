@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from origin.model import Failure, Publication, Video, VideoStatus
-from origin.prints import Print
+from origin.prints import Glimpses, Print
 from origin.progress.base import Packaging
 from origin.reuploads import Recognised
 
@@ -30,8 +30,8 @@ class Catalog(Protocol):
         False when the video was deleted, or its end decided: the job is to stop unless that was its own doing.
         """
 
-    async def resembles_taken_down(self, video_id: int, opening: Print) -> bool:
-        """Whether a clip that begins so is to be recognised before anything of it is published."""
+    async def resembles_taken_down(self, video_id: int, glimpses: Glimpses) -> bool:
+        """Whether a clip that looks so is to be recognised before anything of it is published."""
 
     async def recognise(self, video_id: int, print_: Print) -> Recognised | None:
         """Keep the clip's print and note which earlier video it is of; whether it is like one that was taken down."""

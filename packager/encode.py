@@ -70,7 +70,7 @@ def _remux_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
 def _first_rung_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
     rung = plan.ladder.first
     shown, printed = branches(picture(clip_input(plan, means), plan, rung), 2)
-    return command(means, [_rung_output(shown, rung, plan, means), pictures_output(printed, float(plan.duration_s))])
+    return command(means, [_rung_output(shown, rung, plan, means), pictures_output(printed, plan)])
 
 
 def picture(clip: Any, plan: EncodePlan, largest: Rung, only: Sequence[tuple[int, int]] = ()) -> Any:

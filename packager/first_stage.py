@@ -1,7 +1,7 @@
 """The way to the first publication. Shell.
 
-Side by side: the first rung is encoded (or remuxed), the sound is measured and encoded, keyframes of the clip are
-taken, looked at by moderation and made a poster of, and what the clip begins with is compared with what was taken down.
+Side by side: the first rung is encoded (or remuxed), the sound is measured and encoded, and keyframes of the clip are
+taken, looked at by moderation, compared with what was taken down, and made a poster of.
 As soon as the verdict and the sound are there, the rung may be published while it grows; nothing is before an Allow.
 """
 
@@ -16,7 +16,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
-from origin.prints import Print
+from origin.prints import Glimpses, Print
 from packager.children import Children
 from packager.encode import done_frames, first_argv
 from packager.fragments import whole_fragments
@@ -26,7 +26,7 @@ from packager.package import Package
 from packager.packing import POSTER_NAME, Packing
 from packager.pictures import Poster, make_poster
 from packager.plan import EncodePlan, Means, keyframe_samples, video_file
-from packager.printing import make_opening, make_print, opening_beside
+from packager.printing import make_glimpses, make_print
 from packager.process import ProcessFailed
 from packager.samples import SAMPLE_PATTERN, clip_samples_argv, rendition_samples_argv, sample_times
 from packager.sound import check_argv, corrected, gain_for, measure_argv, read_loudness, sound_argv
@@ -44,15 +44,15 @@ class CutShort(Exception):
 
 @dataclass(slots=True)
 class FirstStage:
-    """`judge` gives moderation's verdict on pictures, `recognise` that on the clip's print, and `resembles` says of its
-    opening whether that is waited for; `publish` takes a package; `report` a share of the encoding."""
+    """`judge` gives moderation's verdict on pictures, `recognise` that on the clip's print, and `resembles` says of
+    glimpses of it whether that is waited for; `publish` takes a package; `report` a share of the encoding."""
 
     plan: EncodePlan
     means: Means
     children: Children
     packing: Packing
     judge: Callable[[tuple[Path, ...]], Awaitable[Verdict]]
-    resembles: Callable[[Print], Awaitable[bool]]
+    resembles: Callable[[Glimpses], Awaitable[bool]]
     recognise: Callable[[Print], Awaitable[Verdict]]
     publish: Callable[[Package], Awaitable[None]]
     report: Callable[[float], None]
@@ -74,14 +74,13 @@ class FirstStage:
         return stricter(self._judged, self._known)
 
     async def run(self) -> None:
-        """Encode first rung and sound, look at the opening; the verdict is there too if keyframes speak for the clip.
+        """Encode first rung and sound; the verdict is there too if keyframes speak for the clip.
 
         Raises CutShort, ProcessError, and what the hooks raise, in an ExceptionGroup.
         """
         async with asyncio.TaskGroup() as group:
             group.create_task(self._encode_pictures())
             group.create_task(self._encode_sound())
-            group.create_task(self._look_at_opening())
             times = keyframe_samples(self.plan.video)
             if times:
                 group.create_task(self._look(clip_samples_argv(self.plan, self.means, times), times))
@@ -122,18 +121,6 @@ class FirstStage:
         if not self.recognised:
             await self._recognise(urgent=False)
 
-    async def _look_at_opening(self) -> None:
-        if await self.resembles(await self._opening()):
-            await self._recognise(urgent=True)
-        else:
-            self._known = Allow()
-
-    async def _opening(self) -> Print:
-        if not self.plan.remuxed:
-            return await opening_beside(self.plan, self.children.work, self._encoded)
-        # Urgent: the first publication waits for it.
-        return await make_opening(self.plan, self.means, self.children.work, partial(self._decoding, urgent=True))
-
     async def _recognise(self, *, urgent: bool) -> None:
         run = partial(self._decoding, urgent=urgent)
         beside = not self.plan.remuxed
@@ -157,9 +144,20 @@ class FirstStage:
         if not pictures:
             raise CutShort
         target = self.children.work / POSTER_NAME
-        verdict, poster = await asyncio.gather(self.judge(pictures), asyncio.to_thread(make_poster, pictures, target))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._judge(pictures))
+            group.create_task(self._glimpse(pictures))
+            poster = await asyncio.to_thread(make_poster, pictures, target)
         self.poster, self.poster_s = poster, wanted[poster.sample]
-        self._judged = verdict
+
+    async def _judge(self, pictures: tuple[Path, ...]) -> None:
+        self._judged = await self.judge(pictures)
+
+    async def _glimpse(self, pictures: tuple[Path, ...]) -> None:
+        if await self.resembles(await asyncio.to_thread(make_glimpses, pictures)):
+            await self._recognise(urgent=True)
+        else:
+            self._known = Allow()
 
     async def _grow(self) -> None:
         """Publish what is encoded so far, again and again, while that runs ahead of a player."""

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from origin.prints import Print
+from origin.prints import Glimpses, Print
 from origin.progress.base import Packaging
 from packager.admission import Refused
 from packager.moderation.base import Allow, Reject, Review, Verdict
@@ -60,7 +60,7 @@ async def _allow(_frames: tuple[Path, ...]) -> Verdict:
     return Allow()
 
 
-async def _unlike(_opening: Print) -> bool:
+async def _unlike(_glimpses: Glimpses) -> bool:
     return False
 
 
@@ -86,8 +86,8 @@ class Hooks:
 
     moderate: Callable[[tuple[Path, ...]], Awaitable[Verdict]] = _allow
     """Given the sample frames, before the first publication."""
-    resembles: Callable[[Print], Awaitable[bool]] = _unlike
-    """Given what the clip begins with, before the first publication: whether that waits for `recognise`."""
+    resembles: Callable[[Glimpses], Awaitable[bool]] = _unlike
+    """Given the sample frames, too: whether the first publication waits for `recognise`."""
     recognise: Callable[[Print], Awaitable[Verdict]] = _know
     """Given what the whole clip looks and sounds like, before the last publication."""
     publish: Callable[[Package], Awaitable[None]] = _keep

@@ -67,6 +67,13 @@ def _interest(sample: Path) -> float:
     return interest * (0.1 if extreme else 1.0)
 
 
+def grey_square(sample: Path, side: int) -> bytes:
+    """A sample frame squeezed to `side` pixels a side, a byte of grey (0-255) each. Blocking."""
+    with Image.open(sample) as opened:
+        opened.draft("L", (2 * side, 2 * side))  # from fewer of its frequencies, in a fifth of the time
+        return opened.convert("L").resize((side, side), Image.Resampling.BOX).tobytes()
+
+
 def preview_argv(
     ffmpeg: str, rendition: str, start_s: float, video: str, picture: str, *, portrait: bool
 ) -> tuple[str, ...]:

@@ -12,15 +12,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from origin.prints import FREQUENCIES, HASH_BYTES, PICTURES_PER_S, SIDE
+from origin.prints import FREQUENCIES, PICTURES_PER_S, SIDE, Glimpses
 from packager.command import clip_input, command, output
 from packager.plan import EncodePlan, Means
 
 PICTURES_FILE = "print.gray"
 SOUND_FILE = "print.chroma"
-OPENING_S = 6.0
-"""What is looked at before the first publication: half as long again as the run by which clips are known
-(`origin.prints.PrintRules`)."""
 EDGE = 96
 """Pixels a side, as taken."""
 PICTURE_BYTES = EDGE * EDGE
@@ -36,8 +33,8 @@ SOUND_RATE = 11025
 """Chromaprint's own, Hz."""
 
 
-def pictures_output(stream: Any, seconds: float) -> Any:
-    """The pictures of a clip's first `seconds`, PICTURES_PER_S, one after another into PICTURES_FILE."""
+def pictures_output(stream: Any, plan: EncodePlan) -> Any:
+    """The pictures of a clip, PICTURES_PER_S, one after another into PICTURES_FILE."""
     pictures = (
         stream
         # Of a clip shorter than half a picture's time nothing would come out, which ends the rung's encoding, too.
@@ -45,15 +42,15 @@ def pictures_output(stream: Any, seconds: float) -> Any:
         .filter("scale", EDGE, EDGE, flags="area", out_range="pc")
         .filter("format", "gray")
     )  # fmt: skip
-    return output(pictures, PICTURES_FILE, f="rawvideo", fps_mode="passthrough", t=seconds, flush_packets=1)
+    return output(pictures, PICTURES_FILE, f="rawvideo", fps_mode="passthrough", t=float(plan.duration_s))
 
 
-def pictures_argv(plan: EncodePlan, means: Means, seconds: float) -> tuple[str, ...]:
+def pictures_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
     """`pictures_output` of the clip where nothing else decodes it."""
     # Filters within the loop make no difference to what is left of a picture here, and without the pictures that no
     # other rests on a third of the work is saved: a neighbour of a tenth of a second ago stands for them.
     clip = clip_input(plan, means, skip_loop_filter="all", skip_frame="noref")
-    return command(means, [pictures_output(clip[str(plan.video.index)], seconds)])
+    return command(means, [pictures_output(clip[str(plan.video.index)], plan)])
 
 
 def sound_print_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
@@ -66,20 +63,36 @@ def sound_print_argv(plan: EncodePlan, means: Means) -> tuple[str, ...]:
 
 def hashes(grey: bytes) -> bytes:
     """Of pictures of PICTURE_BYTES of grey each: `Print.pictures`. Bytes of a picture cut short are left out."""
+    return _signs(*_frequencies(grey))
+
+
+def glimpses(grey: bytes) -> Glimpses:
+    """The same of frames from all over a clip, with what they leave in doubt."""
+    telling, waves = _frequencies(grey)
+    strengths = np.abs(waves)
+    most = np.maximum(strengths.max(axis=1, keepdims=True, initial=0), 1e-9)
+    # Of the lowest frequencies a few are far stronger than all others: roots keep those apart from one another.
+    steps = np.column_stack([np.zeros(len(waves)), 255 * np.sqrt(np.sqrt(strengths / most))])
+    return Glimpses(_signs(telling, waves), steps.astype(np.uint8).tobytes())
+
+
+def _signs(telling: NDArray[np.bool_], waves: NDArray[np.float64]) -> bytes:
+    bits = (waves > 0) & telling[:, None]
+    return np.packbits(np.column_stack([telling, bits]), axis=1).tobytes()
+
+
+def _frequencies(grey: bytes) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+    """Of each picture whether it tells anything, and how strong each of FREQUENCIES is in it."""
     count = len(grey) // PICTURE_BYTES
     pictures = np.frombuffer(grey, np.uint8, count * PICTURE_BYTES).reshape(count, EDGE, EDGE)
     if count == 0:
-        return b""
+        return np.zeros(0, np.bool_), np.zeros((0, len(FREQUENCIES)))
     rows, columns = _inside(pictures.max(axis=(0, 2))), _inside(pictures.max(axis=(0, 1)))
     cut = pictures[:, rows, columns]
     small = _resampled(cut.shape[1]) @ cut.astype(np.float64) @ _resampled(cut.shape[2]).T
     waves = _COSINES @ small @ _COSINES.T
     vertical, horizontal = zip(*FREQUENCIES, strict=True)
-    bits = waves[:, list(vertical), list(horizontal)] > 0
-    telling = small.std(axis=(1, 2)) >= FLAT_RANGE
-    packed = np.packbits(np.column_stack([telling, bits & telling[:, None]]), axis=1)
-    assert packed.shape == (count, HASH_BYTES)  # noqa: S101 -- 1 + 255 bits
-    return packed.tobytes()
+    return small.std(axis=(1, 2)) >= FLAT_RANGE, waves[:, list(vertical), list(horizontal)]
 
 
 def _inside(brightest: NDArray[np.uint8]) -> slice:

@@ -14,7 +14,7 @@ from origin.events import UploadEvent
 from origin.metadata.base import MetadataError
 from origin.model import WATCHABLE, Failure, Video, VideoStatus
 from origin.objects.base import Objects, ObjectStoreError
-from origin.prints import Print
+from origin.prints import Glimpses, Print
 from origin.progress.base import Packaging, Stage
 from origin.reuploads import Recognised
 from packager.admission import Refused
@@ -132,8 +132,8 @@ class UploadJob:
             evidence = Evidence(video.video_id, video.creator_id, video.description, frames)
             return await self._upheld(video.video_id, await self._moderation.judge(evidence))
 
-        async def resembles(opening: Print) -> bool:
-            return not event.cleared and await self._catalog.resembles_taken_down(video.video_id, opening)
+        async def resembles(glimpses: Glimpses) -> bool:
+            return not event.cleared and await self._catalog.resembles_taken_down(video.video_id, glimpses)
 
         async def recognise(print_: Print) -> Verdict:
             # Kept also of a clip that a person allowed: it may be taken down one day.
@@ -169,7 +169,7 @@ class UploadJob:
 
     async def _upheld(self, video_id: int, verdict: Verdict) -> Verdict:
         """A clip that plays does not go back to wait for a person: it was allowed once, by an earlier start of this
-        job or as one that begins like nothing known. A rejection withdraws it."""
+        job or as one that looks like nothing known. A rejection withdraws it."""
         if not isinstance(verdict, Review):
             return verdict
         video = await self._catalog.video(video_id)

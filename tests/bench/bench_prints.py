@@ -8,8 +8,9 @@ Scenes that are drawn by one formula from different seeds are the hardest to tel
 `origin.prints.PrintRules` must keep clear. Of each clip, every one of VARIANTS is encoded anew and asked for as the
 packager does: `found` says for how many the original is among the candidates by its pictures alone, `likeness` how they
 compare with it, `mistaken` how many other candidates were taken for it, and `distance` how far their pictures are from
-the original's. `noise` and `black` have no pictures that tell anything. CPU is of the children that make the print of a
-clip of 1080x1920 at 10 Mb/s.
+the original's. `glimpsed` says for how many eight of their pictures suffice to find the original and to resemble it, as
+is asked before the first publication. `noise` and `black` have no pictures that tell anything. CPU is of the children
+that make the print of a clip of 1080x1920 at 10 Mb/s.
 """
 
 from __future__ import annotations
@@ -28,12 +29,24 @@ from pathlib import Path
 
 import numpy as np
 
-from origin.prints import Print, PrintRules, asked_bands, bands, compare, distance, mirrored
+from origin.prints import (
+    Glimpses,
+    Print,
+    PrintRules,
+    asked_bands,
+    bands,
+    compare,
+    distance,
+    glimpsed_bands,
+    mirrored,
+    resembles,
+)
 from packager.admission import Accepted, admit
 from packager.children import Children
 from packager.demo_scenes import SCENES, sound_source
-from packager.plan import means, plan_encoding
+from packager.plan import even_samples, means, plan_encoding
 from packager.printing import make_print
+from packager.prints import PICTURE_BYTES, PICTURES_FILE, glimpses
 from packager.probe import probe
 from packager.process import Usage
 from packager.settings import PackagerSettings
@@ -106,7 +119,7 @@ def originals(folder: Path) -> list[Path]:
     return made
 
 
-async def printed(path: Path, folder: Path) -> tuple[Print, Usage, float]:
+async def printed(path: Path, folder: Path) -> tuple[Print, Glimpses, Usage, float]:
     work = Path(tempfile.mkdtemp(dir=folder))
     found, _ = await probe(path, TOOLS, SETTINGS.limits, work)
     accepted = admit(found, SETTINGS.limits)  # type: ignore[arg-type]
@@ -115,14 +128,17 @@ async def printed(path: Path, folder: Path) -> tuple[Print, Usage, float]:
     children = Children(path, work, SETTINGS, lambda _: None)
     seconds = float(plan.duration_s)
     made = await make_print(plan, means(TOOLS.ffmpeg, SETTINGS), work, lambda argv: children.run(argv, seconds))
-    return made, children.usage, seconds
+    grey = (work / PICTURES_FILE).read_bytes()
+    taken = [PICTURE_BYTES * place for place in even_samples(len(grey) // PICTURE_BYTES)]
+    glimpsed = glimpses(b"".join(grey[begin : begin + PICTURE_BYTES] for begin in taken))
+    return made, glimpsed, children.usage, seconds
 
 
 async def cost(folder: Path) -> dict[str, float]:
     path = folder / "phone.mp4"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=1080x1920:r=30:d=20,noise=alls=6:allf=t", "-f", "lavfi", "-i",
            "sine=f=440:r=48000:d=20", *ENCODE, "-b:v", "10M", path)  # fmt: skip
-    _, usage, seconds = await printed(path, folder)
+    _, _, usage, seconds = await printed(path, folder)
     return {"cpu_s_per_media_s": round(usage.cpu_s / seconds, 3), "peak_rss_mb": round(usage.max_rss_bytes / 1e6)}
 
 
@@ -136,6 +152,7 @@ class Tally:
     """Of one variant of every clip."""
 
     found: int = 0
+    glimpsed: int = 0
     likeness: Counter[str] = field(default_factory=Counter)
     mistaken: Counter[str] = field(default_factory=Counter)
     distances: list[float] = field(default_factory=list)
@@ -155,9 +172,14 @@ class Tally:
             "clips": len(self.distances),
             "likeness": dict(self.likeness),
             "found": self.found,
+            "glimpsed": self.glimpsed,
             "mistaken": dict(self.mistaken),
             **{f"distance_p{share}": round(float(np.percentile(self.distances, share))) for share in (50, 90)},
         }
+
+
+def found_by(glimpsed: Glimpses, original: Print) -> bool:
+    return bool(glimpsed_bands(glimpsed) & bands(original)) and resembles(glimpsed, original, PrintRules())
 
 
 async def recall(variants: Sequence[str], clips: Sequence[Path], prints: Mapping[str, Print], folder: Path) -> None:
@@ -165,8 +187,9 @@ async def recall(variants: Sequence[str], clips: Sequence[Path], prints: Mapping
         tally, options = Tally(), VARIANTS[variant]
         for clip in clips:
             ffmpeg("-i", clip, *ENCODE, *options, folder / "copy.mp4")
-            copy, _, _ = await printed(folder / "copy.mp4", folder)
+            copy, glimpsed, _, _ = await printed(folder / "copy.mp4", folder)
             tally.add(clip.stem, copy, prints)
+            tally.glimpsed += found_by(glimpsed, prints[clip.stem])
         tell(variant=variant, **tally.told())
 
 

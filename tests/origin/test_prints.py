@@ -11,8 +11,12 @@ from origin.prints import (
     ASKED_PICTURES,
     ASKED_SOUNDS,
     BANDS,
+    BITS,
+    DOUBTFUL,
+    FOUND_BY_EVERY,
     FREQUENCIES,
     HASH_BYTES,
+    Glimpses,
     Likeness,
     Print,
     PrintRules,
@@ -20,8 +24,10 @@ from origin.prints import (
     bands,
     compare,
     distance,
+    glimpsed_bands,
     likely,
     mirrored,
+    resembles,
 )
 
 RULES = PrintRules()
@@ -47,6 +53,16 @@ def noisy(print_: Print, bits: int, seed: int = 1) -> Print:
 
 def part(print_: Print, start: int, length: int) -> Print:
     return Print(print_.pictures[HASH_BYTES * start : HASH_BYTES * (start + length)])
+
+
+def glimpses(print_: Print) -> Glimpses:
+    """Of moments by which prints are found."""
+    places = range(0, pictures_of(print_), 3 * FOUND_BY_EVERY)
+    return Glimpses(b"".join(part(print_, place, 1).pictures for place in places), bytes(BITS * len(places)))
+
+
+def pictures_of(print_: Print) -> int:
+    return len(print_.pictures) // HASH_BYTES
 
 
 LENGTHS = st.tuples(st.integers(0, 40), st.integers(0, 130))
@@ -130,6 +146,44 @@ def test_less_than_two_seconds_tell_too_little() -> None:
     short = a_print(1, 7)
     assert compare(short, short, RULES) is Likeness.NONE
     assert compare(Print(b""), a_print(1), RULES) is Likeness.NONE
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_glimpses_of_a_copy_resemble_the_clip_and_find_it_either_way_round(turned: bool) -> None:
+    clip = a_print(1)
+    copy = glimpses(mirrored(noisy(clip, 5)) if turned else noisy(clip, 5))
+    assert resembles(copy, clip, RULES)
+    assert glimpsed_bands(copy) & bands(clip)
+    assert not resembles(copy, a_print(2), RULES)
+
+
+@given(SEEDS)
+def test_a_weak_bit_that_is_the_other_way_loses_no_band(seed: int) -> None:
+    chance = np.random.default_rng(seed)
+    clip = a_print(seed, 1)
+    strengths = chance.integers(1, 256, BITS, np.uint8)
+    asked = glimpsed_bands(Glimpses(clip.pictures, strengths.tobytes()))
+    assert bands(clip) <= asked
+    assert bands(mirrored(clip)) <= asked
+    assert len(asked) <= 2 * len(BANDS) * 2**DOUBTFUL
+    weakest = int(np.argmin(strengths[1:])) + 1
+    spread = np.unpackbits(np.frombuffer(clip.pictures, np.uint8))
+    spread[weakest] ^= 1
+    assert bands(Print(np.packbits(spread).tobytes())) <= asked
+
+
+def test_of_a_clip_with_other_parts_two_glimpses_that_are_the_same_suffice_and_one_does_not() -> None:
+    for same, alike in ((1, False), (2, True)):
+        clip = Print(part(a_print(2), 0, 6 * same).pictures + a_print(1).pictures)
+        assert resembles(glimpses(clip), a_print(2), RULES) is alike
+
+
+def test_glimpses_that_tell_nothing_resemble_nothing() -> None:
+    black, none = glimpses(Print(bytes(HASH_BYTES * 48))), Glimpses(b"", b"")
+    assert not resembles(black, Print(bytes(HASH_BYTES * 20)), RULES)
+    assert not resembles(none, a_print(1), RULES)
+    assert not resembles(glimpses(a_print(1)), Print(b""), RULES)
+    assert glimpsed_bands(black) == glimpsed_bands(none) == frozenset()
 
 
 def test_the_same_sound_under_other_pictures_is_the_same_sound_only() -> None:

@@ -2,21 +2,31 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
-from origin.prints import HASH_BYTES, PICTURES_PER_S, Likeness, Print, PrintRules, asked_bands, bands, compare
+from origin.prints import (
+    HASH_BYTES,
+    PICTURES_PER_S,
+    Likeness,
+    Print,
+    PrintRules,
+    asked_bands,
+    bands,
+    compare,
+    glimpsed_bands,
+    resembles,
+)
 from packager.admission import Accepted, Refused, admit
 from packager.children import Children
 from packager.encode import first_argv
-from packager.plan import EncodePlan, Means, means, plan_encoding, video_file
-from packager.printing import Run, make_print, opening_beside
-from packager.prints import OPENING_S
+from packager.plan import EncodePlan, Means, keyframe_samples, means, plan_encoding, video_file
+from packager.printing import Run, make_glimpses, make_print
 from packager.probe import probe
+from packager.samples import SAMPLE_PATTERN, clip_samples_argv
 from packager.settings import PackagerSettings
 from packager.tools import Tools
 
@@ -82,18 +92,28 @@ async def test_pictures_that_an_encoder_takes_along_say_the_same_as_those_that_a
 ) -> None:
     plan, ours, run = await planned(clip(name))
     assert not plan.remuxed
-    encoded = asyncio.Event()
-    encoding = asyncio.create_task(run(first_argv(plan, ours)))
-    encoding.add_done_callback(lambda _: encoded.set())
-    opening = await opening_beside(plan, tmp_path, encoded)
-    await encoding
+    await run(first_argv(plan, ours))
     beside = await make_print(plan, ours, tmp_path, run, beside=True)
     decoded = await make_print(plan, ours, tmp_path, run)
     assert beside.sound == decoded.sound
-    assert beside.pictures.startswith(opening.pictures)
-    assert len(opening.pictures) == min(len(beside.pictures), round(OPENING_S * PICTURES_PER_S) * HASH_BYTES)
+    assert len(beside.pictures) == round(plan.duration_s * PICTURES_PER_S) * HASH_BYTES
     assert compare(beside, decoded, PrintRules()) is Likeness.SAME
     assert asked_bands(beside) & bands(decoded)
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+async def test_the_sample_frames_of_a_copy_resemble_the_original(
+    planned: Planned, printed: Printed, dressed: Dressed, clip: Callable[[str], Path], tmp_path: Path, variant: str
+) -> None:
+    original = await printed(clip("bbb"))
+    plan, ours, run = await planned(dressed(clip("bbb"), "-g", "12", *VARIANTS[variant]))
+    times = keyframe_samples(plan.video)
+    await run(clip_samples_argv(plan, ours, times))
+    glimpses = make_glimpses([tmp_path / (SAMPLE_PATTERN % number) for number in range(1, len(times) + 1)])
+    assert len(glimpses.pictures) == len(times) * HASH_BYTES
+    assert resembles(glimpses, original, PrintRules())
+    assert glimpsed_bands(glimpses) & bands(original)
+    assert not resembles(glimpses, await printed(clip("upright")), PrintRules())
 
 
 async def test_what_is_published_of_a_clip_in_hdr_is_known_when_it_comes_back(

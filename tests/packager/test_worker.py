@@ -17,7 +17,7 @@ from origin.events import Topic, UploadEvent, decode, encode
 from origin.metadata.base import MetadataUnavailable
 from origin.model import Failure, Publication, Video, VideoStatus, Visibility
 from origin.objects import Objects, open_objects
-from origin.prints import Likeness, Print
+from origin.prints import Glimpses, Likeness, Print
 from origin.progress import Packaging, Stage
 from origin.reuploads import Recognised
 from packager.moderation import Allow, Evidence, ModerationUnavailable, Reject, Review, Verdict
@@ -42,7 +42,7 @@ class ShelfCatalog:
     prints: dict[int, Print] = field(default_factory=dict)
     like: dict[int, Recognised] = field(default_factory=dict)
     """What of these videos is found to have been taken down."""
-    begins_like: set[int] = field(default_factory=set)
+    looks_like: set[int] = field(default_factory=set)
     """Of these that shows in how they begin."""
     history: list[tuple[int, str]] = field(default_factory=list)
     away: int = 0
@@ -86,9 +86,10 @@ class ShelfCatalog:
             await self.ended.wait()
         return self.videos[video_id].status in OPEN
 
-    async def resembles_taken_down(self, video_id: int, opening: Print) -> bool:
+    async def resembles_taken_down(self, video_id: int, glimpses: Glimpses) -> bool:
         self._answer()
-        return video_id in self.begins_like
+        assert glimpses.pictures
+        return video_id in self.looks_like
 
     async def recognise(self, video_id: int, print_: Print) -> Recognised | None:
         self._answer()
@@ -329,18 +330,18 @@ async def test_a_clip_that_was_taken_down_before_is_rejected_and_publishes_nothi
     assert house.catalog.prints[1].pictures
 
 
-async def test_a_clip_that_begins_like_one_taken_down_is_recognised_before_any_of_it_plays(
+async def test_a_clip_that_looks_like_one_taken_down_is_recognised_before_any_of_it_plays(
     house: House, clip: Clip
 ) -> None:
     house.catalog.like[1] = Recognised(5, Likeness.SIMILAR)
-    house.catalog.begins_like.add(1)
+    house.catalog.looks_like.add(1)
     worker = house.start()
     await house.upload(1, clip("bbb"))
     await house.until(lambda: worker.stats.held == 1)
     assert [what for _, what in house.catalog.history if what.startswith("told")] == []
 
 
-async def test_a_clip_whose_rest_was_taken_down_before_is_withdrawn(house: House, clip: Clip) -> None:
+async def test_a_clip_that_its_print_alone_finds_out_is_withdrawn(house: House, clip: Clip) -> None:
     house.catalog.like[1] = Recognised(5, Likeness.SAME)
     house.start()
     await house.upload(1, clip("bbb"))
@@ -350,7 +351,7 @@ async def test_a_clip_whose_rest_was_taken_down_before_is_withdrawn(house: House
     assert {what for _, what in house.catalog.history if what.startswith("told")} == {"told 1"}
 
 
-async def test_a_clip_whose_rest_only_resembles_what_was_taken_down_goes_on(house: House, clip: Clip) -> None:
+async def test_a_clip_that_by_its_print_only_resembles_what_was_taken_down_goes_on(house: House, clip: Clip) -> None:
     house.catalog.like[1] = Recognised(5, Likeness.SIMILAR)
     house.start()
     await house.upload(1, clip("bbb"))
