@@ -9,8 +9,9 @@ Scenes that are drawn by one formula from different seeds are the hardest to tel
 packager does: `found` says for how many the original is among the candidates by its pictures alone, `likeness` how they
 compare with it, `mistaken` how many other candidates were taken for it, and `distance` how far their pictures are from
 the original's. `glimpsed` says for how many eight of their pictures suffice to find the original and to resemble it, as
-is asked before the first publication. `noise` and `black` have no pictures that tell anything. CPU is of the children
-that make the print of a clip of 1080x1920 at 10 Mb/s.
+is asked before the first publication; they are as far as can be beside the moments by which prints are found. `noise`
+and `black` have no pictures that tell anything. CPU is of the children that make the print of a clip of 1080x1920 at
+10 Mb/s.
 """
 
 from __future__ import annotations
