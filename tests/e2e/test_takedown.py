@@ -16,11 +16,15 @@ from tests.e2e.system import RunningSystem
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240)]
 
 
-def uploaded(client: Client, clip: Path) -> Mapping[str, Any]:
-    """The video as its creator sees it at its end."""
+def uploading(client: Client, clip: Path) -> list[Mapping[str, Any]]:
+    """The video as its creator sees it until its end."""
     created = client.create_upload(clip, "")
     client.send_file(created.location, clip, lambda _: None)
-    return list(client.video_events(created.video_id))[-1]
+    return list(client.video_events(created.video_id))
+
+
+def uploaded(client: Client, clip: Path) -> Mapping[str, Any]:
+    return uploading(client, clip)[-1]
 
 
 def a_clip(path: Path) -> Path:
@@ -52,3 +56,22 @@ def test_the_mirrored_copy_of_a_taken_down_video_is_rejected_until_the_takedown_
     assert undone.returncode == 0, undone.stderr
     assert ann.call("GET", f"/v1/videos/{first['id']}")["status"] == "ready"
     assert uploaded(bob, copy)["status"] == "ready"
+
+
+def test_a_copy_behind_another_beginning_is_never_shown(mortal: RunningSystem, sign_in: SignIn, tmp_path: Path) -> None:
+    ann, bob = sign_in(mortal), sign_in(mortal)
+    clip = a_clip(tmp_path / "clip.mp4")
+    first = uploaded(ann, clip)
+    # With several rungs, of which the first would play before the whole clip's print is there.
+    joined = "[0:v]scale=720:1280,fps=30,setsar=1[a];[1:v]scale=720:1280,fps=30,setsar=1[b];[a][b]concat=n=2[v]"
+    intro = ("-f", "lavfi", "-t", "4", "-i", "testsrc2=size=360x640:rate=30")
+    shape = ("-filter_complex", joined, "-map", "[v]", "-g", "30", "-pix_fmt", "yuv420p")
+    copy = render(tmp_path / "copy.mp4", *intro, "-i", str(clip), *shape)
+    shown = [video["status"] for video in uploading(bob, copy)]
+    assert "playable" in shown
+    assert shown[-1] == "ready"
+
+    assert mortal.command("review", "takedown", first["id"], "--reason", "Stolen.").returncode == 0
+    seen = uploading(bob, copy)
+    assert (seen[-1]["status"], seen[-1]["failure"]["code"]) == ("rejected", "taken_down_before")
+    assert "playable" not in [video["status"] for video in seen]
