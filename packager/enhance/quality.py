@@ -20,7 +20,7 @@ POINTS_PER_CRF = 0.3
 MOST_PROBES = 3
 NEAR_CRF = 2
 """A line is trusted so far from a probe."""
-HIGHEST_VMAF = 95.0
+HIGHEST_TARGET = 95.0
 """Above it nobody sees a difference. A clip's own pictures, published as they are, would ask for 100."""
 MARGIN = 0.5
 """Points that AV1's samples are to be better by, as they are not the whole clip."""
@@ -54,7 +54,7 @@ class Choice:
 
 
 def choose_samples(cuts: Sequence[int], frames: int, rate: Fraction) -> tuple[Sample, ...]:
-    """Whole segments from all over the clip, at most MOST_SAMPLES; of short clips the longest."""
+    """Whole segments from all over the clip, half of them and at most MOST_SAMPLES; of short clips the longest."""
     ends = (*cuts[1:], frames)
     segments = [Sample(number, begin, end) for number, (begin, end) in enumerate(zip(cuts, ends, strict=True))]
     # The first lasts a second, and the last may be a single frame: both are mostly their keyframe.
@@ -62,12 +62,12 @@ def choose_samples(cuts: Sequence[int], frames: int, rate: Fraction) -> tuple[Sa
     whole = [
         sample for sample in segments if 2 * (sample.end - sample.begin) > min(Fraction(longest), SEGMENT_S * rate)
     ]
-    count = min(MOST_SAMPLES, len(whole))
+    count = max(1, min(MOST_SAMPLES, (len(whole) + 1) // 2))
     return tuple(whole[(2 * part + 1) * len(whole) // (2 * count)] for part in range(count))
 
 
 def target(h264_vmaf: float) -> float:
-    return min(h264_vmaf, HIGHEST_VMAF) + MARGIN
+    return min(h264_vmaf + MARGIN, HIGHEST_TARGET)
 
 
 def next_crf(probes: Sequence[Probe], wanted: float) -> int | None:

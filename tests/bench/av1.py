@@ -2,8 +2,8 @@
 
 Of every rung the bytes in H.264 and AV1 and the VMAF of both (v0.6.1, at the rung's size, against the clip): the
 harmonic mean of every seventh frame, which are as seldom keyframes as all are. The CRF was chosen by samples, so the
-two VMAFs are near each other and not equal. What H.264 has above HIGHEST_VMAF, as a clip's own pictures have, does not
-count.
+two VMAFs are near each other and not equal. What H.264 has above HIGHEST_TARGET, as a clip's own pictures have, does
+not count.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from origin.model import Video, VideoStatus, Visibility
 from origin.objects import Objects, open_objects
 from packager.enhance.candidates import track_of
 from packager.enhance.job import Enhanced, EnhancementJob
-from packager.enhance.quality import HIGHEST_VMAF
+from packager.enhance.quality import HIGHEST_TARGET
 from packager.idle import Idle, IdleChildren
 from packager.ladder import plan_ladder
 from packager.package import Package
@@ -80,5 +80,5 @@ def _compared(clip: Path, package: Package, folder: Path, renditions: tuple[str,
             folder_of = folders[f"{rung.name}{codec}"]
             vmafs[codec] = judged(clip, folder_of, rung.width, rung.height, {"vmaf": TELEVISION})["vmaf"]
             found[f"vmaf_{rung.name}{codec}"] = vmafs[codec]
-        lost = max(lost, min(vmafs[""], HIGHEST_VMAF) - vmafs["av1"])
+        lost = max(lost, min(vmafs[""], HIGHEST_TARGET) - vmafs["av1"])
     return {**found, "av1_vmaf_lost": lost, "av1_saved_percent": 100 * (1 - total["av1"] / total[""])}

@@ -15,7 +15,7 @@ from packager.enhance.commands import EVERY_NTH, read_vmaf
 from packager.enhance.manifests import ManifestUnfit, segments_of, with_av1_set, with_av1_variants
 from packager.enhance.quality import (
     HIGHEST_CRF,
-    HIGHEST_VMAF,
+    HIGHEST_TARGET,
     LOWEST_CRF,
     MARGIN,
     MOST_PROBES,
@@ -38,7 +38,9 @@ def probed(crf: int, best: float, slope: float, bend: float) -> Probe:
     return Probe(crf, max(0.0, best - slope * over - bend * over**2), round(4_000_000 * 0.5 ** (over / 10)))
 
 
-@given(best=st.floats(92, 99), slope=st.floats(0.05, 0.6), bend=st.floats(0, 0.01), wanted=st.floats(70, HIGHEST_VMAF))
+@given(
+    best=st.floats(92, 99), slope=st.floats(0.05, 0.6), bend=st.floats(0, 0.01), wanted=st.floats(70, HIGHEST_TARGET)
+)
 def test_a_few_probes_find_a_crf_that_keeps_the_quality_and_wastes_little(
     best: float, slope: float, bend: float, wanted: float
 ) -> None:
@@ -86,7 +88,7 @@ def test_a_probe_that_meets_the_target_exactly_is_chosen() -> None:
 
 
 def test_a_little_more_than_h264s_quality_is_asked_for_and_nothing_better_than_can_be_seen() -> None:
-    assert (target(88.5), target(100.0)) == (88.5 + MARGIN, HIGHEST_VMAF + MARGIN)
+    assert (target(88.5), target(100.0)) == (88.5 + MARGIN, HIGHEST_TARGET)
 
 
 def test_the_gain_is_of_all_rungs_together() -> None:
